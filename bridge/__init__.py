@@ -1,0 +1,1 @@
+"""The ZeroMQ bridge: wire format, publisher and subscriber."""

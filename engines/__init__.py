@@ -1,0 +1,1 @@
+"""The three networks, the streaming generator, run-time back ends and model bundles."""

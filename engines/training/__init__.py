@@ -1,0 +1,1 @@
+"""Where the default model is made: composer, renderer, data set, training and export."""

@@ -1,0 +1,80 @@
+"""Controls: everything that a performer decides about one chunk, as one frozen value. [any]
+
+The host makes a new snapshot for each chunk; the generator only reads it. Nothing here is shared and mutable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from legando.realtime.errors import RigError
+
+PARTS = ("chord", "drums", "bass", "lead", "texture")
+"""The parts of a score, in the order in which the language model samples them."""
+
+GENRES = ("house", "techno", "drum_and_bass", "ambient", "lofi", "trap", "disco", "synthwave", "funk", "jazz")
+MOODS = ("density", "brightness", "space", "drive")
+GENRE_SLOTS = 12
+STYLE_DIM = GENRE_SLOTS + len(MOODS)
+"""A style vector: `GENRE_SLOTS` genre weights that sum to 1 (the last two slots are spare), then `MOODS` in 0..1."""
+
+TEMPO_MIN_BPM = 40.0
+TEMPO_MAX_BPM = 240.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEvent:
+    """One live note, placed inside the chunk. `velocity` 0 ends the note; otherwise 0 < velocity <= 1."""
+
+    offset_frames: int
+    pitch: int
+    velocity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """One immutable snapshot for each chunk.
+
+    `style` is a vector of `STYLE_DIM` floats (see `legando.engines.style`), `held` the MIDI pitches that are down at
+    the start of the chunk, `notes` what happens inside it. `density`, `brightness`, `space` and `drive` are 0..1, or
+    None to leave what the prompt says. `muted` names parts. `position_ticks` is where an outside clock says we are
+    (sixteenths since start), or None to run free. `steps` overrides the number of denoising steps.
+    """
+
+    style: tuple[float, ...]
+    tempo_bpm: float = 120.0
+    density: float | None = None
+    brightness: float | None = None
+    space: float | None = None
+    drive: float | None = None
+    temperature: float = 1.0
+    muted: frozenset[str] = field(default_factory=frozenset)
+    held: tuple[int, ...] = ()
+    notes: tuple[NoteEvent, ...] = ()
+    position_ticks: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.style) != STYLE_DIM:
+            raise RigError(f"a style has {STYLE_DIM} numbers, this one has {len(self.style)}")
+        if not TEMPO_MIN_BPM <= self.tempo_bpm <= TEMPO_MAX_BPM:
+            raise RigError(
+                f"tempo {self.tempo_bpm:g} bpm is outside {TEMPO_MIN_BPM:g} to {TEMPO_MAX_BPM:g}; choose one inside"
+            )
+        for name in MOODS:
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise RigError(f"{name} {value:g} is outside 0 to 1")
+        if not 0.0 < self.temperature <= 4.0:
+            raise RigError(f"temperature {self.temperature:g} is outside 0 (excluded) to 4")
+        if unknown := self.muted - set(PARTS):
+            raise RigError(f"cannot mute {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+
+    def style_now(self) -> tuple[float, ...]:
+        """Return the style with the mood controls laid over the prompt's own."""
+        moods = list(self.style[GENRE_SLOTS:])
+        for index, name in enumerate(MOODS):
+            value = getattr(self, name)
+            if value is not None:
+                moods[index] = value
+        return self.style[:GENRE_SLOTS] + tuple(moods)
