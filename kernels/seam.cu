@@ -1,0 +1,130 @@
+// The seam: the last kernel of a chunk. Decoder output in, playable audio out.
+//
+//   overlap-add -> gain ramp -> soft limiter -> meters -> interleave -> fence -> sequence word
+//
+// Reference: seam.py, equal bit for bit when compiled with -fmad=false: only +, -, *, / and sqrt are used, which
+// IEEE 754 rounds the same way everywhere, and the sums have one fixed order.
+//
+// Launch ONE block of 1024 threads. A chunk is 7,680 samples, too few to fill a second multiprocessor, and one block
+// needs no second pass for the sums, no atomics, and a single fence before the sequence word.
+//
+// `out` and `reports` are meant to be mapped pinned memory: rings of `slots` chunks that the host reads while the GPU
+// works on the next. `controls` too: the host writes it before each launch, so that one captured CUDA graph serves all
+// chunks although gain, slot and sequence change.
+
+struct SeamControls {
+    float gain_from;         // linear gain before the first frame
+    float gain_to;           // linear gain at the last frame
+    float knee;              // identity up to here
+    float ceiling;           // never exceeded
+    unsigned int sequence;   // number of this chunk, from 1; chooses the slot
+};
+
+struct SeamReport {
+    float peak[2];                  // max |out|, left and right
+    float sum_squares[2];           // of out, left and right
+    unsigned int limited_frames;    // frames with a sample above the knee
+    unsigned int bad_samples;       // NaN or Inf, replaced by 0
+    unsigned int frames;
+    unsigned int sequence;          // written last
+};
+
+struct Meter {
+    float peak[2];
+    float sum_squares[2];
+    unsigned int limited_frames;
+    unsigned int bad_samples;
+};
+
+constexpr int kThreads = 1024;
+constexpr int kWarp = 32;
+constexpr int kWarps = kThreads / kWarp;
+constexpr float kLargestFloat = 3.402823466e38f;
+// From here on u / sqrt(1 + u * u) rounds to 1, and u * u stays far from overflow.
+constexpr float kSaturated = 4096.0f;
+
+// Identity up to the knee; above it knee + room * s(u), s(u) = u / sqrt(1 + u^2), u = (|x| - knee) / room.
+// s(0) = 0, s'(0) = 1 and s''(0) = 0, so the curve is smooth to the second derivative at the knee; s < 1.
+__device__ __forceinline__ float soften(float x, float knee, float ceiling) {
+    const float room = ceiling - knee;
+    const float u = fminf((fabsf(x) - knee) / room, kSaturated);
+    return copysignf(fminf(knee + room * (u / sqrtf(1.0f + u * u)), ceiling), x);
+}
+
+// Add the meters of a warp's lanes into lane 0, halving the distance each time: seam.py adds in this order.
+__device__ __forceinline__ void reduce_warp(Meter& m) {
+#pragma unroll
+    for (int distance = kWarp / 2; distance > 0; distance /= 2) {
+#pragma unroll
+        for (int c = 0; c < 2; ++c) {
+            m.peak[c] = fmaxf(m.peak[c], __shfl_down_sync(0xffffffffu, m.peak[c], distance));
+            m.sum_squares[c] += __shfl_down_sync(0xffffffffu, m.sum_squares[c], distance);
+        }
+        m.limited_frames += __shfl_down_sync(0xffffffffu, m.limited_frames, distance);
+        m.bad_samples += __shfl_down_sync(0xffffffffu, m.bad_samples, distance);
+    }
+}
+
+// y: [2, frames + overlap], channel-major. tail: [2, overlap], read and replaced. frames >= overlap.
+// out: [slots, slot_frames, 2]. reports: [slots].
+extern "C" __global__ void __launch_bounds__(kThreads)
+seam(const float* y, float* tail, const SeamControls* controls, float2* out, SeamReport* reports,
+     int frames, int overlap, int slot_frames, int slots) {
+    const SeamControls control = *controls;
+    const int slot = static_cast<int>(control.sequence % static_cast<unsigned int>(slots));
+    const float gain_step = (control.gain_to - control.gain_from) / static_cast<float>(frames);
+    float2* const chunk = out + static_cast<long long>(slot) * slot_frames;
+    Meter meter = {};
+
+    for (int i = threadIdx.x; i < frames; i += kThreads) {
+        const float gain = control.gain_from + gain_step * static_cast<float>(i + 1);
+        float frame[2];
+        bool limited = false;
+#pragma unroll
+        for (int c = 0; c < 2; ++c) {
+            const float* const channel = y + c * (frames + overlap);
+            float x = channel[i];
+            if (i < overlap) {
+                // This thread alone reads and writes element i of the tail, so no barrier is needed.
+                x += tail[c * overlap + i];
+                tail[c * overlap + i] = channel[frames + i];
+            }
+            x *= gain;
+            if (!(fabsf(x) <= kLargestFloat)) {  // NaN compares false
+                x = 0.0f;
+                meter.bad_samples += 1;
+            }
+            if (fabsf(x) > control.knee) {
+                x = soften(x, control.knee, control.ceiling);
+                limited = true;
+            }
+            meter.peak[c] = fmaxf(meter.peak[c], fabsf(x));
+            meter.sum_squares[c] += x * x;
+            frame[c] = x;
+        }
+        meter.limited_frames += limited ? 1u : 0u;
+        chunk[i] = make_float2(frame[0], frame[1]);
+    }
+
+    __shared__ Meter of_warp[kWarps];
+    const int lane = threadIdx.x % kWarp;
+    reduce_warp(meter);
+    if (lane == 0) of_warp[threadIdx.x / kWarp] = meter;
+    __syncthreads();  // orders every thread's stores to `out` before thread 0's fence, too
+    if (threadIdx.x >= kWarp) return;
+    meter = of_warp[lane];
+    reduce_warp(meter);
+    if (lane != 0) return;
+
+    SeamReport& report = reports[slot];
+    for (int c = 0; c < 2; ++c) {
+        report.peak[c] = meter.peak[c];
+        report.sum_squares[c] = meter.sum_squares[c];
+    }
+    report.limited_frames = meter.limited_frames;
+    report.bad_samples = meter.bad_samples;
+    report.frames = static_cast<unsigned int>(frames);
+    // The host polls the sequence word; whoever sees it must see the audio and the report as well.
+    __threadfence_system();
+    *static_cast<volatile unsigned int*>(&report.sequence) = control.sequence;
+}
