@@ -1,0 +1,439 @@
+"""Ring: sound in shared memory, from the one process that makes it to all that listen. [any]
+
+The host creates a ring and unlinks it; the engine is its only writer; the player, the bridge and the recorder read,
+each with a position of its own. Positions are frames since the stream began and never wrap. The writer waits for
+nobody: a reader that falls a whole ring behind is told so (`ReadStatus.LOST`) and never hears a torn block.
+
+The file is a header of 4096 bytes, then `capacity_frames` x `channels` float32, little-endian, interleaved. Header
+words are 8 bytes; one owner for each group of words, and a cache line pair (128 bytes) for each owner:
+
+| word | type | field            | owner  | meaning                                                                |
+|------|------|------------------|--------|------------------------------------------------------------------------|
+| 0    | 8 s  | magic            | host   | `LGDORING`                                                             |
+| 1    | u64  | version          | host   | 1                                                                      |
+| 2    | u64  | sample_rate_hz   | host   |                                                                        |
+| 3    | u64  | channels         | host   |                                                                        |
+| 4    | u64  | capacity_frames  | host   | a power of two                                                         |
+| 16   | u64  | reserved_frames  | writer | the write position that the copy now under way will reach              |
+| 17   | u64  | written_frames   | writer | frames before this are whole                                           |
+| 18   | u64  | written_at_ns    | writer | `perf_counter_ns` of the last write                                    |
+| 32   | u64  | played_frames    | player | frames handed to the device; stands still in an underrun               |
+| 33   | u64  | played_at_ns     | player | `perf_counter_ns` of the last callback: the player's heartbeat          |
+| 34   | u64  | underruns        | player | times that the ring ran dry while playing                              |
+| 35   | u64  | concealed_frames | player | frames that the player had to make up                                  |
+| 36   | u64  | xruns            | player | callbacks that the device reported as late                             |
+| 37   | u64  | skipped_frames   | player | frames never played, because the player was too far behind             |
+| 38   | u64  | callbacks        | player |                                                                        |
+| 39   | u64  | callback_max_ns  | player | the longest callback                                                   |
+| 40   | u64  | player_state     | player | `PlayerState`                                                          |
+| 41   | u64  | latency_ns       | player | what the device says lies between its buffer and the ear               |
+| 42   | f64  | peak_left        | player | after the level; falls by 60 dB a second                               |
+| 43   | f64  | peak_right       | player |                                                                        |
+| 48   | u64  | flags            | host   | `FINISHED`: nothing more will come; `CLOSING`: fade out now            |
+| 49   | f64  | level            | host   | gain of the player, 0 to 4                                             |
+| 64.. |      | spare            |        | immediate controls to come                                             |
+
+Ordering: the writer stores `reserved`, copies, stores `written`; a reader loads `written`, copies, loads `reserved`,
+and drops what it copied if the writer may have been there (a sequence lock, after Boehm 2012, "Can seqlocks get along
+with programming language memory models?"). Each word is one aligned 8-byte move, so it is never torn. CPython does not
+reorder across byte codes, and x86 keeps stores in order and loads in order (Intel SDM vol. 3A, 9.2.2), so there the
+plain moves suffice. Other processors need a barrier: releasing and then taking a private, uncontended lock is one on
+ARMv8 (a store-release before a load-acquire), see `_fence`.
+"""
+
+from __future__ import annotations
+
+import enum
+import fcntl
+import mmap
+import os
+import platform
+import re
+import secrets
+import tempfile
+import threading
+import time
+from pathlib import Path
+from time import perf_counter_ns
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from legando.realtime.errors import LegandoError
+
+Frames = npt.NDArray[np.float32]
+"""Sound at the edges of legando: float32, shape (frames, channels)."""
+
+MAGIC = int.from_bytes(b"LGDORING", "little")
+VERSION = 1
+HEADER_BYTES = 4096
+FINISHED = 1
+CLOSING = 2
+LEVEL_MAX = 4.0
+
+(_MAGIC, _VERSION, _RATE, _CHANNELS, _CAPACITY) = range(5)
+(_RESERVED, _WRITTEN, _WRITTEN_AT) = range(16, 19)
+(_PLAYED, _PLAYED_AT, _UNDERRUNS, _CONCEALED, _XRUNS, _SKIPPED, _CALLBACKS, _CALLBACK_MAX, _STATE, _LATENCY) = range(
+    32, 42
+)
+(_PEAK_LEFT, _PEAK_RIGHT) = range(42, 44)
+(_FLAGS, _LEVEL) = range(48, 50)
+
+_NAME = re.compile(r"legando-[A-Za-z0-9._-]{1,80}\.ring")
+_SHM = Path("/dev/shm")
+_NEEDS_FENCE = platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686")
+_BARRIER = threading.Lock()
+_BARRIER.acquire()
+
+
+class ReadStatus(enum.IntEnum):
+    """What became of a read. [any]"""
+
+    OK = 0
+    EMPTY = 1
+    """The frames are not all written yet; `out` is untouched."""
+    LOST = 2
+    """The writer has gone over the frames; what is in `out` must not be used."""
+
+
+class PlayerState(enum.IntEnum):
+    """What the player is doing. [any]"""
+
+    ABSENT = 0
+    FILLING = 1
+    PLAYING = 2
+    STARVED = 3
+    STOPPED = 4
+
+
+def ring_folder() -> Path:
+    """Return the folder that holds rings: memory where the system has it, else the temporary folder. [control]"""
+    return _SHM if os.access(_SHM, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def clean_stale_rings() -> int:
+    """Unlink rings whose creator is gone, and return how many. [control]
+
+    A creator holds a lock on its file, which the kernel drops with the process, however it ends.
+    """
+    removed = 0
+    for path in ring_folder().glob("legando-*.ring*"):
+        try:
+            if path.suffix != ".ring" and time.time() - path.stat().st_mtime < 60:
+                continue  # being born: not locked yet
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue  # another user's, or gone meanwhile
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+            removed += 1
+        except BlockingIOError:
+            pass  # its creator lives
+        finally:
+            os.close(descriptor)
+    return removed
+
+
+def _fence() -> None:
+    """Keep memory operations before this line before those after it. [audio]"""
+    if _NEEDS_FENCE:
+        _BARRIER.release()
+        _BARRIER.acquire()
+
+
+class Ring:
+    """One mapped ring; make it with `Ring.create` or `Ring.attach`. [any]"""
+
+    def __init__(self, path: Path, descriptor: int, *, owner: bool) -> None:
+        self.name = path.name
+        self._path = path
+        self._descriptor = descriptor
+        self._owner = owner
+        populate = getattr(mmap, "MAP_POPULATE", 0)  # no page faults later, in the callback
+        self._map = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | populate)
+        self._words = memoryview(self._map)[:HEADER_BYTES].cast("Q")
+        self._floats = memoryview(self._map)[:HEADER_BYTES].cast("d")
+        self.sample_rate_hz = self._words[_RATE]
+        self.channels = self._words[_CHANNELS]
+        self.capacity_frames = self._words[_CAPACITY]
+        count = self.capacity_frames * self.channels
+        flat = np.frombuffer(self._map, dtype="<f4", count=count, offset=HEADER_BYTES)
+        self._samples: Frames = flat.reshape(self.capacity_frames, self.channels)
+        self._mask = self.capacity_frames - 1
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        run_id: str | None = None,
+        sample_rate_hz: int = 48_000,
+        channels: int = 2,
+        capacity_frames: int = 1 << 17,
+    ) -> Ring:
+        """Make a ring that lives until its creator closes it or dies. [control]
+
+        Raises LegandoError when the values cannot be used or shared memory is full.
+        """
+        if capacity_frames < 2 or capacity_frames & (capacity_frames - 1):
+            raise LegandoError(f"a ring of {capacity_frames} frames cannot be made; give a power of two")
+        if not 1 <= channels <= 64 or sample_rate_hz < 1:
+            raise LegandoError(f"a ring of {channels} channels at {sample_rate_hz} Hz cannot be made; give 1 to 64")
+        path = ring_folder() / f"legando-{run_id or secrets.token_hex(6)}.ring"
+        if not _NAME.fullmatch(path.name):
+            raise LegandoError(f"run id {run_id!r} cannot name a ring; use letters, digits, dot, dash and underscore")
+        clean_stale_rings()
+        size = HEADER_BYTES + capacity_frames * channels * 4
+        # Born under another name and already locked, so that no other process takes it for stale or half made.
+        newborn = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        descriptor = -1
+        try:
+            descriptor = os.open(newborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size)  # fails now rather than with a bus error later
+            else:
+                os.ftruncate(descriptor, size)
+            with mmap.mmap(descriptor, HEADER_BYTES) as header, memoryview(header).cast("Q") as words:
+                words[_VERSION], words[_RATE], words[_CHANNELS] = VERSION, sample_rate_hz, channels
+                words[_CAPACITY] = capacity_frames
+                words[_MAGIC] = MAGIC
+            os.link(newborn, path)
+        except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            raise LegandoError(
+                f"a ring of {size >> 10} KiB cannot be made at {path}: {error.strerror}; free some room there"
+            ) from error
+        finally:
+            newborn.unlink(missing_ok=True)
+        ring = cls(path, descriptor, owner=True)
+        ring.level = 1.0
+        return ring
+
+    @classmethod
+    def attach(cls, name: str) -> Ring:
+        """Map the ring of that name, made by another process. [control]
+
+        Raises LegandoError when there is none, or it is not a ring of this version.
+        """
+        if not _NAME.fullmatch(name):
+            raise LegandoError(f"{name!r} is not the name of a ring; give the one that its creator printed")
+        path = ring_folder() / name
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise LegandoError(f"ring {name} cannot be opened: {error.strerror}; its host may have ended") from error
+        size = os.fstat(descriptor).st_size
+        head = os.pread(descriptor, 40, 0) if size >= HEADER_BYTES else b""
+        fields = [int.from_bytes(head[at : at + 8], "little") for at in range(0, 40, 8)]
+        whole = HEADER_BYTES + fields[_CAPACITY] * fields[_CHANNELS] * 4
+        if fields[_MAGIC] != MAGIC or fields[_VERSION] != VERSION or size != whole:
+            os.close(descriptor)
+            raise LegandoError(f"{path} is not a ring of version {VERSION}; end the other legando that made it")
+        return cls(path, descriptor, owner=False)
+
+    # The writer's side.
+
+    def write(self, frames: Frames) -> int:
+        """Append frames and return the new write position; only one process may call this. [engine]
+
+        frames: float32 (frames, channels), at most half a ring, so that readers have room to be late.
+        """
+        count = len(frames)
+        assert count * 2 <= self.capacity_frames and frames.shape[1] == self.channels, "block does not fit the ring"
+        words, start = self._words, self._words[_WRITTEN]
+        end = start + count
+        # A writer that died in the middle of a copy has left a longer reservation; it stays until passed.
+        words[_RESERVED] = max(end, words[_RESERVED])
+        _fence()
+        at = start & self._mask
+        first = min(count, self.capacity_frames - at)
+        self._samples[at : at + first] = frames[:first]
+        if first < count:
+            self._samples[: count - first] = frames[first:]
+        _fence()
+        words[_WRITTEN] = end
+        words[_WRITTEN_AT] = perf_counter_ns()
+        return end
+
+    # A reader's side.
+
+    def read_into(self, out: Frames, position: int) -> ReadStatus:
+        """Fill `out` with the frames from `position` on, or say why not. [audio]
+
+        out: float32 (frames, channels). All or nothing; only `ReadStatus.OK` means that `out` is good.
+        """
+        count = len(out)
+        if position + count > self._words[_WRITTEN]:
+            return ReadStatus.EMPTY
+        _fence()
+        at = position & self._mask
+        first = min(count, self.capacity_frames - at)
+        out[:first] = self._samples[at : at + first]
+        if first < count:
+            out[first:] = self._samples[: count - first]
+        _fence()
+        if self._words[_RESERVED] - self.capacity_frames > position:
+            return ReadStatus.LOST
+        return ReadStatus.OK
+
+    @property
+    def oldest_frames(self) -> int:
+        """The earliest position that can still be read."""
+        return max(0, self._words[_RESERVED] - self.capacity_frames)
+
+    @property
+    def written_frames(self) -> int:
+        """The position after the last whole frame."""
+        return self._words[_WRITTEN]
+
+    @property
+    def written_at_ns(self) -> int:
+        """The time of the last write."""
+        return self._words[_WRITTEN_AT]
+
+    @property
+    def lead_frames(self) -> int:
+        """Frames written and not yet played."""
+        played = self._words[_PLAYED]  # first, so that the lead is never over-estimated by the player's progress
+        return max(0, self._words[_WRITTEN] - played)
+
+    # What the player publishes.
+
+    def publish(
+        self, *, played_frames: int, underruns: int, concealed_frames: int, skipped_frames: int, state: PlayerState
+    ) -> None:
+        """Store the player's counters after one block. [audio]"""
+        words = self._words
+        words[_UNDERRUNS], words[_CONCEALED], words[_SKIPPED] = underruns, concealed_frames, skipped_frames
+        words[_STATE] = state
+        words[_PLAYED_AT] = perf_counter_ns()
+        words[_PLAYED] = played_frames
+
+    def publish_callback(self, *, cost_ns: int, xrun: bool) -> None:
+        """Count one device callback and what it cost. [audio]"""
+        words = self._words
+        words[_CALLBACKS] += 1
+        if xrun:
+            words[_XRUNS] += 1
+        if cost_ns > words[_CALLBACK_MAX]:
+            words[_CALLBACK_MAX] = cost_ns
+
+    @property
+    def played_frames(self) -> int:
+        """Frames handed to the device."""
+        return self._words[_PLAYED]
+
+    @property
+    def played_at_ns(self) -> int:
+        """The time of the player's last block: its heartbeat."""
+        return self._words[_PLAYED_AT]
+
+    @property
+    def underruns(self) -> int:
+        """Times that the ring ran dry while playing."""
+        return self._words[_UNDERRUNS]
+
+    @property
+    def concealed_frames(self) -> int:
+        """Frames that the player had to make up."""
+        return self._words[_CONCEALED]
+
+    @property
+    def skipped_frames(self) -> int:
+        """Frames never played, because the player was too far behind."""
+        return self._words[_SKIPPED]
+
+    @property
+    def xruns(self) -> int:
+        """Callbacks that the device reported as late."""
+        return self._words[_XRUNS]
+
+    @property
+    def callbacks(self) -> int:
+        """Device callbacks so far."""
+        return self._words[_CALLBACKS]
+
+    @property
+    def callback_max_ns(self) -> int:
+        """The longest callback so far."""
+        return self._words[_CALLBACK_MAX]
+
+    @property
+    def player_state(self) -> PlayerState:
+        """What the player is doing; its setter is the player's."""
+        return PlayerState(self._words[_STATE])
+
+    @player_state.setter
+    def player_state(self, state: PlayerState) -> None:
+        self._words[_STATE] = state
+
+    @property
+    def latency_ns(self) -> int:
+        """What the device says lies between its buffer and the ear; its setter is the player's."""
+        return self._words[_LATENCY]
+
+    @latency_ns.setter
+    def latency_ns(self, value: int) -> None:
+        self._words[_LATENCY] = value
+
+    @property
+    def peaks(self) -> tuple[float, float]:
+        """Peaks after the level, left and right, falling by 60 dB a second; the setter is the player's."""
+        return self._floats[_PEAK_LEFT], self._floats[_PEAK_RIGHT]
+
+    @peaks.setter
+    def peaks(self, peaks: tuple[float, float]) -> None:
+        self._floats[_PEAK_LEFT], self._floats[_PEAK_RIGHT] = peaks
+
+    # What the host says.
+
+    @property
+    def level(self) -> float:
+        """Gain of the player, 0 to 4; the player slews towards it."""
+        return self._floats[_LEVEL]
+
+    @level.setter
+    def level(self, value: float) -> None:
+        if not 0.0 <= value <= LEVEL_MAX:
+            raise LegandoError(f"level {value:g} is outside 0 to {LEVEL_MAX:g}; choose one inside")
+        self._floats[_LEVEL] = value
+
+    @property
+    def flags(self) -> int:
+        """`FINISHED` and `CLOSING`, as bits."""
+        return self._words[_FLAGS]
+
+    def finish(self) -> None:
+        """Say that nothing more will be written: the player plays what is left, then stops. [control]"""
+        self._words[_FLAGS] |= FINISHED
+
+    def request_stop(self) -> None:
+        """Tell the player to fade out now and stop. [control]"""
+        self._words[_FLAGS] |= CLOSING
+
+    # The end.
+
+    def close(self) -> None:
+        """Unmap the ring; its creator also unlinks it. Readers that have it mapped keep what they see. [control]"""
+        if self._descriptor < 0:
+            return
+        if self._owner:
+            self._words[_FLAGS] |= CLOSING
+            self._path.unlink(missing_ok=True)
+        self._words.release()
+        self._floats.release()
+        self._samples = np.zeros((0, self.channels), dtype=np.float32)
+        self._map.close()
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def __enter__(self) -> Ring:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

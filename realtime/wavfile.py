@@ -1,0 +1,125 @@
+"""WavWriter: a take that appears only when it is whole. [control]
+
+The file is written as `.NAME.part` beside its place and renamed by `commit()`; every other way out removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from legando.realtime.errors import LegandoError
+
+_BYTES_PER_SAMPLE = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
+_WAV_MAX_BYTES = 0xFFFF_FFFF - 4096
+"""The sizes in a WAV header are 32 bits (RIFF)."""
+
+
+class WavWriter:
+    """Write float32 frames to a WAV file, and hash them. [control]
+
+    As a context manager it commits when the block ends well and removes everything when it does not.
+    Raises LegandoError in one sentence when the folder, the disk or the size does not allow it.
+    """
+
+    def __init__(
+        self, path: str | Path, sample_rate_hz: int = 48_000, channels: int = 2, subtype: str = "PCM_24"
+    ) -> None:
+        self.path = Path(path)
+        self.sample_rate_hz = sample_rate_hz
+        self.channels = channels
+        self.frames = 0
+        self._hash = hashlib.sha256()
+        self._part = self.path.with_name(f".{self.path.name}.part")
+        self._file: soundfile.SoundFile | None = None
+        if subtype not in _BYTES_PER_SAMPLE:
+            raise LegandoError(f"{subtype} is not a kind of WAV file here; choose {', '.join(_BYTES_PER_SAMPLE)}")
+        self._max_frames = _WAV_MAX_BYTES // (_BYTES_PER_SAMPLE[subtype] * channels)
+        if self.path.is_dir():
+            raise LegandoError(f"{self.path} is a folder; give the name of a file in it")
+        if not self.path.parent.is_dir():
+            raise LegandoError(f"folder {self.path.parent} does not exist; make it or write elsewhere")
+        if not os.access(self.path.parent, os.W_OK) or (self.path.exists() and not os.access(self.path, os.W_OK)):
+            raise LegandoError(f"{self.path} cannot be written; choose a place that you may write to")
+        try:
+            self._file = soundfile.SoundFile(
+                self._part, "w", samplerate=sample_rate_hz, channels=channels, format="WAV", subtype=subtype
+            )
+        except (soundfile.SoundFileError, OSError) as error:
+            self._part.unlink(missing_ok=True)
+            raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); choose another place") from error
+
+    def write(self, frames: npt.NDArray[np.float32]) -> None:
+        """Append frames: float32 (frames, channels). [control]"""
+        assert self._file is not None, "the file is closed"
+        assert frames.ndim == 2 and frames.shape[1] == self.channels, "wants (frames, channels)"
+        if self.frames + len(frames) > self._max_frames:
+            self.abort()
+            raise LegandoError(f"{self.path} would pass the 4 GiB that a WAV file can hold; make a shorter take")
+        block = np.ascontiguousarray(frames, dtype="<f4")
+        try:
+            self._file.write(block)
+            self._file.flush()
+        except (soundfile.SoundFileError, OSError, AssertionError) as error:  # a short write is an assertion there
+            self.abort()
+            raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error
+        self._hash.update(block.data)
+        self.frames += len(block)
+
+    @property
+    def seconds(self) -> float:
+        """How much has been written."""
+        return self.frames / self.sample_rate_hz
+
+    @property
+    def pcm_sha256(self) -> str:
+        """The hash of the frames so far as float32, little-endian, interleaved, before they become integers."""
+        return self._hash.hexdigest()
+
+    def commit(self) -> Path:
+        """Close the file, put it in its place, and return that. [control]"""
+        assert self._file is not None, "the file is closed"
+        try:
+            self._file.close()
+            self._file = None
+            with self._part.open("rb") as part:
+                os.fsync(part.fileno())
+            self._part.replace(self.path)
+        except (soundfile.SoundFileError, OSError) as error:
+            self.abort()
+            raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error
+        return self.path
+
+    def abort(self) -> None:
+        """Leave nothing behind; harmless after `commit()` or twice. [control]"""
+        if self._file is not None:
+            file, self._file = self._file, None
+            with contextlib.suppress(soundfile.SoundFileError, OSError):  # a full disk; the file goes anyway
+                file.close()
+        self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> WavWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self._file is not None:
+            self.commit()
+        else:
+            self.abort()
+
+
+def _plain(error: BaseException) -> str:
+    """Return the reason inside a library's message, without its full stop."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(getattr(error, "error_string", "") or error or "a short write")
+    return text.strip().rstrip(".")
