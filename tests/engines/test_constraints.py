@@ -1,0 +1,99 @@
+"""Masks from the performer's notes: the harmony follows at once, muted parts rest, nothing is ever ruled out whole."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES, held_features, score_mask
+from legando.engines.score import BASS_LOW, HOLD, LEAD_LOW, REST, VOCABULARY, chord_pitch_classes, chord_token
+from legando.realtime.controls import PARTS
+
+C_MINOR = (48, 51, 55)
+CMIN = chord_token(0, "min")
+FMAJ = chord_token(5, "maj")
+
+
+def allowed(
+    part: str,
+    *,
+    held: tuple[int, ...] = (),
+    muted: frozenset[str] = frozenset(),
+    current: int = REST,
+    tick: int = 0,
+    leads: bool = False,
+) -> set[int]:
+    out = np.full(LOGITS, np.nan, dtype=np.float32)
+    score_mask(held, muted, current, tick, leads, out)
+    return set(np.flatnonzero(out[PART_SLICES[part]] == 0.0).tolist())
+
+
+def classes(tokens: set[int], low: int) -> set[int]:
+    return {(token - 2 + low) % 12 for token in tokens if token >= 2}
+
+
+def test_nothing_held_leaves_everything_open() -> None:
+    for part in PARTS:
+        assert len(allowed(part)) == VOCABULARY[part]
+        assert len(allowed(part, held=(60, 64))) == VOCABULARY[part]
+
+
+@pytest.mark.parametrize("tick", range(8))
+def test_new_chord_is_struck_on_the_very_tick(tick: int) -> None:
+    assert allowed("chord", held=C_MINOR, current=FMAJ, tick=tick) == {CMIN}
+    assert allowed("chord", held=C_MINOR, current=REST, tick=tick) == {CMIN}
+    for part in ("bass", "lead"):
+        assert HOLD not in allowed(part, held=C_MINOR, current=FMAJ, tick=tick)
+
+
+def test_sounding_chord_may_hold_or_strike_again_but_not_change_or_rest() -> None:
+    assert allowed("chord", held=C_MINOR, current=CMIN) == {HOLD, CMIN}
+    # C Eb G Bb is Cmin7 whichever note is lowest; a chord of the same pitch classes counts as the same
+    cmin7 = chord_token(0, "min7")
+    assert allowed("chord", held=(48, 51, 55, 58), current=cmin7) == {HOLD, cmin7}
+
+
+def test_bass_keeps_to_chord_tones_and_lead_passes_only_between_beats() -> None:
+    tones = set(chord_pitch_classes(CMIN))
+    for tick in range(4):
+        assert classes(allowed("bass", held=C_MINOR, current=CMIN, tick=tick), BASS_LOW) == tones
+    assert classes(allowed("lead", held=C_MINOR, current=CMIN, tick=4), LEAD_LOW) == tones
+    between = classes(allowed("lead", held=C_MINOR, current=CMIN, tick=5), LEAD_LOW)
+    assert tones < between and 4 not in between  # never the major third over a minor chord
+
+
+def test_muted_parts_only_rest_even_under_a_held_chord() -> None:
+    for part in PARTS:
+        assert allowed(part, held=C_MINOR, muted=frozenset({part}), current=FMAJ) == {REST}
+
+
+def test_lead_rests_while_the_performer_leads() -> None:
+    assert allowed("lead", leads=True) == {REST}
+    assert allowed("lead", held=C_MINOR, current=CMIN, leads=True) == {REST}
+    assert len(allowed("bass", leads=True)) == VOCABULARY["bass"]
+
+
+@given(
+    held=st.lists(st.integers(0, 127), max_size=10).map(tuple),
+    muted=st.frozensets(st.sampled_from(PARTS)),
+    current=st.integers(0, VOCABULARY["chord"] - 1),
+    tick=st.integers(0, 10**6),
+    leads=st.booleans(),
+)
+def test_every_part_always_keeps_a_token(
+    held: tuple[int, ...], muted: frozenset[str], current: int, tick: int, leads: bool
+) -> None:
+    out = np.full(LOGITS, np.nan, dtype=np.float32)
+    score_mask(held, muted, current, tick, leads, out)
+    assert set(np.unique(out)) <= {np.float32(0.0), np.float32(FORBIDDEN)}
+    assert all((out[PART_SLICES[part]] == 0.0).any() for part in PARTS)
+
+
+def test_held_features_are_the_chord_or_the_notes() -> None:
+    out = np.ones(12, dtype=np.float32)
+    held_features((), out)
+    assert not out.any()
+    held_features((60, 67), out)
+    assert np.flatnonzero(out).tolist() == [0, 7]
+    held_features((64, 67, 72), out)
+    assert np.flatnonzero(out).tolist() == [0, 4, 7]
