@@ -1,0 +1,284 @@
+"""The rig: everything a performer sets up before playing, read from a TOML file into frozen values. [control]
+
+| table | holds |
+|---|---|
+| `[audio]` | device, host API, block size, lead, level |
+| `[midi]`, `[[midi.bind]]` | input ports, clock, which CC moves which control |
+| `[engine]` | bundle, seed, denoising steps, chunk size |
+| `[bridge]` | where the audio is published |
+| `[performance]` | a MIDI file that plays as if live, how long a run lasts |
+| `[[scene]]` | prompts and controls that a program change recalls; the first one starts the show |
+
+Paths are relative to the rig file. A key that legando does not know is refused, and the nearest known one is named.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from legando.realtime.controls import MOODS, PARTS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.errors import LegandoError, RigError
+from legando.realtime.prompts import Prompt, parse_prompt
+
+DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
+
+CONTROL_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(MOODS, (0.0, 1.0)),
+    "temperature": (0.4, 1.6),
+    "tempo_bpm": (60.0, 180.0),
+    "level": (0.0, 1.0),
+}
+"""What a CC may be bound to, and the range that it covers where the binding names none."""
+
+_CONTROL_LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(MOODS, (0.0, 1.0)),
+    "temperature": (0.05, 4.0),
+    "tempo_bpm": (TEMPO_MIN_BPM, TEMPO_MAX_BPM),
+    "level": (0.0, 1.0),
+}
+CLOCKS = ("internal", "midi")
+MIDI_APIS = ("auto", "alsa", "jack", "core", "windows")
+
+
+def _check(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise RigError(f"{name} = {value:g} is outside {low:g} to {high:g}; choose a value inside")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise RigError(f"{name} = {value!r} is not one of {', '.join(choices)}{_nearest(value, choices)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioRig:
+    """The sound device. An empty `device` means the default one; `lead_ms` is what the ring keeps ahead of it."""
+
+    device: str = ""
+    host_api: str = ""
+    block_frames: int = 256
+    lead_ms: float = 40.0
+    level: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check("block_frames", self.block_frames, 16, 8192)
+        _check("lead_ms", self.lead_ms, 0.0, 2000.0)
+        _check("level", self.level, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One CC (0..127; any channel unless 1..16 is named) that moves one control between `min` and `max`."""
+
+    control: str
+    cc: int
+    channel: int | None = None
+    mode: str = "absolute"
+    min: float | None = None
+    max: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_choice("control", self.control, tuple(CONTROL_RANGES))
+        _check_choice("mode", self.mode, ("absolute",))
+        _check("cc", self.cc, 0, 119)
+        _check("channel", self.channel, 1, 16)
+        if self.cc == 64:
+            raise RigError("cc = 64 is the sustain pedal; bind another controller number")
+        for name in ("min", "max"):
+            _check(name, getattr(self, name), *_CONTROL_LIMITS[self.control])
+
+    def value_at(self, cc_value: int) -> float:
+        """Return the control's value for a CC value of 0..127."""
+        low, high = CONTROL_RANGES[self.control]
+        low = low if self.min is None else self.min
+        high = high if self.max is None else self.max
+        return low + (high - low) * cc_value / 127.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MidiRig:
+    """MIDI input. `inputs` are (parts of) port names, `"*"` is every port; `virtual_input` is a port to offer."""
+
+    inputs: tuple[str, ...] = ()
+    virtual_input: str = ""
+    api: str = "auto"
+    clock: str = "internal"
+    bindings: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
+
+    def __post_init__(self) -> None:
+        _check_choice("clock", self.clock, CLOCKS)
+        _check_choice("api", self.api, MIDI_APIS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRig:
+    """The generator. An empty `bundle` means the shipped one; without `steps` the bundle's own default holds."""
+
+    bundle: str = ""
+    seed: int = 0
+    steps: int | None = None
+    chunk_latents: int = 4
+
+    def __post_init__(self) -> None:
+        _check("seed", self.seed, 0, 2**63 - 1)
+        _check("steps", self.steps, 1, 64)
+        _check("chunk_latents", self.chunk_latents, 2, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRig:
+    """Where the audio is published, such as `ipc:///tmp/legando` or `tcp://127.0.0.1:5580`; empty is nowhere."""
+
+    publish: str = ""
+    stream: str = "legando"
+
+    def __post_init__(self) -> None:
+        if self.publish and not self.publish.startswith(("tcp://", "ipc://")):
+            raise RigError(f"publish = {self.publish!r} is no end point; write tcp://127.0.0.1:PORT or ipc://PATH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceRig:
+    """A MIDI file that plays as if live, and the length of a run; without `seconds` it lasts until Ctrl-C."""
+
+    midi_file: str = ""
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        _check("seconds", self.seconds, 0.1, 86400.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Prompts and controls that a program change recalls. None leaves a control to the prompts, or tempo as it is."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    tempo_bpm: float | None = None
+    density: float | None = None
+    brightness: float | None = None
+    space: float | None = None
+    drive: float | None = None
+    temperature: float = 1.0
+    muted: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise RigError(f"scene {self.name!r} has no prompts; give it at least one, such as 'warm deep house'")
+        if not sum(prompt.weight for prompt in self.prompts) > 0:
+            raise RigError(f"the prompts of scene {self.name!r} weigh 0 in all; give at least one a positive weight")
+        for name in (*MOODS, "tempo_bpm", "temperature"):
+            _check(name, getattr(self, name), *_CONTROL_LIMITS[name])
+        for part in sorted(self.muted):
+            _check_choice("muted", part, PARTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """A whole rig. `folder` is where the rig file lies, for relative paths."""
+
+    audio: AudioRig = AudioRig()
+    midi: MidiRig = MidiRig()
+    engine: EngineRig = EngineRig()
+    bridge: BridgeRig = BridgeRig()
+    performance: PerformanceRig = PerformanceRig()
+    scenes: tuple[Scene, ...] = field(metadata={"key": "scene"})
+    folder: Path = field(default=Path(), metadata={"key": None})
+
+    def __post_init__(self) -> None:
+        if not self.scenes:
+            raise RigError("the rig has no scene; add a [[scene]] with a name and prompts")
+
+    def path(self, name: str) -> Path | None:
+        """Return a path named in the rig, relative to the rig file; None for an empty name."""
+        return self.folder / Path(name).expanduser() if name else None
+
+
+def read_rig(path: Path | None = None) -> Rig:
+    """Read a rig file; None reads the one that legando ships. [control]
+
+    Raises RigError, one sentence that names the file, the key and what is allowed.
+    """
+    path = DEFAULT_RIG if path is None else path
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RigError(f"cannot read the rig file {path}: {error.strerror or error}; check the name") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RigError(f"the rig file {path} is not TOML: {error}") from error
+    try:
+        return replace(_read_table(Rig, document, ""), folder=path.resolve().parent)
+    except LegandoError as error:
+        raise RigError(f"rig file {path}: {error}") from error
+
+
+_T = TypeVar("_T")
+
+
+def _read_table(kind: type[_T], table: Mapping[str, object], where: str) -> _T:
+    """Build a dataclass from a TOML table, refusing unknown and missing keys."""
+    hints = typing.get_type_hints(kind)
+    known = {item.metadata.get("key", item.name): item for item in fields(kind)}  # type: ignore[arg-type]
+    known.pop(None, None)
+    title = f"[{where}]" if where else "the top level"
+    for key in table:
+        if key not in known:
+            hint = _nearest(key, tuple(known)) or f"; known keys: {', '.join(known)}"
+            raise RigError(f"unknown key {key!r} in {title}{hint}")
+    values: dict[str, object] = {}
+    for key, item in known.items():
+        if key in table:
+            values[item.name] = _convert(table[key], hints[item.name], f"{where}.{key}" if where else key)
+        elif not where and key == "scene":
+            values[item.name] = ()
+        elif item.default is item.default_factory:  # both are MISSING
+            raise RigError(f"{title} lacks the key {key!r}; add it")
+    try:
+        return kind(**values)
+    except RigError as error:
+        raise RigError(f"in {title}: {error}" if where else str(error)) from error
+
+
+def _convert(value: object, hint: Any, where: str) -> object:
+    """Return a TOML value as the type that the field asks for, or refuse it with both types named."""
+    if isinstance(hint, types.UnionType):
+        hint = next(option for option in typing.get_args(hint) if option is not type(None))
+    origin = typing.get_origin(hint)
+    if origin in (tuple, frozenset):
+        if not isinstance(value, list):
+            raise RigError(f"{where} must be a list, it is {_kind(value)}")
+        item_hint = typing.get_args(hint)[0]
+        return origin(_convert(item, item_hint, where) for item in value)
+    if hint is Prompt and isinstance(value, str):
+        return parse_prompt(value)
+    if is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise RigError(f"{where} must be a table, it is {_kind(value)}")
+        return _read_table(hint, value, where)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise RigError(f"{where} = {value} is not a finite number")
+        return float(value)
+    if hint in (int, str) and isinstance(value, hint) and not isinstance(value, bool):
+        return value
+    wanted = {int: "a whole number", float: "a number", str: "text in quotes"}.get(hint, str(hint))
+    raise RigError(f"{where} must be {wanted}, it is {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
