@@ -1,0 +1,184 @@
+"""Train the codec: first for spectra, then, with the encoder frozen, against a discriminator. [any]
+
+The encoder is frozen before the adversarial part, so that the denoiser can learn its latents meanwhile. The adversarial
+gradient is scaled to a share of the spectral one at the last layer (Esser et al., CVPR 2021), and that share is ramped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from legando.engines.codec import Codec, harmonic_table
+from legando.engines.training.batches import Batch, Crops, Prepared, prepare
+from legando.engines.training.losses import (
+    SpectralLoss,
+    SpectrumDiscriminator,
+    discriminator_loss,
+    generator_losses,
+    kl_loss,
+)
+from legando.engines.training.progress import Run, read_model
+
+CROP_LATENTS = 48
+BATCH = 8
+ADVERSARIAL_CROP_FRAMES = 24_000
+KL_WEIGHT = 0.02
+EMA = 0.998
+
+
+class Average(nn.Module):
+    """An exponential moving average of a network's weights: what is kept for use."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.shadow = {name: value.detach().clone() for name, value in model.named_parameters()}
+        for name, value in self.shadow.items():
+            self.register_buffer(name.replace(".", "/"), value)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, decay: float) -> None:
+        """Move towards the network's weights."""
+        for name, value in model.named_parameters():
+            self.get_buffer(name.replace(".", "/")).lerp_(value, 1.0 - decay)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the averaged parameters under the network's own names."""
+        return {name.replace("/", "."): value for name, value in self.named_buffers()}
+
+
+def set_rate(optimizer: torch.optim.Optimizer, peak: float, fraction: float, step: int, floor: float = 0.05) -> None:
+    """Warm up over 200 steps, then follow a cosine down to `floor` of the peak."""
+    cosine = 0.5 * (1.0 + torch.cos(torch.tensor(fraction * 3.14159265))).item()
+    rate = peak * min(1.0, (step + 1) / 200) * (floor + (1.0 - floor) * cosine)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def spectral_sum(parts: dict[str, Tensor]) -> Tensor:
+    """Return the weighted sum of the spectral losses."""
+    return parts["log_mel"] + 0.5 * parts["linear"] + parts["tone"]
+
+
+def train(
+    data: Path, folder: Path, *, seconds: float, threads: int = 2, device: str = "cpu", limit: int | None = None
+) -> None:
+    """Train encoder and decoder on spectra for `seconds` in all; resumes what `folder` holds."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    codec = Codec().to(device)
+    average = Average(codec).to(device)
+    optimizer = torch.optim.AdamW(codec.parameters(), lr=1e-3, betas=(0.8, 0.98), weight_decay=1e-3)
+    run = Run(folder, seconds=seconds)
+    run.restore({"codec": codec, "average": average}, {"adam": optimizer})
+    crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH, seed=run.step)
+    spectral = SpectralLoss().to(device)
+    table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
+    for step in run.steps():
+        set_rate(optimizer, 1e-3, run.fraction, step)
+        batch = to_device(crops.next(), device)
+        mean, log_variance = codec.encoder(batch.audio)
+        z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        made = codec.decoder(z, batch.frames, batch.voices, (table[0], table[1]))
+        parts = spectral(made, batch.audio, step)
+        kl = kl_loss(mean, log_variance)
+        loss = spectral_sum(parts) + KL_WEIGHT * min(1.0, step / 500) * kl
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        optimizer.step()
+        average.update(codec, min(EMA, (step + 1) / (step + 10)))
+        run.log(loss=loss, kl=kl, **parts)
+
+
+def train_adversarial(
+    data: Path,
+    spectral_run: Path,
+    folder: Path,
+    *,
+    seconds: float,
+    threads: int = 1,
+    device: str = "cpu",
+    limit: int | None = None,
+) -> None:
+    """Go on with the decoder alone, against a discriminator, from the averaged weights of `spectral_run`."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    codec = Codec().to(device)
+    codec.load_state_dict(averaged(spectral_run))
+    codec.encoder.requires_grad_(False)
+    decoder = codec.decoder
+    average = Average(decoder).to(device)
+    judge = SpectrumDiscriminator().to(device)
+    maker_step = torch.optim.AdamW(decoder.parameters(), lr=3e-4, betas=(0.8, 0.98), weight_decay=1e-3)
+    judge_step = torch.optim.AdamW(judge.parameters(), lr=3e-4, betas=(0.5, 0.9))
+    run = Run(folder, seconds=seconds)
+    run.restore(
+        {"decoder": decoder, "average": average, "judge": judge}, {"maker": maker_step, "judge": judge_step}
+    )
+    crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH // 2, seed=1_000_000 + run.step)
+    spectral = SpectralLoss().to(device)
+    table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
+    for step in run.steps():
+        set_rate(maker_step, 3e-4, run.fraction, step)
+        batch = to_device(crops.next(), device)
+        with torch.no_grad():
+            mean, log_variance = codec.encoder(batch.audio)
+            z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        made = decoder(z, batch.frames, batch.voices, (table[0], table[1]))
+        parts = spectral(made, batch.audio, step)
+        start = int(torch.randint(0, made.shape[2] - ADVERSARIAL_CROP_FRAMES, ()))
+        window = slice(start, start + ADVERSARIAL_CROP_FRAMES)
+        true_crop, made_crop = batch.audio[:, :, window], made[:, :, window]
+        judged = discriminator_loss(judge(true_crop), judge(made_crop.detach()))
+        judge_step.zero_grad(set_to_none=True)
+        judged.backward()
+        judge_step.step()
+        adversarial, matching = generator_losses(judge(true_crop), judge(made_crop))
+        spectrum_loss = spectral_sum(parts)
+        share = gradient_share(spectrum_loss, adversarial + matching, made)
+        ramp = min(1.0, step / 400)
+        loss = spectrum_loss + 0.4 * ramp * share * (adversarial + matching)
+        maker_step.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        maker_step.step()
+        average.update(decoder, min(EMA, (step + 1) / (step + 10)))
+        run.log(judge=judged, adversarial=adversarial, matching=matching, share=share, **parts)
+
+
+def gradient_share(main: Tensor, extra: Tensor, at: Tensor) -> Tensor:
+    """Return the factor that gives both losses gradients of one size at `at`, capped."""
+    (a,) = torch.autograd.grad(main, at, retain_graph=True)
+    (b,) = torch.autograd.grad(extra, at, retain_graph=True)
+    return (a.norm() / (b.norm() + 1e-8)).clamp(max=100.0).detach()
+
+
+def averaged(spectral_run: Path, adversarial_run: Path | None = None) -> dict[str, Tensor]:
+    """Return the codec's averaged weights of a spectral run, with the decoder of an adversarial one where given."""
+    weights = {name.replace("/", "."): value for name, value in read_model(spectral_run, "average").items()}
+    if adversarial_run is not None:
+        for name, value in read_model(adversarial_run, "average").items():
+            weights["decoder." + name.replace("/", ".")] = value
+    return weights
+
+
+def to_device(batch: Batch, device: str) -> Batch:
+    """Move a batch's tensors."""
+    moved = (batch.audio, batch.frames, batch.voices, batch.tick_tokens, batch.tick_ages_s, batch.style)
+    return Batch(*(t.to(device, non_blocking=True) for t in moved), batch.piece, batch.start)
+
+
+def reconstruct(codec: Codec, piece: Prepared) -> Tensor:
+    """Return the codec's own reconstruction of a whole piece, from the latents' means: 2 t."""
+    n = piece.latents
+    audio = torch.from_numpy(piece.audio[: n * 960].astype("float32") / 32767.0).T[None]
+    table = harmonic_table(codec.config.harmonics)
+    with torch.no_grad():
+        mean, _ = codec.encoder(audio)
+        frames = torch.from_numpy(piece.features.frames[:n])[None]
+        voices = torch.from_numpy(piece.features.voices[: 2 * n])[None]
+        made: Tensor = codec.decoder(mean, frames, voices, table)[0]
+    return made
