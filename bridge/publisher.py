@@ -30,6 +30,9 @@ Long enough for a stall of the subscriber's interpreter or disk, short enough to
 80 ms chunks. How old a block may be when it is handed out is bounded by `Subscriber`, not by this.
 """
 
+KERNEL_BUFFER_BYTES = 1 << 18
+"""The system's own buffer on each side of a TCP connection; left alone it grows to megabytes, 20 s of sound."""
+
 MAX_SUBSCRIPTION_BYTES = 1024
 """Subscribers send nothing but topics; libzmq cuts off a peer that sends more than this in one frame."""
 
@@ -68,6 +71,7 @@ class Publisher:
         self._socket = self._context.socket(zmq.PUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
+        self._socket.setsockopt(zmq.SNDBUF, KERNEL_BUFFER_BYTES)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
         self._file: Path | None = None
         try:

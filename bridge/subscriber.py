@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from legando.bridge import endpoint as endpoints
 from legando.bridge import wire
 from legando.bridge.continuity import Continuity
-from legando.bridge.publisher import QUEUE_MESSAGES
+from legando.bridge.publisher import KERNEL_BUFFER_BYTES, QUEUE_MESSAGES
 from legando.realtime.errors import LegandoError, WireError
 
 MAX_AGE_MS = 500.0
@@ -87,6 +87,7 @@ class Subscriber:
         self._socket = self._context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, queue_messages)
+        self._socket.setsockopt(zmq.RCVBUF, KERNEL_BUFFER_BYTES)
         self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_PAYLOAD_BYTES)
         self._socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self._socket.setsockopt(zmq.SUBSCRIBE, label)
