@@ -68,7 +68,8 @@ def soften(x: F32, limiter: Limiter = DEFAULT_LIMITER) -> F32:
     y = np.array(x, np.float32)
     magnitude = np.abs(y)
     mask = np.empty(y.shape, np.bool_)
-    soften_in_place(y, magnitude, np.empty_like(y), mask, limiter)
+    with np.errstate(over="ignore"):
+        soften_in_place(y, magnitude, np.empty_like(y), mask, limiter)
     return y
 
 
@@ -101,18 +102,19 @@ def add_in_block_order(squares: F32, totals: F32) -> None:
     rows = squares.shape[1] // THREADS
     np.copyto(totals, squares[:, :THREADS])
     for row in range(1, rows):
-        totals += squares[:, row * THREADS : (row + 1) * THREADS]
+        np.add(totals, squares[:, row * THREADS : (row + 1) * THREADS], out=totals)
     warps = totals.reshape(channels, THREADS // WARP, WARP)
     of_warp = warps[:, :, 0]
     for lanes in (warps, of_warp):
         distance = WARP // 2
         while distance:
-            lanes[..., :distance] += lanes[..., distance : 2 * distance]
+            near = lanes[..., :distance]
+            np.add(near, lanes[..., distance : 2 * distance], out=near)
             distance //= 2
 
 
 class Seam:
-    """Join decoded chunks into one stream of playable audio; all memory is allocated here. [engine]
+    """Join decoded chunks into one stream of playable audio; all audio memory is allocated here. [engine]
 
     Feed (channels, frames + overlap_frames) float32, windowed so that plain addition of the overlap is right; the last
     `overlap_frames` are kept and added to the start of the next chunk.
@@ -177,12 +179,12 @@ class Seam:
         return audio, self._report
 
     def _check(self, y: F32, gain: float, out: F32 | None) -> int:
-        frames: int = y.shape[-1] - self.overlap_frames
         if y.ndim != 2 or y.shape[0] != self.channels or y.dtype != np.float32:
             raise LegandoError(
                 f"the seam got {y.dtype} of shape {y.shape}; give float32 of shape ({self.channels}, frames + "
                 f"{self.overlap_frames})"
             )
+        frames: int = y.shape[1] - self.overlap_frames
         if frames < max(self.overlap_frames, 1) or frames > self.max_frames:
             raise LegandoError(
                 f"the seam got a chunk of {frames} frames with an overlap of {self.overlap_frames}; give at least as "
@@ -199,7 +201,7 @@ class Seam:
     def _overlap_add(self, y: F32, x: F32) -> None:
         frames, overlap = x.shape[1], self.overlap_frames
         np.copyto(x, y[:, :frames])
-        x[:, :overlap] += self._tail
+        np.add(x[:, :overlap], self._tail, out=x[:, :overlap])
         np.copyto(self._tail, y[:, frames:])
 
     def _apply_gain(self, x: F32, gain: float) -> None:

@@ -1,0 +1,144 @@
+"""The kernels compile with no GPU, for each card that a performer may own; the cache is keyed and atomic."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from legando.kernels import launcher
+from legando.kernels.launcher import GpuSeam, compile_cubin
+from legando.realtime.errors import LegandoError
+
+Require = Callable[[bool, str], None]
+ARCHITECTURES = ["sm_80", "sm_86", "sm_89", "sm_90", "sm_120"]
+
+
+def has_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.fixture
+def nvrtc(require: Require) -> None:
+    for name in ("cuda.core", "cuda.bindings"):
+        require(has_module(name), f"{name} is not installed; run: pip install 'legando[gpu]'")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LEGANDO_CACHE_DIR", str(tmp_path))
+    return tmp_path / "cubins"
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_seam_compiles_without_a_gpu(nvrtc: None, cache: Path, arch: str) -> None:
+    cubin = compile_cubin("seam", arch)
+    assert cubin.startswith(b"\x7fELF")
+    assert b".text.seam" in cubin, "the kernel's name must be the plain C name"
+
+
+def test_a_second_compile_reads_the_cache(nvrtc: None, cache: Path) -> None:
+    first = compile_cubin("seam", "sm_89")
+    (file,) = cache.iterdir()
+    marked = first + b"from the cache"
+    file.write_bytes(marked)
+    assert compile_cubin("seam", "sm_89") == marked
+
+
+def test_a_changed_source_or_architecture_is_another_key(
+    nvrtc: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    text = (launcher.SOURCES / "seam.cu").read_text()
+    monkeypatch.setattr(launcher, "SOURCES", sources)
+    (sources / "seam.cu").write_text(text)
+    compile_cubin("seam", "sm_89")
+    compile_cubin("seam", "sm_90")
+    (sources / "seam.cu").write_text(text + "// a change\n")
+    compile_cubin("seam", "sm_89")
+    assert len(list(cache.glob("*.cubin"))) == 3
+    assert not list(cache.glob("*.part"))
+
+
+def test_a_damaged_cache_file_is_compiled_again(nvrtc: None, cache: Path) -> None:
+    good = compile_cubin("seam", "sm_89")
+    (file,) = cache.iterdir()
+    file.write_bytes(b"")
+    assert compile_cubin("seam", "sm_89") == good == file.read_bytes()
+
+
+def test_an_unwritable_cache_still_compiles(nvrtc: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "a file, not a folder"
+    blocked.touch()
+    monkeypatch.setenv("LEGANDO_CACHE_DIR", str(blocked))
+    assert compile_cubin("seam", "sm_89").startswith(b"\x7fELF")
+
+
+def test_a_compile_error_gives_the_compilers_words(
+    nvrtc: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.cu").write_text("__global__ void k() { boo }")
+    monkeypatch.setattr(launcher, "SOURCES", tmp_path)
+    with pytest.raises(LegandoError, match=r'(?s)broken\.cu does not compile for sm_89: .*"boo" is undefined'):
+        compile_cubin("broken", "sm_89")
+    assert not cache.exists()
+
+
+def test_wrong_names_say_what_to_choose() -> None:
+    with pytest.raises(LegandoError, match=r"no kernel '\.\./seam'; choose one of: .*seam"):
+        compile_cubin("../seam", "sm_89")
+    with pytest.raises(LegandoError, match=r"'sm89' is no GPU architecture; give one like 'sm_89'"):
+        compile_cubin("seam", "sm89")
+
+
+def test_a_missing_extra_names_its_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cuda.core", None)
+    with pytest.raises(LegandoError, match=r"pip install 'legando\[gpu\]'"):
+        compile_cubin("seam", "sm_89")
+    with pytest.raises(LegandoError, match=r"pip install 'legando\[gpu\]'"):
+        GpuSeam()
+
+
+def test_the_launcher_imports_without_cuda() -> None:
+    code = "import sys; import legando.kernels.launcher; assert not any(m.split('.')[0] == 'cuda' for m in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_machine_without_a_gpu_is_told_to_use_the_cpu_engine(nvrtc: None) -> None:
+    if _gpu_present():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(LegandoError, match=r"CUDA device 0 cannot be opened .* use the CPU engine"):
+        GpuSeam()
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+def test_the_kernel_does_not_spill_registers(tmp_path: Path, arch: str) -> None:
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("nvcc is not on the PATH: it alone reports registers, and nothing else needs it")
+    source = str(launcher.SOURCES / "seam.cu")
+    options = ["-std=c++17", "-fmad=false", f"-arch={arch}", "-cubin", "-Xptxas", "-v", "-o", str(tmp_path / "x")]
+    done = subprocess.run([nvcc, *options, source], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "0 bytes spill stores, 0 bytes spill loads" in done.stderr
+    registers = re.search(r"Used (\d+) registers", done.stderr)
+    assert registers is not None and int(registers[1]) <= 64, "1024 threads of 64 registers fill the register file"
+
+
+def _gpu_present() -> bool:
+    try:
+        core: Any = importlib.import_module("cuda.core")
+        core.Device(0).set_current()
+    except Exception:  # cuda.core publishes no base class for its errors
+        return False
+    return True
