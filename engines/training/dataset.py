@@ -1,0 +1,150 @@
+"""The data set: pieces composed, rendered and kept in a folder, one file a piece; building it resumes. [any]
+
+Run `python -m legando.engines.training.dataset --out data/train --pieces 200 --workers 2`.
+
+Each `piece_%06d.npz` (no pickle) holds: audio int16 (frames, 2), score int16 (ticks, 5), tempo_bpm, swing,
+style (STYLE_DIM), genre (its index), seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legando.engines.score import TICKS_PER_BAR, Score
+from legando.engines.training.composer import Piece, compose
+from legando.engines.training.renderer import render
+from legando.realtime.controls import GENRES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One rendered piece: `audio` int16 (frames, 2) at 48 kHz (divide by 32767), its score and labels."""
+
+    audio: NDArray[np.int16]
+    score: Score
+    tempo_bpm: float
+    swing: float
+    style: NDArray[np.float32]
+    genre: str
+    seed: int
+
+
+def make_piece(seed: int, bars: int) -> Piece:
+    """Compose the piece of a seed, genres in turn, cut or grown to 20 to 40 s by whole pairs of bars. [any]"""
+    genre = GENRES[seed % len(GENRES)]
+    first = compose(seed, genre=genre, bars=1)
+    bar_s = TICKS_PER_BAR * 15.0 / first.tempo_bpm
+    fits = int(np.clip(bars, np.ceil(20.0 / bar_s), np.floor(40.0 / bar_s)))
+    return compose(seed, genre=genre, bars=max(2, fits // 2 * 2), tempo_bpm=first.tempo_bpm)
+
+
+def save(path: Path, piece: Piece, audio: NDArray[np.float32]) -> None:
+    """Write one piece under a temporary name, then rename it into place. [any]"""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            audio=np.round(audio * 32767.0).astype(np.int16),
+            score=piece.score,
+            tempo_bpm=np.float64(piece.tempo_bpm),
+            swing=np.float64(piece.swing),
+            style=np.array(piece.style, np.float32),
+            genre=np.int64(GENRES.index(piece.genre)),
+            seed=np.int64(piece.seed),
+        )
+    part.replace(path)
+
+
+def load(path: Path | str) -> Item:
+    """Read one piece. [any]"""
+    with np.load(path, allow_pickle=False) as data:
+        return Item(
+            audio=data["audio"],
+            score=data["score"],
+            tempo_bpm=float(data["tempo_bpm"]),
+            swing=float(data["swing"]),
+            style=data["style"],
+            genre=GENRES[int(data["genre"])],
+            seed=int(data["seed"]),
+        )
+
+
+def piece_paths(folder: Path | str) -> list[Path]:
+    """Return the finished pieces of a folder in order. [any]"""
+    return sorted(Path(folder).glob("piece_*.npz"))
+
+
+def _one(job: tuple[Path, int, int, bool]) -> float:
+    path, seed, bars, held_out = job
+    piece = make_piece(seed, bars)
+    audio = render(piece, held_out=held_out)
+    save(path, piece, audio)
+    return len(audio) / 48_000
+
+
+def build(
+    folder: Path | str,
+    *,
+    pieces: int,
+    seed0: int = 0,
+    bars: int = 16,
+    workers: int = 1,
+    held_out: bool = False,
+    progress: bool = True,
+) -> int:
+    """Render pieces with seeds seed0, seed0 + 1, ... that are not there yet; return how many were made. [any]"""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(folder / f"piece_{i:06d}.npz", seed0 + i, bars, held_out) for i in range(pieces)]
+    jobs = [job for job in jobs if not job[0].exists()]
+    begun, seconds = time.perf_counter(), 0.0
+
+    def report(done: int) -> None:
+        if not progress:
+            return
+        spent = time.perf_counter() - begun
+        left = spent / done * (len(jobs) - done)
+        bar = "#" * (30 * done // len(jobs))
+        line = (
+            f"[{bar:<30}] {done}/{len(jobs)} pieces, {seconds / 60:.1f} min of audio, {seconds / spent:.1f} x real time"
+        )
+        end = "\r" if sys.stderr.isatty() and done < len(jobs) else "\n"
+        if sys.stderr.isatty() or done % 10 == 0 or done == len(jobs):
+            print(f"{line}, {left / 60:.1f} min left", end=end, file=sys.stderr, flush=True)
+
+    if workers <= 1 or len(jobs) <= 1:
+        for done, job in enumerate(jobs, 1):
+            seconds += _one(job)
+            report(done)
+        return len(jobs)
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
+        for done, length in enumerate(pool.imap_unordered(_one, jobs), 1):
+            seconds += length
+            report(done)
+    return len(jobs)
+
+
+def main() -> None:
+    """Build a data set from the command line. [any]"""
+    parser = argparse.ArgumentParser(description="Compose and render pieces into a folder. Interrupt and rerun freely.")
+    parser.add_argument("--out", required=True, type=Path, help="folder, made if need be")
+    parser.add_argument("--pieces", type=int, default=200)
+    parser.add_argument("--seed0", type=int, default=0, help="seed of the first piece")
+    parser.add_argument("--bars", type=int, default=16, help="bars wished for; every piece is kept between 20 and 40 s")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--held-out", action="store_true", help="use only the patch families that training never sees")
+    args = parser.parse_args()
+    build(args.out, pieces=args.pieces, seed0=args.seed0, bars=args.bars, workers=args.workers, held_out=args.held_out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Patches: which instruments play which part in which genre, and which families are held out for evaluation. [any]
+
+A patch is a synthesiser voice, or a General MIDI program of a SoundFont with a synthesiser voice to fall back on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from legando.engines.training.synths import Voice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """One instrument. `program` is a General MIDI program (0..127) or None for the synthesiser `voice`."""
+
+    family: str
+    voice: Voice
+    program: int | None = None
+
+
+_SUB = Voice(wave="sine", cutoff=4.0, attack_s=0.004, sustain=0.95, release_s=0.05, drive=0.15)
+_808 = Voice(wave="sine", cutoff=4.0, sustain=0.35, fall_s=0.7, release_s=0.12, drive=0.45)
+_REESE = Voice(wave="saw", cutoff=2.0, sweep=0.8, decay_s=0.5, unison=3, detune_cents=8.0, sub=0.5, release_s=0.06)
+_ACID = Voice(wave="saw", cutoff=1.2, sweep=3.2, decay_s=0.12, sustain=0.6, fall_s=0.2, release_s=0.04, drive=0.2)
+_SQUARE_BASS = Voice(wave="square", cutoff=1.6, sweep=1.4, decay_s=0.15, sustain=0.8, release_s=0.05)
+_SAW_BASS = Voice(wave="saw", cutoff=1.8, sweep=2.0, decay_s=0.18, unison=2, detune_cents=4.0, sub=0.3, release_s=0.05)
+_FM_BASS = Voice(engine="fm", ratio=1.0, index=2.2, decay_s=0.12, sustain=0.5, fall_s=0.4, release_s=0.05)
+_STRING_BASS = Voice(engine="pluck", cutoff=2.0, decay_s=0.6, sustain=1.0, release_s=0.07)
+_RUBBER = Voice(wave="triangle", cutoff=2.5, sweep=1.0, decay_s=0.1, sustain=0.7, release_s=0.05, drive=0.2)
+
+_EP = Voice(engine="fm", ratio=1.0, index=1.3, decay_s=0.5, sustain=0.35, fall_s=1.2, release_s=0.18)
+_TINE = Voice(engine="fm", ratio=4.0, index=0.7, decay_s=0.25, sustain=0.3, fall_s=1.0, release_s=0.2)
+_BELL = Voice(engine="fm", ratio=3.0, index=1.4, decay_s=0.6, sustain=0.1, fall_s=0.8, release_s=0.3)
+_SUPERSAW = Voice(wave="saw", cutoff=3.0, sweep=0.8, decay_s=0.4, unison=4, detune_cents=9.0, release_s=0.18)
+_STAB = Voice(wave="saw", cutoff=2.0, sweep=2.6, decay_s=0.14, sustain=0.4, fall_s=0.18, unison=2, detune_cents=6.0)
+_WARM = Voice(wave="saw", cutoff=1.8, attack_s=0.12, unison=3, detune_cents=8.0, sustain=0.9, release_s=0.4)
+_GLASS = Voice(wave="triangle", cutoff=4.0, attack_s=0.2, unison=2, detune_cents=7.0, sustain=0.95, release_s=0.6)
+_SOFT = Voice(wave="square", cutoff=1.4, attack_s=0.18, unison=2, detune_cents=7.0, sustain=0.9, release_s=0.5)
+_ORGAN = Voice(wave="organ", cutoff=5.0, sustain=1.0, attack_s=0.006, release_s=0.05)
+_CLAV = Voice(wave="clav", cutoff=3.2, sweep=1.0, decay_s=0.1, sustain=0.3, fall_s=0.3, release_s=0.04)
+_STRING = Voice(engine="pluck", cutoff=2.6, decay_s=0.7, sustain=1.0, release_s=0.12)
+_POLY = Voice(wave="pulse", cutoff=2.6, sweep=1.2, decay_s=0.4, unison=2, detune_cents=6.0, release_s=0.15)
+_ENSEMBLE = Voice(wave="reed", cutoff=2.4, attack_s=0.08, unison=4, detune_cents=9.0, sustain=0.95, release_s=0.3)
+
+_SINE = Voice(wave="sine", cutoff=5.0, sustain=0.85, release_s=0.1, vibrato_cents=6.0, attack_s=0.01)
+_SAW_LEAD = Voice(wave="saw", cutoff=2.8, sweep=1.0, decay_s=0.3, unison=2, detune_cents=6.0, vibrato_cents=5.0)
+_SQUARE_LEAD = Voice(wave="square", cutoff=3.0, sweep=0.5, sustain=0.8, release_s=0.08, vibrato_cents=6.0)
+_PLUCK = Voice(wave="saw", cutoff=1.2, sweep=3.0, decay_s=0.1, sustain=0.15, fall_s=0.2, release_s=0.12)
+_HARP = Voice(engine="pluck", cutoff=2.4, decay_s=0.45, sustain=1.0, release_s=0.25)
+_REED = Voice(wave="reed", cutoff=2.6, attack_s=0.025, sustain=0.9, release_s=0.08, vibrato_cents=7.0)
+_FLUTE = Voice(wave="triangle", cutoff=3.0, attack_s=0.04, sustain=0.95, release_s=0.1, vibrato_cents=7.0)
+
+
+def _synth(family: str, voice: Voice) -> Patch:
+    return Patch(family=family, voice=voice)
+
+
+def _gm(family: str, program: int, voice: Voice) -> Patch:
+    return Patch(family=family, voice=voice, program=program)
+
+
+PATCHES: dict[str, Patch] = {
+    "sub": _synth("sub", _SUB),
+    "long_808": _synth("sub", _808),
+    "reese": _synth("reese", _REESE),
+    "acid": _synth("acid", _ACID),
+    "square_bass": _synth("analogue_bass", _SQUARE_BASS),
+    "saw_bass": _synth("analogue_bass", _SAW_BASS),
+    "fm_bass": _synth("fm_bass", _FM_BASS),
+    "rubber_bass": _synth("rubber", _RUBBER),
+    "acoustic_bass": _gm("acoustic_bass", 32, _STRING_BASS),
+    "fingered_bass": _gm("electric_bass", 33, _STRING_BASS),
+    "fretless_bass": _gm("electric_bass", 35, _RUBBER),
+    "slap_bass": _gm("electric_bass", 36, _STRING_BASS),
+    "fm_piano": _synth("fm_piano", _EP),
+    "tine": _synth("fm_piano", _TINE),
+    "bell": _synth("bell", _BELL),
+    "supersaw": _synth("supersaw", _SUPERSAW),
+    "stab": _synth("stab", _STAB),
+    "warm_pad": _synth("warm_pad", _WARM),
+    "glass_pad": _synth("glass_pad", _GLASS),
+    "soft_pad": _synth("soft_pad", _SOFT),
+    "drawbar": _synth("organ", _ORGAN),
+    "clav": _synth("clav", _CLAV),
+    "plucked": _synth("plucked", _STRING),
+    "poly": _synth("poly", _POLY),
+    "ensemble": _synth("ensemble", _ENSEMBLE),
+    "piano": _gm("piano", 0, _EP),
+    "rhodes": _gm("rhodes", 4, _EP),
+    "legend": _gm("rhodes", 5, _TINE),
+    "jazz_guitar": _gm("guitar", 26, _STRING),
+    "clean_guitar": _gm("guitar", 27, _STRING),
+    "nylon": _gm("nylon", 24, _STRING),
+    "strings": _gm("strings", 48, _WARM),
+    "slow_strings": _gm("strings", 49, _WARM),
+    "synth_strings": _gm("synth_strings", 50, _WARM),
+    "choir": _gm("choir", 52, _SOFT),
+    "voices": _gm("choir", 53, _SOFT),
+    "brass": _gm("brass", 61, _POLY),
+    "vibes": _gm("vibes", 11, _TINE),
+    "sine_lead": _synth("sine_lead", _SINE),
+    "saw_lead": _synth("saw_lead", _SAW_LEAD),
+    "square_lead": _synth("square_lead", _SQUARE_LEAD),
+    "pluck_lead": _synth("pluck_lead", _PLUCK),
+    "harp": _synth("plucked", _HARP),
+    "reed_lead": _synth("reed", _REED),
+    "flute_lead": _synth("flute_synth", _FLUTE),
+    "sax": _gm("sax", 66, _REED),
+    "flute": _gm("flute", 73, _FLUTE),
+    "trumpet": _gm("trumpet", 59, _REED),
+    "music_box": _gm("music_box", 10, _BELL),
+}
+
+HELD_OUT_FAMILIES = frozenset({"rubber", "ensemble", "nylon", "reed"})
+"""Families that no training piece uses; `render(..., held_out=True)` uses only these."""
+
+_HELD_OUT: dict[str, tuple[str, ...]] = {
+    "bass": ("rubber_bass",),
+    "chord": ("ensemble", "nylon"),
+    "lead": ("reed_lead", "nylon"),
+    "texture": ("ensemble",),
+}
+
+# genre: part: patches, then chances of drum kits and of sampled drums
+CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "house": {
+        "bass": ("saw_bass", "square_bass", "sub", "fm_bass", "fingered_bass"),
+        "chord": ("stab", "fm_piano", "rhodes", "drawbar", "piano", "supersaw", "poly"),
+        "lead": ("pluck_lead", "sine_lead", "square_lead", "vibes", "saw_lead", "bell"),
+        "texture": ("warm_pad", "strings", "soft_pad"),
+        "kit": ("909", "909", "808"),
+    },
+    "techno": {
+        "bass": ("acid", "sub", "square_bass", "saw_bass", "reese"),
+        "chord": ("stab", "poly", "fm_piano", "supersaw", "bell"),
+        "lead": ("pluck_lead", "square_lead", "bell", "saw_lead"),
+        "texture": ("warm_pad", "soft_pad", "glass_pad"),
+        "kit": ("909", "techno", "techno"),
+    },
+    "drum_and_bass": {
+        "bass": ("reese", "reese", "sub", "saw_bass", "fm_bass"),
+        "chord": ("warm_pad", "rhodes", "fm_piano", "supersaw", "strings", "piano"),
+        "lead": ("sine_lead", "pluck_lead", "bell", "flute", "square_lead"),
+        "texture": ("warm_pad", "choir", "slow_strings", "glass_pad"),
+        "kit": ("acoustic", "909", "techno"),
+    },
+    "ambient": {
+        "bass": ("sub", "soft_pad", "fretless_bass"),
+        "chord": ("warm_pad", "glass_pad", "soft_pad", "slow_strings", "choir", "rhodes", "piano"),
+        "lead": ("bell", "sine_lead", "flute_lead", "harp", "music_box", "flute", "glass_pad"),
+        "texture": ("glass_pad", "warm_pad", "slow_strings", "choir", "voices"),
+        "kit": ("808", "lofi"),
+    },
+    "lofi": {
+        "bass": ("fingered_bass", "sub", "acoustic_bass", "fretless_bass"),
+        "chord": ("rhodes", "fm_piano", "legend", "piano", "jazz_guitar", "tine", "vibes"),
+        "lead": ("vibes", "jazz_guitar", "sine_lead", "music_box", "harp", "flute", "fm_piano"),
+        "texture": ("soft_pad", "warm_pad", "voices"),
+        "kit": ("lofi", "lofi", "acoustic"),
+    },
+    "trap": {
+        "bass": ("long_808", "long_808", "sub"),
+        "chord": ("bell", "warm_pad", "piano", "supersaw", "choir", "plucked", "soft_pad"),
+        "lead": ("bell", "pluck_lead", "music_box", "flute", "harp", "square_lead", "sine_lead"),
+        "texture": ("choir", "glass_pad", "warm_pad"),
+        "kit": ("808",),
+    },
+    "disco": {
+        "bass": ("fingered_bass", "slap_bass", "saw_bass", "square_bass"),
+        "chord": ("clean_guitar", "rhodes", "piano", "clav", "strings", "poly", "brass"),
+        "lead": ("brass", "strings", "saw_lead", "flute", "square_lead", "clean_guitar"),
+        "texture": ("strings", "synth_strings", "warm_pad"),
+        "kit": ("acoustic", "909"),
+    },
+    "synthwave": {
+        "bass": ("saw_bass", "square_bass", "fm_bass", "acid"),
+        "chord": ("supersaw", "poly", "warm_pad", "synth_strings", "brass"),
+        "lead": ("saw_lead", "square_lead", "pluck_lead", "bell", "sine_lead"),
+        "texture": ("warm_pad", "synth_strings", "supersaw"),
+        "kit": ("909", "808", "909"),
+    },
+    "funk": {
+        "bass": ("slap_bass", "fingered_bass", "square_bass", "fm_bass"),
+        "chord": ("clav", "clean_guitar", "drawbar", "rhodes", "brass", "piano"),
+        "lead": ("sax", "trumpet", "square_lead", "clav", "saw_lead", "brass", "clean_guitar"),
+        "texture": ("strings", "drawbar", "warm_pad"),
+        "kit": ("acoustic", "acoustic", "lofi"),
+    },
+    "jazz": {
+        "bass": ("acoustic_bass", "acoustic_bass", "fretless_bass"),
+        "chord": ("piano", "rhodes", "jazz_guitar", "vibes", "drawbar"),
+        "lead": ("sax", "trumpet", "vibes", "flute", "jazz_guitar", "piano"),
+        "texture": ("slow_strings", "soft_pad"),
+        "kit": ("acoustic",),
+    },
+}
+SAMPLED_DRUMS = {"lofi": 0.4, "jazz": 0.75, "funk": 0.6, "disco": 0.5, "drum_and_bass": 0.5, "trap": 0.2}
+"""Chance that a drum voice is a sample, 0.25 for genres that are not named."""
+
+
+def patch_names(genre: str, part: str, *, held_out: bool) -> tuple[str, ...]:
+    """Return the patches that a genre may use for a tonal part. [any]"""
+    return _HELD_OUT[part] if held_out else CHOICES[genre][part]
