@@ -11,13 +11,12 @@
 #pragma once
 #include <ucontext.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <random>
+#include <utility>
 #include <vector>
 
 struct uint3 { unsigned int x, y, z; };
@@ -49,6 +48,21 @@ enum class Wait { none, warp, block, done };
 constexpr int kWarpSize = 32;
 constexpr std::size_t kStackBytes = 64 * 1024;
 constexpr int kOk = 0, kDeadlock = 1;
+
+// Marsaglia's xorshift (2003) and a Fisher-Yates shuffle: <random> would double the compile time of every mutant.
+struct Random {
+    unsigned int state;
+    explicit Random(unsigned int seed) : state(seed * 2654435769u | 1u) {}
+    unsigned int below(unsigned int n) {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        return state % n;
+    }
+    template <typename T> void shuffle(std::vector<T>& items) {
+        for (unsigned int i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
+    }
+};
 
 struct Fibre {
     ucontext_t context;
@@ -96,18 +110,16 @@ inline void run_warp(std::size_t first, const std::vector<int>& lanes) {
     }
 }
 
-inline int run_block(Order order, std::mt19937& random) {
+inline int run_block(Order order, Random& random) {
     std::vector<int> warps(fibres.size() / kWarpSize), lanes(kWarpSize);
-    for (std::size_t i = 0; i < warps.size(); ++i) warps[i] = static_cast<int>(i);
-    for (int i = 0; i < kWarpSize; ++i) lanes[i] = i;
-    if (order == Order::descending) {
-        std::reverse(warps.begin(), warps.end());
-        std::reverse(lanes.begin(), lanes.end());
-    }
+    const bool down = order == Order::descending;
+    const int warp_count = static_cast<int>(warps.size());
+    for (int i = 0; i < warp_count; ++i) warps[i] = down ? warp_count - 1 - i : i;
+    for (int i = 0; i < kWarpSize; ++i) lanes[i] = down ? kWarpSize - 1 - i : i;
     for (;;) {
         if (order == Order::shuffled) {
-            std::shuffle(warps.begin(), warps.end(), random);
-            std::shuffle(lanes.begin(), lanes.end(), random);
+            random.shuffle(warps);
+            random.shuffle(lanes);
         }
         for (int warp : warps) run_warp(static_cast<std::size_t>(warp) * kWarpSize, lanes);
         bool any_block = false;
@@ -127,7 +139,7 @@ inline int run_block(Order order, std::mt19937& random) {
 // Call `kernel` once per thread. Only x dimensions; the block is a multiple of 32 threads.
 inline int launch(unsigned int grid, unsigned int block, Order order, unsigned int seed,
                   const std::function<void()>& kernel) {
-    std::mt19937 random(seed);
+    Random random(seed);
     gridDim = dim3(grid);
     blockDim = dim3(block);
     body = &kernel;
@@ -136,7 +148,7 @@ inline int launch(unsigned int grid, unsigned int block, Order order, unsigned i
     exchange.assign(block * 2, 0);
     std::vector<unsigned int> blocks(grid);
     for (unsigned int b = 0; b < grid; ++b) blocks[b] = order == Order::descending ? grid - 1 - b : b;
-    if (order == Order::shuffled) std::shuffle(blocks.begin(), blocks.end(), random);
+    if (order == Order::shuffled) random.shuffle(blocks);
     for (unsigned int b : blocks) {
         blockIdx = {b, 0, 0};
         if (__start_cuda_shared) std::memset(__start_cuda_shared, 0xff, __stop_cuda_shared - __start_cuda_shared);
