@@ -205,9 +205,12 @@ def _drums(rng: np.random.Generator, recipe: Genre, plan: list[_Bar], level: flo
             pattern = pair[index % 2]
             if not bar.drum_mask & bit or not pattern:
                 continue
-            struck = _thin(pattern, level, rng.normal(0.0, 0.7, 16))
+            noise = rng.normal(0.0, 0.7, 16)
+            struck = _thin(pattern, level, noise)
             for tick, char in enumerate(struck):
-                if char == "x":
+                sparse = voice == "hat" and tick % 2 == 1 and level + noise[tick] < 2.0
+                crowded = voice == "hat" and "x" in struck and level + noise[tick] > 9.3
+                if (char == "x" and not sparse) or crowded:
                     lane[tick] |= bit
         lane[(lane & BIT["open_hat"]) > 0] &= ~BIT["hat"]
         if bar.last and fills and not bar.calm and rng.random() < 0.75:
