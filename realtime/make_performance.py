@@ -34,7 +34,7 @@ CHORDS = {
     "G": (55, 59, 62),
     "Dm7": (57, 60, 62, 65),
 }
-PROGRESSION = "Am7 Fmaj7 Am7 Fmaj7 C G Am7 Dm7 G C Fmaj7 G Am7 Am7".split()
+PROGRESSION = ["Am7", "Fmaj7", "Am7", "Fmaj7", "C", "G", "Am7", "Dm7", "G", "C", "Fmaj7", "G", "Am7", "Am7"]
 
 LEAD = [  # (beat in the piece, length in beats, pitch, velocity)
     (32.0, 0.5, 74, 92),

@@ -12,6 +12,7 @@ from a keyboard, a file or a journal.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,13 +77,19 @@ class Performance:
         return self._scenes[self.scene_index].scene
 
     @property
+    def tempo_bpm(self) -> float:
+        """Return the tempo of now: the clock's where one is followed, else what scenes, knobs and files last set."""
+        followed = self._clock.tempo_bpm() if self._clock is not None else None
+        return min(max(followed or self._tempo_bpm, TEMPO_MIN_BPM), TEMPO_MAX_BPM)
+
+    @property
     def held(self) -> tuple[int, ...]:
         """Return the pitches that sound now, because of a key or the pedal."""
         return tuple(sorted({pitch for _, pitch in self._down | self._sustained}))
 
     def feed(self, frame: int, message: bytes) -> None:
         """Queue one whole MIDI message for a frame; nonsense is ignored when its time comes."""
-        self._queue.append((frame, self._fed, message))
+        heapq.heappush(self._queue, (frame, self._fed, message))
         self._fed += 1
 
     def level_of(self, message: bytes) -> float | None:
@@ -97,19 +104,15 @@ class Performance:
         held = self.held
         self._notes = []
         end = start_frame + frames
-        due = sorted(item for item in self._queue if item[0] < end)
-        self._queue = [item for item in self._queue if item[0] >= end]
-        for frame, _, message in due:
+        while self._queue and self._queue[0][0] < end:
+            frame, _, message = heapq.heappop(self._queue)
             self._apply(message, max(frame, start_frame), start_frame)
-        tempo, position = self._tempo_bpm, None
-        if self._clock is not None:
-            position = self._clock.position_ticks(start_frame)
-            tempo = self._clock.tempo_bpm() or tempo
+        position = self._clock.position_ticks(start_frame) if self._clock is not None else None
         scene = self._scenes[self.scene_index]
         moods = {mood: self._values.get(mood, getattr(scene.scene, mood)) for mood in MOODS}
         return Controls(
             style=scene.style,
-            tempo_bpm=min(max(tempo, TEMPO_MIN_BPM), TEMPO_MAX_BPM),
+            tempo_bpm=self.tempo_bpm,
             temperature=self._values.get("temperature", scene.scene.temperature),
             muted=scene.scene.muted,
             held=held,

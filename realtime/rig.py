@@ -138,7 +138,7 @@ class BridgeRig:
     """Where the audio is published, such as `ipc:///tmp/legando` or `tcp://127.0.0.1:5580`; empty is nowhere."""
 
     publish: str = ""
-    stream: str = "legando"
+    stream: str = "main"
 
     def __post_init__(self) -> None:
         if self.publish and not self.publish.startswith(("tcp://", "ipc://")):

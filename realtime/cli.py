@@ -1,0 +1,197 @@
+"""The command line: what to type, and what it means; each command's work is in a `cli_*` module. [control]
+
+Exit status: 0 when all went well; 2 for anything that the user can mend, with one sentence on standard error and
+nothing half-written; 130 after Ctrl-C, 143 after a polite kill. Standard output carries results only.
+
+Modules are imported by the command that needs them, so that `--help` and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.errors import LegandoError
+from legando.realtime.instrument import SHIPPED
+
+EXIT_OK, EXIT_USER, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 2, 130, 143
+SECONDS_MAX = 86_400.0
+TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one sentence instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked this process to end (SIGTERM): the same clean way out as Ctrl-C."""
+
+
+def _number(name: str, low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {name} from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {name}, a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+_seconds = _number("length in seconds", 0.1, SECONDS_MAX)
+_tempo = _number("tempo in bpm", TEMPO_MIN_BPM, TEMPO_MAX_BPM)
+_seed = _whole("seed", 0, 2**63 - 1)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands. [control]"""
+    parser = _Parser(prog="legando", description="A live generative instrument: endless music, steered as it plays.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    render = _command(commands, "render", "write music to a WAV file, faster than it plays")
+    render.add_argument(
+        "--prompt", action="extend", nargs="*", metavar="TEXT[:WEIGHT]", help="what it should be like; may be repeated"
+    )
+    render.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
+    render.add_argument("--seconds", type=_seconds, metavar="S", help="length (default: the MIDI file's, or 30)")
+    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="tempo (default: the MIDI file's, or 120)")
+    render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take (default 0)")
+    render.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the shipped one)")
+    render.add_argument("--chunk", type=_whole("chunk size", 2, 16), default=4, metavar="LATENTS", help="default 4")
+    render.add_argument("--steps", type=_whole("number of steps", 1, 64), metavar="N", help="denoising steps")
+    render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
+    render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+
+    play = _command(commands, "play", "play to the sound card, or to take.wav where there is none")
+    _add_live(play)
+    play.add_argument("--out", type=Path, metavar="FILE.wav", help="record the take; after Ctrl-C what was played")
+
+    serve = _command(commands, "serve", "play to the bridge only, in real time; needs no sound card")
+    _add_live(serve)
+    serve.add_argument("--publish", metavar="ENDPOINT", help="where, instead of what the rig says")
+
+    listen = _command(commands, "listen", "record what another legando publishes")
+    listen.add_argument("endpoint", metavar="ENDPOINT", help="such as tcp://127.0.0.1:5580")
+    listen.add_argument("--seconds", type=_seconds, required=True, metavar="S")
+    listen.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
+    listen.add_argument("--stream", default="main", help="name of the stream (default main)")
+    listen.add_argument("--json", action="store_true", help="print the account as one JSON object")
+
+    _command(commands, "devices", "list sound devices and MIDI inputs")
+
+    bundle = _command(commands, "bundle", "show or check a model bundle")
+    bundle.add_argument("action", choices=("info", "verify"))
+    bundle.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the shipped bundle")
+
+    _command(commands, "train", "train a bundle of your own (see: legando train --help)")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+
+
+def _add_live(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rig", type=Path, metavar="FILE", help="a rig file (default: the one that legando ships)")
+    parser.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
+    parser.add_argument("--seconds", type=_seconds, metavar="S", help="stop after so long")
+    parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="keep every control event as JSON lines")
+    parser.add_argument("--json", action="store_true", help="print the figures of the run as one JSON object")
+
+
+def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int:
+    """Run one command and return its exit status. [control]
+
+    `instrument` names what plays, as `legando.realtime.instrument` describes.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with _polite_kill():
+            if words[:1] == ["train"]:
+                return _train(words[1:])
+            return _dispatch(build_parser().parse_args(words), instrument)
+    except LegandoError as error:
+        print(f"legando: {error}", file=sys.stderr)
+        return EXIT_USER
+    except Terminated:
+        return EXIT_TERMINATED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except SystemExit as end:  # argparse, for --help and mistakes
+        return end.code if isinstance(end.code, int) else EXIT_USER
+
+
+def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
+    if arguments.command == "render":
+        from legando.realtime.cli_render import render_command
+
+        return render_command(arguments, instrument)
+    if arguments.command in ("play", "serve"):
+        from legando.realtime.cli_play import play_command, serve_command
+
+        return (play_command if arguments.command == "play" else serve_command)(arguments, instrument)
+    from legando.realtime.cli_tools import bundle_command, devices_command, listen_command
+
+    commands = {"listen": listen_command, "devices": devices_command, "bundle": bundle_command}
+    return commands[arguments.command](arguments)
+
+
+def _train(words: list[str]) -> int:
+    try:
+        from legando.engines.training.cli import main as train_main
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("legando"):
+            raise
+        raise LegandoError(f"{error.name} is missing; {TRAIN_HINT}") from error
+    return int(train_main(words) or 0)
+
+
+@contextlib.contextmanager
+def _polite_kill() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that nothing half-written stays behind."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

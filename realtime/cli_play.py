@@ -1,0 +1,150 @@
+"""`legando play` and `legando serve`: the live run. [control]"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from legando.bridge.endpoint import parse_endpoint
+from legando.realtime.cli_render import DEFAULT_SECONDS, render_show
+from legando.realtime.devices import find_output, has_output
+from legando.realtime.display import Display
+from legando.realtime.errors import RigError
+from legando.realtime.host import Host, HostReport
+from legando.realtime.instrument import load_instrument
+from legando.realtime.journal import Journal
+from legando.realtime.midifile import read_midi_file
+from legando.realtime.rig import BridgeRig, PerformanceRig, read_rig
+from legando.realtime.show import SAMPLE_RATE_HZ, Show
+from legando.realtime.wavfile import WavWriter
+
+FALLBACK_OUT = Path("take.wav")
+INTERRUPTED = 130
+
+
+def play_command(arguments: argparse.Namespace, instrument: str) -> int:
+    """Play to the sound device; where there is none at all, render the same piece to a file. [control]"""
+    show = _show(arguments)
+    audio = show.rig.audio
+    display = Display()
+    if audio.device or audio.host_api:
+        find_output(audio.device or None, audio.host_api or None)  # a device that is asked for must be there
+    else:
+        there, reason = has_output()
+        if not there:
+            return _render_instead(arguments, show, instrument, display, reason)
+    return _live(arguments, show, instrument, display, sound=True)
+
+
+def serve_command(arguments: argparse.Namespace, instrument: str) -> int:
+    """Play to the bridge alone, paced by the clock. [control]"""
+    show = _show(arguments)
+    bridge = show.rig.bridge
+    if arguments.publish is not None:
+        bridge = BridgeRig(publish=arguments.publish, stream=bridge.stream)
+    if not bridge.publish:
+        raise RigError("serve has nowhere to publish; set publish in [bridge] of the rig, or give --publish ENDPOINT")
+    parse_endpoint(bridge.publish, bind=True)
+    show = replace(show, rig=replace(show.rig, bridge=bridge))
+    return _live(arguments, show, instrument, Display(), sound=False)
+
+
+def _show(arguments: argparse.Namespace) -> Show:
+    """Read the rig and what the command line says instead."""
+    rig = read_rig(arguments.rig)
+    if arguments.live:
+        rig = replace(rig, performance=PerformanceRig())
+    if arguments.seed is not None:
+        rig = replace(rig, engine=replace(rig.engine, seed=arguments.seed))
+    midi: Path | None = arguments.midi or rig.path(rig.performance.midi_file)
+    piece = read_midi_file(midi, SAMPLE_RATE_HZ) if midi is not None else None
+    seconds: float | None = arguments.seconds
+    if seconds is None and arguments.midi is not None and piece is not None:
+        seconds = max(1.0, piece.frames / SAMPLE_RATE_HZ)
+    elif seconds is None:
+        seconds = rig.performance.seconds
+    return Show(rig=rig, bundle=arguments.bundle or rig.path(rig.engine.bundle), piece=piece, seconds=seconds)
+
+
+def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, *, sound: bool) -> int:
+    with ExitStack() as stack:
+        out: Path | None = getattr(arguments, "out", None)
+        writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ, subtype="FLOAT")) if out is not None else None
+        journal = _open_journal(stack, arguments.journal, show)
+        host = Host(show, instrument=instrument, display=display, sound=sound, recorder=writer, journal=journal)
+        report = host.run()
+        if writer is not None:
+            writer.commit()
+    _tell(report, writer, arguments.json, display)
+    return INTERRUPTED if report.interrupted else 0
+
+
+def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, reason: str) -> int:
+    """Write the piece to a file; after Ctrl-C the file holds what was made so far."""
+    out: Path = arguments.out or FALLBACK_OUT
+    show = replace(show, seconds=show.seconds or DEFAULT_SECONDS)
+    status = 0
+    with ExitStack() as stack:
+        writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ))
+        _open_journal(stack, arguments.journal, show)
+        display.say(f"{reason}; writing the same {show.seconds:g} s to {out} instead")
+        loaded = load_instrument(instrument, show.bundle)
+        try:
+            render_show(show, loaded, writer, display)
+        except KeyboardInterrupt:
+            if not writer.frames:
+                raise
+            status = INTERRUPTED
+        writer.commit()
+    display.say(f"{out}: {writer.seconds:.1f} s")
+    if arguments.json:
+        print(json.dumps({"seconds": writer.seconds, "pcm_sha256": writer.pcm_sha256, "out": str(out)}))
+    return status
+
+
+def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | None:
+    if path is None:
+        return None
+    engine = show.rig.engine
+    header = {
+        "seed": engine.seed,
+        "chunk_latents": engine.chunk_latents,
+        "scenes": [[[prompt.text, prompt.weight] for prompt in scene.prompts] for scene in show.rig.scenes],
+    }
+    journal = Journal(path, header)
+    stack.callback(journal.close)
+    for timed in show.piece.messages if show.piece is not None else ():
+        journal.event(timed.frame, timed.message)
+    return journal
+
+
+def _tell(report: HostReport, writer: WavWriter | None, as_json: bool, display: Display) -> None:
+    compute = report.figures.compute_ms()
+    if as_json:
+        summary = {
+            "seconds": report.seconds,
+            "chunks": len(report.figures.costs_ns),
+            "chunk_ms": report.figures.chunk_ms,
+            "compute_ms": compute,
+            "latency_ms": report.latency_ms,
+            "engine": report.engine,
+            "underruns": report.underruns,
+            "concealed_frames": report.concealed_frames,
+            "xruns": report.xruns,
+            "engine_restarts": report.engine_restarts,
+            "player_restarts": report.player_restarts,
+            "interrupted": report.interrupted,
+        }
+        if writer is not None:
+            summary |= {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256}
+        print(json.dumps(summary))
+        return
+    saved = f"; saved {writer.seconds:.1f} s to {writer.path}" if writer is not None else ""
+    display.say(
+        f"played {report.seconds:.1f} s: {report.underruns} underruns, {report.xruns} xruns, chunk p99 "
+        f"{compute['p99']:.1f} of {report.figures.chunk_ms:g} ms, control to sound at most "
+        f"{report.latency_ms['sum'] + report.figures.chunk_ms:.0f} ms{saved}"
+    )

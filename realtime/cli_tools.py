@@ -1,0 +1,86 @@
+"""`legando listen`, `devices` and `bundle`: small tools beside the instrument. [control]"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+from legando.realtime.errors import DeviceError
+
+INTERRUPTED = 130
+
+
+def listen_command(arguments: argparse.Namespace) -> int:
+    """Record a stream from the bridge. [control]"""
+    from legando.bridge.listen import listen
+    from legando.realtime.display import Display
+    from legando.realtime.meter import Levels, to_db
+
+    display = Display()
+
+    def on_progress(done_s: float, total_s: float, peak: float) -> None:
+        db = (to_db(peak),) * 2
+        display.show_render(Levels(peak_db=db, rms_db=db), done_s, total_s)
+
+    report = listen(
+        arguments.endpoint, arguments.seconds, arguments.out, on_progress=on_progress, stream=arguments.stream
+    )
+    display.end()
+    if arguments.json:
+        print(json.dumps(asdict(report)))
+    else:
+        display.say(
+            f"{report.out}: {report.seconds:.1f} s, {report.gaps} gaps, latency p50 {report.latency_ms['p50']:.2f} ms, "
+            f"p99 {report.latency_ms['p99']:.2f} ms" + (f"; {report.reason}" if report.reason else "")
+        )
+    if report.reason == "interrupted":
+        return INTERRUPTED
+    return 0 if report.complete else 2
+
+
+def devices_command(_: argparse.Namespace) -> int:
+    """List what there is to play on; a part that is missing is said, not an error. [control]"""
+    from legando.realtime.devices import list_outputs
+    from legando.realtime.midi import input_names
+
+    def outputs() -> list[str]:
+        return [
+            f"{device.name}  ({device.host_api}, {device.channels} channels, {device.sample_rate_hz} Hz, "
+            f"{device.latency_ms:.1f} ms){'  default' if device.is_default else ''}"
+            for device in list_outputs()
+        ]
+
+    _print_list("sound devices", outputs)
+    _print_list("MIDI inputs", lambda: list(input_names()))
+    return 0
+
+
+def bundle_command(arguments: argparse.Namespace) -> int:
+    """Show a bundle's manifest, or check hashes and the reference output. [control]"""
+    from legando.engines.bundle import Bundle
+
+    bundle = Bundle.load(arguments.folder)  # verifies every hash
+    if arguments.action == "info":
+        print(
+            json.dumps(
+                {"name": bundle.name, "path": str(bundle.path), "sha256": bundle.hash, **bundle.manifest}, indent=2
+            )
+        )
+        return 0
+    from legando.engines.generator import Generator
+
+    generator = Generator(bundle)  # warms up and checks the stored reference
+    print(f"{bundle.name}: whole, sha256 {bundle.hash}; reproduces its reference on {generator.engine}")
+    return 0
+
+
+def _print_list(title: str, items: Callable[[], list[str]]) -> None:
+    print(f"{title}:")
+    try:
+        lines = items() or ["none"]
+    except DeviceError as error:
+        lines = [f"none: {error}"]
+    for line in lines:
+        print(f"  {line}")

@@ -1,0 +1,208 @@
+"""The link between host and engine: their messages, and the host's handle on the engine process. [control]
+
+Each message is one JSON object over a socket pair, small and rare (three for each chunk):
+
+| from | message | meaning |
+|---|---|---|
+| engine | `Ready` | the generator is warm; its figures |
+| engine | `Want` | about to make the chunk at `position_frames`: what are the controls now? |
+| host | controls | the answer: a snapshot, and the position that it is for; or `stop` |
+| engine | `Made` | the chunk is in the ring |
+| engine | `Failed` | the engine cannot go on, and why, in a sentence |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import IO, Any
+
+from legando.realtime.controls import Controls
+from legando.realtime.snapshot import controls_to_plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What the engine process needs to know. `paced_by` is `player` or `clock` (no sound device)."""
+
+    ring: str
+    instrument: str
+    bundle: str | None
+    seed: int
+    chunk_latents: int
+    steps: int | None
+    lead_frames: int
+    paced_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The generator is warm."""
+
+    sample_rate_hz: int
+    channels: int
+    chunk_frames: int
+    latency_frames: int
+    engine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """The engine waits for the controls of this chunk."""
+
+    position_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A chunk is in the ring; `late_ns` is how long after its planned start it began."""
+
+    position_frames: int
+    frames: int
+    cost_ns: int
+    late_ns: int
+    tick: float
+    chord: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The engine has ended; a `fatal` reason would only come again with another one."""
+
+    sentence: str
+    fatal: bool = False
+
+
+Message = Ready | Want | Made | Failed
+_KINDS: dict[str, type[Ready] | type[Want] | type[Made] | type[Failed]] = {
+    kind.__name__: kind for kind in (Ready, Want, Made, Failed)
+}
+
+
+def prefill_frames(lead_frames: int, chunk_frames: int) -> int:
+    """Return how full the ring must be before the player starts: the lead and the chunk that plays first. [any]"""
+    return lead_frames + chunk_frames
+
+
+def send_message(connection: Connection, message: Message) -> None:
+    """Send one message to the host. [engine]"""
+    connection.send_bytes(json.dumps({"kind": type(message).__name__, **asdict(message)}).encode())
+
+
+def _parse_message(data: bytes) -> Message:
+    plain: dict[str, Any] = json.loads(data)
+    return _KINDS[plain.pop("kind")](**plain)
+
+
+class EngineProcess:
+    """Start, hear, answer and restart the engine. Owned by the host's thread."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._noise: IO[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; `Ready` comes when its generator is warm."""
+        assert self._process is None, "already started"
+        ours, theirs = Pipe()
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONSAFEPATH": "1",
+            "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._noise = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        command = [sys.executable, "-m", "legando.realtime.engine", "--fd", str(theirs.fileno())]
+        command += ["--settings", json.dumps(asdict(self.settings))]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._noise,
+            stderr=self._noise,
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the host
+        )
+        theirs.close()
+        self._connection = ours
+
+    @property
+    def pid(self) -> int:
+        """The process's id; 0 when there is none."""
+        return self._process.pid if self._process is not None else 0
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """Return the next message, None when none comes in time, `Failed` once when the process is gone."""
+        if self._connection is None or not self._connection.poll(timeout_s):
+            return None
+        try:
+            return _parse_message(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            return Failed(sentence=self._last_words())
+
+    def answer(self, position_frames: int, controls: Controls) -> None:
+        """Send the controls of one chunk; a dead engine is noticed by the next `receive`."""
+        self._send({"position": position_frames, "controls": controls_to_plain(controls)})
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the process, politely at first; harmless when there is none."""
+        self._send({"stop": True})
+        if self._process is not None:
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._forget()
+
+    def restart(self) -> None:
+        """Replace a dead or stuck engine; the new one goes on where the ring ends."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._forget()
+        self.start()
+
+    def __enter__(self) -> EngineProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _send(self, plain: dict[str, Any]) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.send_bytes(json.dumps(plain).encode())
+            except OSError:
+                return
+
+    def _last_words(self) -> str:
+        """Say how the process ended, with the last line that it wrote."""
+        assert self._process is not None and self._noise is not None
+        try:
+            status = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return "the engine closed its link; it will be replaced"
+        self._noise.seek(0)
+        line = self._noise.read().decode(errors="replace").strip().rpartition("\n")[2]
+        return f"the engine ended with status {status}: {line or 'it said nothing'}"
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._noise is not None:
+            self._noise.close()
+        self._process, self._connection, self._noise = None, None, None

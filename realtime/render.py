@@ -1,0 +1,95 @@
+"""Rendering: the same piece as live, made as fast as the machine can. [control]
+
+The generator's latency is taken off the front, so that a note at frame n of the MIDI file starts at frame n of the
+file that comes out. The level is applied here, as the player would.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legando.realtime.instrument import Generator
+from legando.realtime.performance import Performance
+
+Frames = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class RenderFigures:
+    """What a render took: the compute time of each chunk, the frames that it made."""
+
+    sample_rate_hz: int
+    chunk_frames: int
+    frames: int = 0
+    costs_ns: list[int] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """The length of what was made."""
+        return self.frames / self.sample_rate_hz
+
+    @property
+    def chunk_ms(self) -> float:
+        """The length of one chunk."""
+        return 1000.0 * self.chunk_frames / self.sample_rate_hz
+
+    @property
+    def rtf(self) -> float:
+        """Compute time over audio time, of all chunks."""
+        audio_ns = len(self.costs_ns) * self.chunk_frames * 1e9 / self.sample_rate_hz
+        return sum(self.costs_ns) / audio_ns if audio_ns else 0.0
+
+    def compute_ms(self) -> dict[str, float]:
+        """Return p50, p99 (nearest rank) and max of the chunks' compute times in milliseconds."""
+        ordered = np.sort(np.array(self.costs_ns or [0], dtype=np.int64)) / 1e6
+        ranks = {"p50": 0.50, "p99": 0.99, "max": 1.0}
+        return {
+            name: round(float(ordered[max(0, -int(-share * len(ordered) // 1) - 1)]), 3)
+            for name, share in ranks.items()
+        }
+
+
+def render(
+    generator: Generator,
+    performance: Performance,
+    frames: int,
+    write: Callable[[Frames], None],
+    on_chunk: Callable[[Frames, float], None] | None = None,
+) -> RenderFigures:
+    """Make `frames` frames and hand them to `write` in blocks of a chunk or less. [control]
+
+    `on_chunk` gets each block and the seconds made so far. Both must copy what they keep.
+    """
+    figures = RenderFigures(generator.sample_rate_hz, generator.chunk_frames)
+    skip = generator.latency_frames
+    position = 0
+    level = performance.level
+    while figures.frames < frames:
+        controls = performance.controls_for_chunk(position, generator.chunk_frames)
+        began_ns = time.perf_counter_ns()
+        chunk = generator.step(controls)
+        figures.costs_ns.append(time.perf_counter_ns() - began_ns)
+        position += generator.chunk_frames
+        block = apply_level(chunk.frames, level, performance.level)
+        level = performance.level
+        block, skip = block[skip:], max(0, skip - len(block))
+        block = block[: frames - figures.frames]
+        if len(block):
+            write(block)
+            figures.frames += len(block)
+        if on_chunk is not None:
+            on_chunk(block, figures.seconds)
+    return figures
+
+
+def apply_level(frames: Frames, before: float, after: float) -> Frames:
+    """Return frames with a gain that moves from `before` to `after`; untouched when both are 1. [any]"""
+    if before == after == 1.0:
+        return frames
+    gain = np.linspace(before, after, len(frames) + 1, dtype=np.float32)[1:, None]
+    return frames * gain

@@ -1,0 +1,48 @@
+"""A show: a rig made ready to play, its scenes turned into styles and its MIDI file into frames. [control]"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from legando.realtime.instrument import Instrument
+from legando.realtime.midifile import MidiPiece
+from legando.realtime.performance import Performance, StyledScene
+from legando.realtime.rig import Rig
+
+SAMPLE_RATE_HZ = 48_000
+CHANNELS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """What the host and the renderer perform. `tempo_bpm` locks the tempo; `seconds` None goes on until Ctrl-C."""
+
+    rig: Rig
+    bundle: Path | None
+    piece: MidiPiece | None
+    seconds: float | None
+    tempo_bpm: float | None = None
+
+    @property
+    def frames(self) -> int | None:
+        """The length in frames, None without an end."""
+        return None if self.seconds is None else max(1, round(self.seconds * SAMPLE_RATE_HZ))
+
+    def performance(self, instrument: Instrument) -> Performance:
+        """Return a performance at its first frame, with the MIDI file's messages already placed."""
+        styled = [
+            StyledScene(scene=scene, style=instrument.encode([(p.text, p.weight) for p in scene.prompts]))
+            for scene in self.rig.scenes
+        ]
+        performance = Performance(
+            styled,
+            self.rig.midi.bindings,
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            follow_clock=self.rig.midi.clock == "midi",
+            tempo_bpm=self.tempo_bpm,
+            level=self.rig.audio.level,
+        )
+        for timed in self.piece.messages if self.piece is not None else ():
+            performance.feed(timed.frame, timed.message)
+        return performance

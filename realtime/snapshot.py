@@ -1,0 +1,34 @@
+"""Controls as JSON: what crosses from the host to the engine, and what a journal can keep. [any]
+
+Floats are written so that they read back bit for bit (Python's shortest round-trip form), and no value is code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from legando.realtime.controls import Controls, NoteEvent
+
+_PLAIN = ("tempo_bpm", "density", "brightness", "space", "drive", "temperature", "position_ticks", "steps")
+
+
+def controls_to_plain(controls: Controls) -> dict[str, Any]:
+    """Return a snapshot as numbers, texts and lists. [any]"""
+    return {
+        **{name: getattr(controls, name) for name in _PLAIN},
+        "style": list(controls.style),
+        "muted": sorted(controls.muted),
+        "held": list(controls.held),
+        "notes": [[note.offset_frames, note.pitch, note.velocity] for note in controls.notes],
+    }
+
+
+def controls_from_plain(plain: dict[str, Any]) -> Controls:
+    """Return the snapshot that `controls_to_plain` wrote. [any]"""
+    return Controls(
+        **{name: plain[name] for name in _PLAIN},
+        style=tuple(plain["style"]),
+        muted=frozenset(plain["muted"]),
+        held=tuple(plain["held"]),
+        notes=tuple(NoteEvent(offset_frames=o, pitch=p, velocity=v) for o, p, v in plain["notes"]),
+    )

@@ -1,0 +1,94 @@
+"""A small honest instrument for tests: held notes as sines, a click on each beat, the same bytes for the same input.
+
+Named to the host and the engine process as `tone_generator:make`, with this folder on the path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legando.realtime.controls import GENRE_SLOTS, STYLE_DIM, Controls
+from legando.realtime.errors import BundleError
+
+SAMPLE_RATE_HZ = 48_000
+SPEC = "tone_generator:make"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneChunk:
+    frames: NDArray[np.float32]
+    position_frames: int
+    tick: float
+    chord: str
+    cost_ns: int
+
+
+class ToneGenerator:
+    """A quiet hum whose pitch says seed and style, plus the notes that sound."""
+
+    def __init__(self, seed: int, chunk_latents: int) -> None:
+        self.sample_rate_hz = SAMPLE_RATE_HZ
+        self.channels = 2
+        self.chunk_frames = 960 * chunk_latents
+        self.latency_frames = 0
+        self.engine = "sines"
+        self._seed = seed
+        self._position = 0
+        self._beat = 0.0
+
+    def step(self, controls: Controls) -> ToneChunk:
+        began_ns = time.perf_counter_ns()
+        n = self.chunk_frames
+        t = (self._position + np.arange(n)) / SAMPLE_RATE_HZ
+        pitches = dict.fromkeys(controls.held, 0)
+        sound = 0.1 * np.sin(2 * np.pi * (55.0 + self._seed % 97 + 100.0 * sum(controls.style_now())) * t)
+        for note in controls.notes:
+            if note.velocity > 0:
+                pitches[note.pitch] = note.offset_frames
+        for pitch, start in pitches.items():
+            tone = 0.05 * np.sin(2 * np.pi * 440.0 * 2 ** ((pitch - 69) / 12) * t)
+            tone[:start] = 0.0
+            sound += tone
+        beats = self._beat + np.arange(n) * controls.tempo_bpm / 60 / SAMPLE_RATE_HZ
+        sound += 0.2 * (np.diff(np.floor(beats), prepend=np.floor(self._beat - 1e-9)) > 0)
+        self._beat = beats[-1] + controls.tempo_bpm / 60 / SAMPLE_RATE_HZ
+        chunk = ToneChunk(
+            frames=np.repeat(sound.astype(np.float32)[:, None], 2, axis=1),
+            position_frames=self._position,
+            tick=self._beat * 4,
+            chord="Cmin",
+            cost_ns=time.perf_counter_ns() - began_ns,
+        )
+        self._position += n
+        return chunk
+
+
+class ToneInstrument:
+    name = "tone"
+    hash = "0" * 64
+
+    def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]:
+        total = sum(weight for _, weight in prompts)
+        style = np.zeros(STYLE_DIM)
+        for text, weight in prompts:
+            digest = hashlib.sha256(text.encode()).digest()
+            style[digest[0] % 10] += weight / total
+            style[GENRE_SLOTS:] += weight / total * np.frombuffer(digest[1:5], np.uint8) / 255
+        return tuple(float(v) for v in style)
+
+    def generator(self, *, seed: int, chunk_latents: int, steps: int | None) -> ToneGenerator:
+        return ToneGenerator(seed, chunk_latents)
+
+
+def make(bundle: Path | None) -> ToneInstrument:
+    """Return the instrument; a bundle that is not there is refused, as a real one is."""
+    if bundle is not None and not bundle.is_dir():
+        raise BundleError(f"there is no bundle {bundle}; check the name")
+    return ToneInstrument()
