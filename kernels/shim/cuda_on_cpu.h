@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -72,7 +73,7 @@ struct Fibre {
 };
 
 inline std::vector<Fibre> fibres;
-inline std::vector<char> stacks;
+inline std::unique_ptr<char[]> stacks;
 inline std::vector<unsigned long long> exchange;  // [warps, 2, 32]
 inline ucontext_t scheduler;
 inline std::size_t current;
@@ -144,7 +145,7 @@ inline int launch(unsigned int grid, unsigned int block, Order order, unsigned i
     blockDim = dim3(block);
     body = &kernel;
     fibres.resize(block);
-    stacks.resize(block * kStackBytes);
+    stacks.reset(new char[block * kStackBytes]);  // left unfilled: most of it is never touched
     exchange.assign(block * 2, 0);
     std::vector<unsigned int> blocks(grid);
     for (unsigned int b = 0; b < grid; ++b) blocks[b] = order == Order::descending ? grid - 1 - b : b;
@@ -155,7 +156,7 @@ inline int launch(unsigned int grid, unsigned int block, Order order, unsigned i
         for (unsigned int t = 0; t < block; ++t) {
             Fibre& fibre = fibres[t];
             getcontext(&fibre.context);
-            fibre.context.uc_stack.ss_sp = stacks.data() + t * kStackBytes;
+            fibre.context.uc_stack.ss_sp = stacks.get() + t * kStackBytes;
             fibre.context.uc_stack.ss_size = kStackBytes;
             fibre.context.uc_link = nullptr;
             fibre.index = {t, 0, 0};
