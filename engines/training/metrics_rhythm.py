@@ -31,7 +31,7 @@ Floats = NDArray[np.floating[Any]]
 _HOP = 128
 _WINDOW = 768
 _LAG = 3  # rise over three hops, 8 ms
-_STRONG = 0.35  # an onset counts when it is this share of the stronger ones
+_STRONG = 0.35  # an onset counts when it is this share of the strong ones (95th percentile)
 _FASTEST_S = 0.05
 
 
@@ -87,7 +87,7 @@ def _peaks(flux: Floats) -> tuple[Floats, Floats]:
     if not len(at):
         return np.zeros(0), np.zeros(0)
     heights = rise[at]
-    keep = heights >= _STRONG * np.percentile(heights, 80)
+    keep = heights >= _STRONG * np.percentile(heights, 95)
     at, heights = at[keep], heights[keep]
     a, b, c = flux[at - 1], flux[at], flux[at + 1]
     bend = a - 2 * b + c
