@@ -82,14 +82,15 @@ class Hops:
         self._meet()
 
     def _meet(self) -> None:
-        """Greet on each path until its subscription has arrived here; the receiver skips what is left of the greetings."""
+        """Greet on each path until its subscription has arrived here; the receiver skips what is left over."""
         deadline = time.monotonic() + 20.0
-        for greet in (
-            lambda: self.bare.send(b"hello"),
-            lambda: self.publisher.publish(np.zeros((1, 2), np.float32), 0),
-        ):
+        greeting = np.zeros((1, 2), np.float32)
+        for path in ("bare", "bridge"):
             while not self.answer.poll(20):
-                greet()
+                if path == "bare":
+                    self.bare.send(b"hello")
+                else:
+                    self.publisher.publish(greeting, 0)
                 assert time.monotonic() < deadline, "the receiving process does not answer"
             self.answer.recv()
 

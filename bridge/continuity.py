@@ -6,13 +6,12 @@ server never sent; `sequence` only tells old messages from new ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from legando.bridge.wire import AudioHeader
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What one block means for the stream; `fresh` is False for a repeat or a late one, to be thrown away. [any]"""
 
     fresh: bool

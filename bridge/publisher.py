@@ -61,11 +61,11 @@ class Publisher:
         self.stream_id = secrets.token_bytes(wire.STREAM_ID_BYTES)
         self.blocks = 0
         self.frames = 0
-        self._topic = wire.topic(stream)
+        self._packer = wire.Packer(
+            stream, self.stream_id, sample_rate_hz=sample_rate_hz, channels=channels, sample_format=sample_format
+        )
         self._lock = threading.Lock()
         parsed = endpoints.parse_endpoint(endpoint, bind=True)
-        # One message that is never sent proves rate and channels before a socket exists.
-        self._header(frames=1, frame_position=0, timestamp_ns=0, wall_ns=0)
         # A context of its own: its term() waits until libzmq has let go of the port, so that a successor can take it.
         self._context = zmq.Context(io_threads=1)
         self._socket = self._context.socket(zmq.PUB)
@@ -87,26 +87,25 @@ class Publisher:
         `frames` is float32 (frames, channels), `frame_position` the place of its first frame, `timestamp_ns` when it
         was made, as `time.perf_counter_ns()` (now if None). Raises `LegandoError` for anything else, or once closed.
         """
-        if frames.ndim != 2 or frames.shape[1] != self.channels or frames.dtype != np.float32:
-            raise LegandoError(
-                f"publish takes float32 (frames, {self.channels}), this is {frames.dtype} {frames.shape}; "
-                "convert it first"
-            )
         now_ns = time.perf_counter_ns()
         made_ns = now_ns if timestamp_ns is None else timestamp_ns
-        if abs(now_ns - made_ns) > MAX_TIMESTAMP_DISTANCE_NS:
+        if not -MAX_TIMESTAMP_DISTANCE_NS <= now_ns - made_ns <= MAX_TIMESTAMP_DISTANCE_NS:
             raise LegandoError(
                 f"timestamp {made_ns} ns is {(now_ns - made_ns) / 1e9:.0f} s away from now; use time.perf_counter_ns()"
             )
-        wall_ns = time.time_ns() - (now_ns - made_ns)
         with self._lock:
-            header = self._header(len(frames), frame_position, made_ns, wall_ns)
             if self._socket.closed:
                 raise LegandoError(f"the publisher on {self.endpoint} is closed; open a new one")
-            parts = (self._topic, wire.pack_header(header), wire.encode_samples(frames, self.sample_format).data)
+            message = self._packer.pack(
+                frames,
+                sequence=self.blocks,
+                frame_position=frame_position,
+                timestamp_ns=made_ns,
+                wall_ns=time.time_ns() - (now_ns - made_ns),
+            )
             # PUB drops for a full subscriber instead of answering EAGAIN; NOBLOCK is for the day that this changes.
             with contextlib.suppress(zmq.Again):
-                self._socket.send_multipart(parts, flags=zmq.NOBLOCK, copy=True)
+                self._socket.send(message, zmq.NOBLOCK)
             self.blocks += 1
             self.frames += len(frames)
 
@@ -127,16 +126,3 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _header(self, frames: int, frame_position: int, timestamp_ns: int, wall_ns: int) -> wire.AudioHeader:
-        return wire.AudioHeader(
-            stream_id=self.stream_id,
-            sequence=self.blocks,
-            frame_position=frame_position,
-            frames=frames,
-            timestamp_ns=timestamp_ns,
-            wall_ns=wall_ns,
-            channels=self.channels,
-            sample_rate_hz=self.sample_rate_hz,
-            sample_format=self.sample_format,
-        )

@@ -15,9 +15,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import zmq
@@ -38,8 +37,7 @@ RECONNECT_MS = 50
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AudioBlock:
+class AudioBlock(NamedTuple):
     """One block of audio as it arrived. [any]
 
     `frames` is float32 (frames, channels) and read-only. `gap_frames` are missing just before it; `restarted` tells
@@ -72,7 +70,7 @@ class Subscriber:
         queue_messages: int = QUEUE_MESSAGES,
     ) -> None:
         parsed = endpoints.parse_endpoint(endpoint)
-        label = wire.topic(stream)
+        label = wire.subscription(stream)
         self.endpoint = parsed.url
         self.stream = stream
         self.blocks = 0
@@ -88,7 +86,7 @@ class Subscriber:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, queue_messages)
         self._socket.setsockopt(zmq.RCVBUF, KERNEL_BUFFER_BYTES)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_PAYLOAD_BYTES)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_MESSAGE_BYTES)
         self._socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self._socket.setsockopt(zmq.SUBSCRIBE, label)
         self._wake_sender, self._wake_receiver = socket.socketpair()
@@ -126,11 +124,11 @@ class Subscriber:
         deadline_ns = None if timeout_ms is None else time.perf_counter_ns() + int(timeout_ms * 1e6)
         with self._lock:
             while not self._closing.is_set():
-                parts = self._take()
-                if parts is None:
+                message = self._take()
+                if message is None:
                     if not self._wait(deadline_ns):
                         return None
-                elif block := self._accept(parts):
+                elif block := self._accept(message):
                     self.blocks += 1
                     return block
         return None
@@ -158,17 +156,12 @@ class Subscriber:
     ) -> None:
         self.close()
 
-    def _take(self) -> list[bytes] | None:
-        """Take one message from the queue if there is one; parts beyond the format's number are cut to one extra."""
+    def _take(self) -> bytes | None:
+        """Take one frame from the queue if there is one; each part of a foreign multi-part message counts as one."""
         try:
-            parts = [self._socket.recv(zmq.NOBLOCK)]
+            return self._socket.recv(zmq.NOBLOCK)
         except zmq.Again:
             return None
-        while self._socket.getsockopt(zmq.RCVMORE):
-            part = self._socket.recv()
-            if len(parts) <= wire.PARTS:
-                parts.append(part)
-        return parts
 
     def _wait(self, deadline_ns: int | None) -> bool:
         """Sleep until a message, a close or the deadline; False once the deadline has passed."""
@@ -181,31 +174,30 @@ class Subscriber:
         self._poller.poll(-(-left_ns // 1_000_000))  # rounded up: never spins through the last millisecond
         return True
 
-    def _accept(self, parts: list[bytes]) -> AudioBlock | None:
+    def _accept(self, message: bytes) -> AudioBlock | None:
         """Parse a message and account for it; None if it is refused, repeated or too old."""
         now_ns = time.perf_counter_ns()
         try:
-            message = wire.parse_audio(parts)
+            header, frames = wire.parse_audio(message)
         except WireError as error:
             self._refuse(error)
             return None
-        header = message.header
         latency_ns = now_ns - header.timestamp_ns
         if self._max_age_ns is not None and latency_ns > self._max_age_ns:
             self.stale += 1
             return None
-        arrival = self._continuity.observe(header)
-        if not arrival.fresh:
+        fresh, gap_frames, restarted = self._continuity.observe(header)
+        if not fresh:
             return None
         return AudioBlock(
-            frames=message.frames,
-            sequence=header.sequence,
-            frame_position=header.frame_position,
-            sample_rate_hz=header.sample_rate_hz,
-            timestamp_ns=header.timestamp_ns,
-            latency_ns=latency_ns,
-            gap_frames=arrival.gap_frames,
-            restarted=arrival.restarted,
+            frames,
+            header.sequence,
+            header.frame_position,
+            header.sample_rate_hz,
+            header.timestamp_ns,
+            latency_ns,
+            gap_frames,
+            restarted,
         )
 
     def _refuse(self, error: WireError) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legando.bridge.continuity import Arrival, Continuity
-from legando.bridge.wire import AudioHeader
+from legando.bridge.wire import AudioHeader, SampleFormat
 
 ONE = b"1" * 16
 TWO = b"2" * 16
@@ -14,7 +14,17 @@ TWO = b"2" * 16
 
 def header(sequence: int, position: int, frames: int = 128, stream_id: bytes = ONE) -> AudioHeader:
     return AudioHeader(
-        stream_id=stream_id, sequence=sequence, frame_position=position, frames=frames, timestamp_ns=0, wall_ns=0
+        stream="main",
+        stream_id=stream_id,
+        sequence=sequence,
+        frame_position=position,
+        frames=frames,
+        channels=2,
+        sample_rate_hz=48_000,
+        timestamp_ns=0,
+        wall_ns=0,
+        sample_format=SampleFormat.FLOAT32,
+        flags=0,
     )
 
 

@@ -17,7 +17,7 @@ import zmq
 
 from legando.bridge.publisher import KERNEL_BUFFER_BYTES, QUEUE_MESSAGES, Publisher
 from legando.bridge.subscriber import AudioBlock, Subscriber
-from legando.bridge.wire import MAX_PAYLOAD_BYTES, SampleFormat
+from legando.bridge.wire import MAX_SAMPLES_BYTES, SampleFormat
 from legando.realtime.errors import LegandoError, WireError
 
 PATIENT_MS = 10_000.0
@@ -164,8 +164,8 @@ def test_foreign_messages_are_refused_counted_and_do_not_disturb(tmp_path: Path)
         foreign.bind(endpoint)
         with Subscriber(endpoint) as subscriber:
             for _ in range(2000):
-                foreign.send_multipart([b"main\0"])
-                foreign.send_multipart([b"main\0", b"header", b"payload"])
+                foreign.send(b"main\0")
+                foreign.send(b"main\0" + bytes(2000))
                 foreign.send_multipart([b"main\0"] + [b"x"] * 50)
                 if subscriber.receive(1.0) is None and subscriber.malformed >= 30:
                     break
@@ -202,8 +202,8 @@ def test_receive_gives_up_after_its_time(tmp_path: Path) -> None:
         (np.zeros((128, 2), np.float64), r"float64 \(128, 2\)"),
         (np.zeros((128, 1), np.float32), r"float32 \(128, 1\)"),
         (np.zeros(128, np.float32), r"float32 \(128,\)"),
-        (np.zeros((0, 2), np.float32), "0 frames of 2 channels do not fit"),
-        (np.zeros((MAX_PAYLOAD_BYTES // 8 + 1, 2), np.float32), "do not fit a message"),
+        (np.zeros((0, 2), np.float32), "0 frames of 2 channels do not fit a message; send 1 to 131072"),
+        (np.zeros((MAX_SAMPLES_BYTES // 8 + 1, 2), np.float32), "do not fit a message"),
     ],
 )
 def test_publish_refuses_what_the_format_cannot_carry(tmp_path: Path, frames: Any, says: str) -> None:
@@ -218,7 +218,7 @@ def test_publish_refuses_a_foreign_clock_and_a_negative_position(tmp_path: Path)
     with Publisher(f"ipc://{tmp_path}/a.ipc") as publisher:
         with pytest.raises(LegandoError, match=r"use time\.perf_counter_ns"):
             publisher.publish(frames, 0, time.time_ns())
-        with pytest.raises(WireError, match="frame_position -1"):
+        with pytest.raises(WireError, match="frame position -1"):
             publisher.publish(frames, -1)
     with pytest.raises(LegandoError, match="is closed; open a new one"):
         publisher.publish(frames, 0)
