@@ -386,7 +386,7 @@ def _lead(
                 anchor = min(range(len(scale)), key=lambda i: abs(scale[i] - centre))
                 pitch = scale[min(max(anchor + step, 0), len(scale) - 1)]
                 long_note = rhythm[tick + 1 : tick + 3] == "--"
-                if tick % 8 == 0 or long_note or pitch % 12 not in tones and rng.random() < 0.35:
+                if tick % 8 == 0 or long_note or (pitch % 12 not in tones and rng.random() < 0.35):
                     pitch = min(
                         (p for p in range(*LEAD_RANGE) if p % 12 in tones),
                         key=lambda p: (abs(p - pitch), abs(p - last)),

@@ -1,4 +1,4 @@
-"""The renderer: a piece of score tokens becomes 48 kHz stereo, with a patch for each part and a mix for its genre. [any]
+"""The renderer: a piece of score tokens becomes 48 kHz stereo, patches and a mix chosen for its genre. [any]
 
 Everything random (patches, kit, velocities, the room) comes from a generator made from the piece's seed.
 Uses a SoundFont and one-shot drums where they are installed, synthesisers alone where they are not.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from legando.engines.score import DRUM_VOICES, TEXTURE, TEXTURES, Hit, Note, read_score
 from legando.engines.training import drums, mix, soundfont
 from legando.engines.training.composer import Piece
-from legando.engines.training.patches import PATCHES, SAMPLED_DRUMS, Patch, patch_names
+from legando.engines.training.patches import CHOICES, PATCHES, SAMPLED_DRUMS, Patch, patch_names
 from legando.engines.training.synths import SAMPLE_RATE, clear_cache, play
 from legando.realtime.controls import GENRE_SLOTS, GENRES
 
@@ -50,8 +50,10 @@ MIXES: dict[str, MixPlan] = {
     "jazz": MixPlan(drums_db=-4.0, bass_db=-3.5, chord_db=-4.5, lead_db=-3.0, room=0.8, echo=0.05),
 }
 _VOICE_DB = {
-    "kick": 0.0, "snare": -2.0, "ghost": -4.0, "clap": -4.0, "hat": -11.0, "open_hat": -10.0, "tom": -3.5, "cymbal": -9.0,
+    "kick": 0.0, "snare": -2.0, "ghost": -4.0, "clap": -4.0,
+    "hat": -11.0, "open_hat": -10.0, "tom": -3.5, "cymbal": -9.0,
 }  # fmt: skip
+_PANS = {"hat": 0.25, "open_hat": 0.25, "tom": -0.3, "cymbal": -0.35, "clap": 0.05, "ghost": 0.05}
 _REVERB = {"bass": 0.0, "chord": 0.35, "lead": 0.4, "texture": 0.6}
 
 
@@ -109,17 +111,13 @@ def _tonal(piece: Piece, patch: Patch, notes: Sequence[Note], frames: int, rng: 
 
 def _drums(piece: Piece, hits: Sequence[Hit], frames: int, rng: np.random.Generator) -> tuple[Audio, Audio]:
     """Return the kick alone and the other voices, panned."""
-    from legando.engines.training.patches import CHOICES
-
     genre = _genre_for(piece, rng)
     kits = CHOICES[genre]["kit"]
     kit = drums.make_kit(rng, kits[int(rng.integers(len(kits)))], SAMPLED_DRUMS.get(genre, 0.25))
     brightness = piece.style[GENRE_SLOTS + 1]
     lanes: dict[int, NDArray[np.float32]] = {}
-    choke: dict[int, list[int]] = {}
     hat, open_hat = DRUM_VOICES.index("hat"), DRUM_VOICES.index("open_hat")
     stops = [_frame(piece, h.start_ticks) for h in hits if h.voice in (hat, open_hat)]
-    choke[open_hat] = stops
     for hit in hits:
         lane = lanes.setdefault(hit.voice, np.zeros(frames, np.float32))
         start = _frame(piece, hit.start_ticks)
@@ -193,11 +191,11 @@ def render_stems(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -
     notes, hits = read_score(piece.score)
     rng = np.random.default_rng([piece.seed, 2])
     plan = MIXES[piece.genre]
-    density, brightness, space, drive = piece.style[GENRE_SLOTS : GENRE_SLOTS + 4]
-    del density
+    brightness, drive = piece.style[GENRE_SLOTS + 1], piece.style[GENRE_SLOTS + 3]
     stems: dict[str, Audio] = {}
     kick, rest = _drums(piece, hits, frames, np.random.default_rng([piece.seed, 3]))
     gain = np.float32(mix.decibels(plan.drums_db))
+    rest = mix.low_pass(rest, 2800.0 * 2.0 ** (3.0 * brightness))
     stems["kick"], stems["drums"] = kick * gain, rest * gain
     kicks = [_frame(piece, h.start_ticks) for h in hits if DRUM_VOICES[h.voice] == "kick"]
     dip = mix.duck(frames, kicks, plan.duck, min(0.22, 0.5 * 60.0 / piece.tempo_bpm)) if plan.duck > 0 else None
@@ -215,7 +213,8 @@ def render_stems(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -
             else:
                 audio = mix.high_pass(mix.low_pass(audio, cutoff), 130.0)
                 if part in ("chord", "texture"):
-                    audio = mix.level_to(mix.chorus(audio), getattr(plan, f"{part}_db"))
+                    audio = mix.chorus(audio)
+                audio = mix.level_to(audio, getattr(plan, f"{part}_db"))
             if dip is not None:
                 audio = audio * (dip if part != "lead" else 0.5 + 0.5 * dip)[:, None]
         stems[part] = audio.astype(np.float32)
@@ -241,4 +240,4 @@ def render(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -> Audi
     if plan.echo > 0.05 and space > 0.2 and np.any(stems["lead"]):
         dotted = round(3 * 15.0 / piece.tempo_bpm * SAMPLE_RATE)
         dry = dry + mix.echo(stems["lead"], dotted, 0.5) * np.float32(plan.echo * 1.5 * space)
-    return mix.master(dry.astype(np.float32), drive)
+    return mix.master(mix.low_pass(dry.astype(np.float32), 4000.0 * 2.0 ** (2.4 * brightness)), drive)
