@@ -23,7 +23,7 @@ import zmq
 
 from legando.bridge.publisher import Publisher
 
-ROUNDS = 400
+ROUNDS = 300
 WARM_UP_ROUNDS = 20
 PACE_S = 0.001
 ARRIVAL = struct.Struct("<Q")

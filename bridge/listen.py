@@ -35,6 +35,7 @@ MAX_WAV_BYTES = (1 << 32) - 4096
 QUEUE_MESSAGES = 4096
 """A recorder wants everything: 10 s of 128-frame chunks may wait while a disk stalls."""
 
+INTERRUPTED = "interrupted"
 _SILENCE_FRAMES = 48_000
 
 Progress = Callable[[float, float, float], None]
@@ -88,7 +89,7 @@ def listen(
         raise LegandoError(f"cannot record {seconds:g} s; give more than 0 and at most {MAX_SECONDS:g} seconds")
     if not timeout_s > 0.0:
         raise LegandoError(f"cannot wait {timeout_s:g} s for sound; give more than 0 seconds")
-    out = Path(out_path)
+    out = Path(out_path).resolve()  # through a link, to the file that it names
     with (
         Subscriber(endpoint, stream=stream, max_age_ms=None, queue_messages=QUEUE_MESSAGES) as source,
         contextlib.ExitStack() as stack,
@@ -102,13 +103,15 @@ def listen(
             take = _Take(part, first, seconds)
             with take:
                 reason = _record(source, take, first, on_progress, timeout_s)
+            if reason == INTERRUPTED:
+                take.recount(part)
             part.replace(out)
         except (OSError, soundfile.SoundFileError) as error:
             raise LegandoError(f"cannot write {out}: {error}; free some space or choose another place") from error
         return ListenReport(
             endpoint=source.endpoint,
             stream=stream,
-            out=str(out),
+            out=os.fspath(out_path),
             seconds=take.frames / take.sample_rate_hz,
             sample_rate_hz=take.sample_rate_hz,
             channels=take.channels,
@@ -175,6 +178,15 @@ class _Take:
             missing -= len(piece)
         self._write(block.frames[: self.left_frames])
 
+    def recount(self, part: Path) -> None:
+        """Take length and digest from the closed file: an interrupt can fall between writing and counting."""
+        self.digest = hashlib.sha256()
+        self.frames = 0
+        with soundfile.SoundFile(part) as written:
+            for piece in written.blocks(_SILENCE_FRAMES, dtype="float32", always_2d=True):
+                self.digest.update(piece.tobytes())
+                self.frames += len(piece)
+
     def _write(self, frames: NDArray[np.float32]) -> None:
         self._file.write(frames)
         self.digest.update(frames.tobytes())
@@ -206,13 +218,15 @@ def _record(source: Subscriber, take: _Take, first: AudioBlock, on_progress: Pro
                 return ""
             block = source.receive(timeout_s * 1e3)
     except KeyboardInterrupt:
-        return "interrupted"
+        return INTERRUPTED
 
 
 def _open_part(out: Path) -> Path:
     """Create the temporary file beside `out`, to know before listening that the place can be written."""
     if out.is_dir():
         raise LegandoError(f"cannot write {out}: it is a folder; give a file name, for example {out / 'take.wav'}")
+    if out.exists() and not out.is_file():
+        raise LegandoError(f"cannot write {out}: it is a device, and a recording replaces what it finds; name a file")
     part = out.with_name(f".{out.name}.{os.getpid()}.{time.monotonic_ns()}.part")
     try:
         part.open("xb").close()

@@ -80,6 +80,7 @@ class Subscriber:
         self._continuity = Continuity()
         self._max_age_ns = None if max_age_ms is None else int(max_age_ms * 1e6)
         self._lock = threading.Lock()
+        self._close_lock = threading.Lock()
         self._closing = threading.Event()
         self._context = zmq.Context(io_threads=1)
         self._socket = self._context.socket(zmq.SUB)
@@ -135,9 +136,10 @@ class Subscriber:
 
     def close(self) -> None:
         """Stop receiving, from any thread; a waiting `receive` returns None. May be called twice. [control]"""
-        if not self._closing.is_set():
-            self._closing.set()
-            self._wake_sender.send(b"\0")
+        with self._close_lock:
+            if not self._closing.is_set():
+                self._closing.set()
+                self._wake_sender.send(b"\0")
         with self._lock:
             self._socket.close(linger=0)
             self._context.term()

@@ -117,8 +117,10 @@ def test_an_interrupt_keeps_what_came(publisher: Publisher, broadcast: Callable[
             raise KeyboardInterrupt
 
     report = listen(publisher.endpoint, 60.0, out, stop_after_some)
+    samples = read(out)
     assert (report.complete, report.reason) == (False, "interrupted")
-    assert len(read(out)) == report.frames
+    assert len(samples) == report.frames > 4_800
+    assert report.pcm_sha256 == sha256(samples)
 
 
 def test_a_stream_that_changes_its_rate_ends_the_recording(broadcast: Callable[..., Any], tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_an_absurd_length_is_refused(tmp_path: Path, seconds: float) -> None:
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_listening(tmp_path: Path) -> None:
-    for out in (tmp_path / "none" / "take.wav", tmp_path, Path("/proc/take.wav")):
+    for out in (tmp_path / "none" / "take.wav", tmp_path, Path("/proc/take.wav"), Path("/dev/null")):
         with pytest.raises(LegandoError, match="cannot write"):
             listen(f"ipc://{tmp_path}/a.ipc", 1.0, out, timeout_s=1e9)
     assert list(tmp_path.iterdir()) == []
@@ -188,3 +190,37 @@ except LegandoError as error:
 def test_latency_percentiles_are_of_the_right_rank() -> None:
     latencies_ns = array("q", [n * 1_000_000 for n in range(101)])
     assert latency_summary_ms(latencies_ns) == {"p50": 50.0, "p99": 99.0, "max": 100.0}
+
+
+def test_a_recording_through_a_link_leaves_the_link(
+    publisher: Publisher, broadcast: Callable[..., Any], tmp_path: Path
+) -> None:
+    link = tmp_path / "latest.wav"
+    link.symlink_to(tmp_path / "take.wav")
+    broadcast(publisher)
+    report = listen(publisher.endpoint, 0.05, link)
+    assert link.is_symlink()
+    assert report.out == str(link)
+    assert len(read(tmp_path / "take.wav")) == 2_400
+
+
+def test_an_absurd_jump_of_the_frame_position_fills_the_file_and_no_more(tmp_path: Path) -> None:
+    out = tmp_path / "take.wav"
+    with Publisher(f"ipc://{tmp_path}/audio.ipc") as publisher:
+        stop = threading.Event()
+
+        def jump() -> None:
+            position = 0
+            while not stop.wait(0.002):
+                publisher.publish(np.ones((128, 2), np.float32), position)
+                position += 1 << 50
+
+        sender = threading.Thread(target=jump)
+        sender.start()
+        try:
+            report = listen(publisher.endpoint, 2.5, out)
+        finally:
+            stop.set()
+            sender.join()
+    assert (report.frames, report.gaps, report.lost_frames) == (120_000, 1, 119_872)
+    assert int(np.count_nonzero(read(out))) == 256
