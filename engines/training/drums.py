@@ -69,13 +69,13 @@ def _kick(rng: np.random.Generator, kit: str) -> NDArray[np.float64]:
     gain = rng.uniform(1.2, 3.0) * (1.6 if kit == "techno" else 1.0)
     body = np.tanh(gain * body) / np.tanh(gain)
     click = _noise(rng, 1.5 * length, 1500, 9000) * np.exp(-t / 0.004) * rng.uniform(0.1, 0.35)
-    return (body + click[: len(t)]) * np.minimum(1.0, (1.5 * length - t) * 100.0)
+    return np.asarray((body + click[: len(t)]) * np.minimum(1.0, (1.5 * length - t) * 100.0))
 
 
 def _snare(rng: np.random.Generator, kit: str) -> NDArray[np.float64]:
     tone, rattle, decay = {
-        "808": (180.0, 0.7, 0.09), "909": (200.0, 1.0, 0.11), "acoustic": (195.0, 1.1, 0.12), "lofi": (170.0, 0.9, 0.08),
-        "techno": (215.0, 1.0, 0.07),
+        "808": (180.0, 0.7, 0.09), "909": (200.0, 1.0, 0.11), "acoustic": (195.0, 1.1, 0.12),
+        "lofi": (170.0, 0.9, 0.08), "techno": (215.0, 1.0, 0.07),
     }[kit]  # fmt: skip
     tone *= rng.uniform(0.88, 1.15)
     decay *= rng.uniform(0.8, 1.35)

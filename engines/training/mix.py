@@ -88,8 +88,8 @@ def reverb(send: Audio, rng: np.random.Generator, decay_s: float, dark_hz: float
     """Convolve with stereo noise that dies by 60 dB in `decay_s`, after 12 ms; highs die first. [any]"""
     length = int(decay_s * SAMPLE_RATE)
     t = np.arange(length)[:, None] / SAMPLE_RATE
-    impulse = rng.standard_normal((length, 2)) * np.exp(-6.9 * t / decay_s)
-    bright = low_pass(impulse.astype(np.float32), dark_hz)
+    noise = rng.standard_normal((length, 2)) * np.exp(-6.9 * t / decay_s)
+    bright = low_pass(noise.astype(np.float32), dark_hz)
     dull = low_pass(bright, dark_hz / 4.0)
     impulse = high_pass((bright * np.exp(-4.0 * t / decay_s) + dull).astype(np.float32), 180.0)
     impulse /= np.sqrt((impulse**2).sum(axis=0, keepdims=True))

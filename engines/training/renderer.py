@@ -164,7 +164,7 @@ def _layer(piece: Piece, frames: int, rng: np.random.Generator) -> Audio:
         white = rng.standard_normal((length, 2)).astype(np.float32)
         t = np.arange(length, dtype=np.float32)[:, None] / SAMPLE_RATE
         if name in ("ambience", "pad_ambience"):
-            sway = 0.7 + 0.3 * np.sin(2 * np.pi * 0.11 * t + np.array([0.0, 2.0], np.float32))
+            sway = (0.7 + 0.3 * np.sin(2 * np.pi * 0.11 * t + np.array([0.0, 2.0]))).astype(np.float32)
             wave = mix.high_pass(mix.low_pass(white, 1800.0), 300.0) * sway * np.float32(0.05)
         elif name == "vinyl":
             wave = mix.low_pass(white, 6000.0) * np.float32(0.004)

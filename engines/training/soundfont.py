@@ -26,7 +26,7 @@ Event = tuple[int, int, int, int]  # frame, 0 off or 1 on, pitch, velocity 0..12
 
 
 def soundfont_path() -> Path | None:
-    """Return the SoundFont: LEGANDO_SOUNDFONT, or where Debian's fluidr3mono-gm-soundfont installs it, or None. [any]"""
+    """Return the SoundFont: LEGANDO_SOUNDFONT, or where fluidr3mono-gm-soundfont installs it, or None. [any]"""
     named = os.environ.get(SOUNDFONT_VARIABLE)
     for path in ([Path(named)] if named else []) + list(SOUNDFONTS):
         if path.is_file():

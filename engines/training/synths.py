@@ -26,7 +26,8 @@ def hz(pitch: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How a synthesiser note sounds. Times in seconds, cut-offs in octaves above the note, vibrato in cents.
+    """How a synthesiser note sounds. Times in seconds, cut-offs in octaves above the note, vibrato in cents; `sub`
+    is a sine added at the note's own pitch, so that detuned oscillators keep a firm fundamental.
 
     `wave` is saw, square, pulse, triangle, sine, organ, clav or reed; `engine` is table, fm or pluck. The filter opens
     to `cutoff + sweep` and falls to `cutoff` with time constant `decay_s`; `unison` oscillators spread `detune_cents`.
@@ -83,7 +84,7 @@ def _harmonics(wave: str, count: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=512)
 def _tables(wave: str, pitch: int) -> NDArray[np.float32]:
-    """Return (CUTOFFS, TABLE) band-limited cycles, table m low-passed (12 dB an octave) m/1.6 octaves above the note."""
+    """Return (CUTOFFS, TABLE) band-limited cycles, table m low-passed, 12 dB an octave, m/1.6 octaves up."""
     f0 = hz(pitch)
     count = max(1, min(TABLE // 2 - 1, int(17_000.0 / f0)))
     k = np.arange(1, count + 1, dtype=np.float64)
@@ -148,7 +149,7 @@ def _fm(voice: Voice, pitch: int, total: int, velocity: float) -> NDArray[np.flo
     brightness = min(1.0, 6000.0 / (f0 * (1.0 + voice.ratio)))
     index = voice.index * brightness * velocity**1.5 * (0.25 + 0.75 * np.exp(-t / voice.decay_s))
     modulator = (2.0 * np.pi * ((f0 * voice.ratio * t.astype(np.float64)) % 1.0)).astype(np.float32)
-    return np.sin(phase + index.astype(np.float32) * np.sin(modulator))
+    return np.asarray(np.sin(phase + index.astype(np.float32) * np.sin(modulator)), np.float32)
 
 
 def _pluck(voice: Voice, pitch: int, total: int, velocity: float) -> NDArray[np.float32]:
@@ -174,11 +175,11 @@ def _note(voice: Voice, pitch: int, held_frames: int, velocity_step: int) -> Wav
     engine = {"table": _from_tables, "fm": _fm, "pluck": _pluck}[voice.engine]
     wave = engine(voice, pitch, total, velocity)
     if voice.sub > 0.0:
-        octave = hz(pitch - 12) if pitch > 40 else hz(pitch)
-        wave = wave + voice.sub * np.sin(2.0 * np.pi * (octave * np.arange(total) / SAMPLE_RATE))
+        turns = hz(pitch) * np.arange(total) / SAMPLE_RATE
+        wave = wave + np.float32(voice.sub) * np.sin(2.0 * np.pi * turns).astype(np.float32)
     if voice.drive > 0.0:
         gain = 1.0 + 4.0 * voice.drive
-        wave = np.tanh(gain * wave) / np.tanh(gain)
+        wave = np.tanh(np.float32(gain) * wave) / np.float32(np.tanh(gain))
     out: Wave = (wave * _envelope(voice, held_frames, total) * velocity).astype(np.float32)
     out.setflags(write=False)
     return out
