@@ -96,7 +96,7 @@ def bar(db: float, held_db: float, width: int, *, unicode: bool) -> str:
         cells = list(("#" * whole).ljust(width, "."))
         mark = "|"
     at = min(width - 1, int(_place(held_db) * width))
-    if held_db > FLOOR_DB and at >= whole and width:
+    if held_db > max(db, FLOOR_DB) and at >= whole and width:
         cells[at] = mark
     return "".join(cells)
 
@@ -132,7 +132,8 @@ def render_progress(
 ) -> str:
     """Return one line: how much is made, time left at the speed so far, and the meter. [any]"""
     share = min(1.0, done_seconds / total_seconds) if total_seconds > 0 else 1.0
-    left = "--:--" if share <= 0.0 else clock(elapsed_ns / 1e9 * (1.0 - share) / share)
+    left_seconds = elapsed_ns / 1e9 * (1.0 - share) / share if share > 1e-9 else math.inf
+    left = clock(left_seconds) if left_seconds < 360_000 else "--:--"
     head = f"{share:4.0%}  {clock(done_seconds)}/{clock(total_seconds)}  {left} left  "
     return (head + render_meter(state, max(0, width - len(head)), unicode=unicode))[:width]
 

@@ -65,8 +65,7 @@ class WavWriter:
             raise LegandoError(f"{self.path} would pass the 4 GiB that a WAV file can hold; make a shorter take")
         block = np.ascontiguousarray(frames, dtype="<f4")
         try:
-            self._file.write(block)
-            self._file.flush()
+            self._file.write(block)  # no flush here: it would wait for the disk
         except (soundfile.SoundFileError, OSError, AssertionError) as error:  # a short write is an assertion there
             self.abort()
             raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error

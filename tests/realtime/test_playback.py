@@ -1,5 +1,7 @@
 """What the player does to each block: bit-exact when all is well, smooth when it is not."""
 
+import gc
+import tracemalloc
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -47,7 +49,7 @@ def largest_step(frames: Frames) -> float:
 @settings(max_examples=40, deadline=None)
 @given(blocks=st.lists(st.integers(1, 3000), min_size=1, max_size=12), chunk=st.integers(1, 5000))
 def test_without_an_underrun_the_sound_passes_bit_for_bit(blocks: list[int], chunk: int) -> None:
-    with Ring.create(capacity_frames=1 << 14) as ring:
+    with Ring.create(capacity_frames=1 << 15) as ring:
         playback = Playback(ring, prefill_frames=chunk, max_block_frames=1024)
         noise = np.random.default_rng(7).standard_normal((sum(blocks) + chunk, 2)).astype(np.float32)
         at, heard = 0, []
@@ -205,3 +207,26 @@ def test_peaks_rise_at_once_and_fall_sixty_db_a_second(ring: Ring) -> None:
     ring.write(np.zeros((16_000, 2), dtype=np.float32))
     play(playback, 16_000)
     assert ring.peaks == pytest.approx((0.05, 0.08), rel=1e-3)
+
+
+def test_a_block_makes_no_array_and_no_garbage(ring: Ring) -> None:
+    """The collector is off in the player, so nothing may need it; and 16 KiB blocks leave less than 4 KiB of trace."""
+    playback = Playback(ring, prefill_frames=1, resume_frames=1)
+    out = np.zeros((2048, 2), dtype=np.float32)
+    ring.write(tone(0, 8000))
+    playback.process(out)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for level in (0.5, 0.5, 1.0, 0.0, 0.0, 1.0):  # on, slewing, dry, concealed
+            ring.level = level
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            playback.process(out)
+            assert tracemalloc.get_traced_memory()[1] - before < 4096
+        assert ring.underruns == 1
+        assert gc.collect() == 0
+    finally:
+        tracemalloc.stop()
+        gc.enable()
