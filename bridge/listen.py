@@ -17,9 +17,8 @@ import os
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -65,10 +64,6 @@ class ListenReport:
     pcm_sha256: str
     complete: bool
     reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values for JSON. [any]"""
-        return asdict(self)
 
 
 def listen(
