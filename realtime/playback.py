@@ -65,8 +65,10 @@ class Playback:
         self._scratch: Frames = np.zeros((max_block_frames, channels), dtype=np.float32)
         self._block_peak: Frames = np.zeros(channels, dtype=np.float32)
 
-        self._one_to_n = np.arange(1, max_block_frames + 1, dtype=np.float32)[:, None]
-        self._gains: Frames = np.zeros((max_block_frames, 1), dtype=np.float32)
+        # As wide as a block: NumPy copies what it broadcasts into itself.
+        count_up = np.arange(1, max_block_frames + 1, dtype=np.float32)
+        self._one_to_n: Frames = np.repeat(count_up[:, None], channels, axis=1)
+        self._gains: Frames = np.zeros_like(self._one_to_n)
         self._gain = ring.level
         self._level_step = 1000.0 / (rate * LEVEL_SLEW_MS)
         self._closing_step = 1000.0 / (rate * CLOSING_MS)

@@ -210,7 +210,7 @@ def test_peaks_rise_at_once_and_fall_sixty_db_a_second(ring: Ring) -> None:
 
 
 def test_a_block_makes_no_array_and_no_garbage(ring: Ring) -> None:
-    """The collector is off in the player, so nothing may need it; and 16 KiB blocks leave less than 4 KiB of trace."""
+    """The collector is off in the player, so nothing may need it; a 16 KiB block takes less than 4 KiB."""
     playback = Playback(ring, prefill_frames=1, resume_frames=1)
     out = np.zeros((2048, 2), dtype=np.float32)
     ring.write(tone(0, 8000))
