@@ -31,6 +31,7 @@ from legando.realtime.playback import Playback
 from legando.realtime.ring import Frames, PlayerState, Ring
 
 WATCH_S = 0.02
+STANDSTILL_S = 2.0
 CLOSE_TIMEOUT_S = 1.0
 EXIT_OK, EXIT_ERROR, EXIT_LOST = 0, 2, 3
 
@@ -143,6 +144,15 @@ class PlayerProcess:
         except subprocess.TimeoutExpired:
             process.kill()
         self._reap(kill=False)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return whether the player has ended within that time: after `Ring.finish()`, when all is played. [control]"""
+        if self._process is not None:
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                return False
+        return True
 
     def restart(self, timeout_s: float = 10.0) -> PlayerReady:
         """Replace a dead or stuck player; it goes on at the position of the old one."""
@@ -265,7 +275,7 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
                     }
                 }
             )
-            lost = _watch(stream, callback, playback, host_pid)
+            lost = _watch(ring, stream, callback, playback, host_pid)
             if lost:
                 report({"end": lost, "lost": True})
                 os._exit(EXIT_LOST)  # closing a stream whose server is gone hangs for ever
@@ -284,14 +294,16 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
         return EXIT_ERROR
 
 
-def _watch(stream: Any, callback: _Callback, playback: Playback, host_pid: int) -> str:
+def _watch(ring: Ring, stream: Any, callback: _Callback, playback: Playback, host_pid: int) -> str:
     """Wait until playing is over; return why the device is lost, or nothing. [control]"""
     host_there, give_up_s = True, 0.0
     while playback.state is not PlayerState.STOPPED:
         if callback.broken:
             return f"the player's callback failed ({callback.broken}); this is a defect of legando, please report it"
         if not stream.active:
-            return "the sound device is gone; it will be opened again when it is back"
+            return "the sound device is gone; connect it again, or start its server"
+        if perf_counter_ns() - ring.played_at_ns > STANDSTILL_S * 1e9:
+            return f"the sound device has asked for nothing for {STANDSTILL_S:g} s; restart it or its server"
         if host_there:
             readable, _, _ = select.select([0], [], [], WATCH_S)
             host_there = not (readable and not os.read(0, 4096)) and os.getppid() == host_pid
@@ -299,7 +311,7 @@ def _watch(stream: Any, callback: _Callback, playback: Playback, host_pid: int) 
                 playback.stop()
                 give_up_s = monotonic() + CLOSE_TIMEOUT_S
         elif monotonic() > give_up_s:
-            return "the sound device stands still"
+            return "the sound device takes no more sound"
         else:
             sleep(WATCH_S)
     return ""

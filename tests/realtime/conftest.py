@@ -3,9 +3,11 @@
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,54 @@ class JackServer:
         return np.asarray(frames >> 8, dtype=np.int32)
 
 
+def _spawn(name: str, port_max: int) -> "subprocess.Popen[bytes]":
+    command = ["jackd", "-n", name, "-r", "--port-max", str(port_max), "-d", "dummy"]
+    command += ["-r", "48000", "-p", str(PERIOD_FRAMES)]
+    if shutil.which("setpriv"):  # no orphan if the tests are killed
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+    environment = os.environ | server_environment(name)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _is_up(name: str) -> bool:
+    waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True, timeout=30)
+    return waited.returncode == 0
+
+
+def server_environment(name: str) -> dict[str, str]:
+    """Return the variables that lead JACK programs to one server and start no other."""
+    return {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
+
+
+@contextmanager
+def running_server(name: str, port_max: int = 128) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a server that may be killed inside the block.
+
+    JACK keeps a register of at most 8 servers, and strikes one off only when it ends in order, or when one of the same
+    name starts. So a killed one is started again and ended well, or the ninth test run would find no room.
+    """
+    server = _spawn(name, port_max)
+    try:
+        if not _is_up(name) or server.poll() is not None:
+            raise RuntimeError(f"jackd did not start (status {server.poll()}); is there room in /dev/shm?")
+        yield server
+    finally:
+        if server.poll() is None:
+            server.send_signal(signal.SIGCONT)
+            server.terminate()
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        if server.returncode == -signal.SIGKILL:
+            with _spawn(name, port_max) as successor:
+                _is_up(name)
+                successor.terminate()
+        for semaphore in Path("/dev/shm").glob(f"jack_sem.*_{name}_*"):
+            semaphore.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def jack_server_or_reason() -> Iterator[JackServer | str]:
     """Start one server for the whole run, or say why there is none."""
@@ -70,25 +120,13 @@ def jack_server_or_reason() -> Iterator[JackServer | str]:
         yield f"{', '.join(missing)} not found; install jackd2"
         return
     name = f"legando-test-{secrets.token_hex(4)}"
-    environment = {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
-    command = ["jackd", "-n", name, "-r", "--port-max", "128", "-d", "dummy"]
-    command += ["-r", "48000", "-p", str(PERIOD_FRAMES)]
-    server = subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True, timeout=30)
-        if waited.returncode != 0 or server.poll() is not None:
-            yield f"jackd did not start (status {server.poll()}); is there room in /dev/shm?"
-        else:
-            yield JackServer(name, PERIOD_FRAMES, 48_000, environment)
-    finally:
-        server.terminate()
+    with ExitStack() as stack:
         try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            stack.enter_context(running_server(name))
+        except RuntimeError as error:
+            yield str(error)
+        else:
+            yield JackServer(name, PERIOD_FRAMES, 48_000, server_environment(name))
 
 
 @pytest.fixture

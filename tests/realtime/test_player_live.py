@@ -1,6 +1,7 @@
 """The player process on a real audio server; the proof is the recorded waveform."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from legando.realtime.devices import JACK_API, find_output, has_output
 from legando.realtime.errors import DeviceError
 from legando.realtime.player import PlayerProcess, PlayerSettings
 from legando.realtime.ring import PlayerState, Ring
-from tests.realtime.conftest import JackServer
+from tests.realtime.conftest import JackServer, running_server
 
 pytestmark = pytest.mark.live
 PRODUCER = Path(__file__).with_name("ramp_producer.py")
@@ -56,7 +57,7 @@ def test_the_recorded_ramp_has_no_break(jack_server: JackServer, tmp_path: Path)
         with jack_server.start_recording(take, 9) as recorder, produce(ring, seconds=7.0) as producer:
             assert recorder.wait(30) == 0
             assert producer.wait(10) == 0
-        until(lambda: not player.alive)
+        assert player.wait(10.0)
         assert ring.player_state is PlayerState.STOPPED
         assert ring.underruns == 0 and ring.concealed_frames == 0
         assert ring.played_frames == ring.written_frames
@@ -138,21 +139,25 @@ def status_of(pid: int) -> str:
         return "Z"
 
 
-def test_a_dead_server_ends_the_player_with_a_reason(jack_server: JackServer) -> None:
-    """The player of a server that is killed reports the loss instead of hanging in a close that never returns."""
-    name = f"{jack_server.name}-dies"
-    environment = os.environ | {"JACK_DEFAULT_SERVER": name}
-    command = ["jackd", "-n", name, "-r", "--port-max", "64", "-d", "dummy", "-r", "48000", "-p", "256"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True, timeout=30, check=True)
-        with pytest.MonkeyPatch.context() as patch, Ring.create() as ring:
-            patch.setenv("JACK_DEFAULT_SERVER", name)
-            with PlayerProcess(ring.name, SETTINGS) as player:
-                player.start()
-                server.terminate()
-                server.wait(10)
-                until(lambda: not player.alive, 10.0)
-                assert player.end is not None and "sound device is gone" in player.end
+@pytest.mark.parametrize(
+    ("stroke", "reason"),
+    [(signal.SIGTERM, "is gone"), (signal.SIGKILL, "is gone|nothing"), (signal.SIGSTOP, "nothing")],
+)
+def test_a_dead_server_ends_the_player_with_a_reason(
+    jack_server: JackServer, monkeypatch: pytest.MonkeyPatch, stroke: signal.Signals, reason: str
+) -> None:
+    """The player reports the loss instead of hanging in a close that never returns."""
+    name = f"{jack_server.name}-{stroke.value}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    with (
+        running_server(name, port_max=64) as server,
+        Ring.create() as ring,
+        PlayerProcess(ring.name, SETTINGS) as player,
+    ):
+        player.start()
+        server.send_signal(stroke)
+        assert player.wait(10.0)
+        assert player.end is not None and re.search(reason, player.end)
 
 
 def test_an_unknown_device_is_refused_with_the_nearest_names(jack_server: JackServer) -> None:
