@@ -4,34 +4,7 @@ The host creates a ring and unlinks it; the engine is its only writer; the playe
 each with a position of its own. Positions are frames since the stream began and never wrap. The writer waits for
 nobody: a reader that falls a whole ring behind is told so (`ReadStatus.LOST`) and never hears a torn block.
 
-The file is a header of 4096 bytes, then `capacity_frames` x `channels` float32, little-endian, interleaved. Header
-words are 8 bytes; one owner for each group of words, and a cache line pair (128 bytes) for each owner:
-
-| word | type | field            | owner  | meaning                                                                |
-|------|------|------------------|--------|------------------------------------------------------------------------|
-| 0    | 8 s  | magic            | host   | `LGDORING`                                                             |
-| 1    | u64  | version          | host   | 1                                                                      |
-| 2    | u64  | sample_rate_hz   | host   |                                                                        |
-| 3    | u64  | channels         | host   |                                                                        |
-| 4    | u64  | capacity_frames  | host   | a power of two                                                         |
-| 16   | u64  | reserved_frames  | writer | the write position that the copy now under way will reach              |
-| 17   | u64  | written_frames   | writer | frames before this are whole                                           |
-| 18   | u64  | written_at_ns    | writer | `perf_counter_ns` of the last write                                    |
-| 32   | u64  | played_frames    | player | frames handed to the device; stands still in an underrun               |
-| 33   | u64  | played_at_ns     | player | `perf_counter_ns` of the last callback: the player's heartbeat          |
-| 34   | u64  | underruns        | player | times that the ring ran dry while playing                              |
-| 35   | u64  | concealed_frames | player | frames that the player had to make up                                  |
-| 36   | u64  | xruns            | player | callbacks that the device reported as late                             |
-| 37   | u64  | skipped_frames   | player | frames never played, because the player was too far behind             |
-| 38   | u64  | callbacks        | player |                                                                        |
-| 39   | u64  | callback_max_ns  | player | the longest callback                                                   |
-| 40   | u64  | player_state     | player | `PlayerState`                                                          |
-| 41   | u64  | latency_ns       | player | what the device says lies between its buffer and the ear               |
-| 42   | f64  | peak_left        | player | after the level; falls by 60 dB a second                               |
-| 43   | f64  | peak_right       | player |                                                                        |
-| 48   | u64  | flags            | host   | `FINISHED`: nothing more will come; `CLOSING`: fade out now            |
-| 49   | f64  | level            | host   | gain of the player, 0 to 4                                             |
-| 64.. |      | spare            |        | immediate controls to come                                             |
+The layout of the file is in `ringheader`.
 
 Ordering: the writer stores `reserved`, copies, stores `written`; a reader loads `written`, copies, loads `reserved`,
 and drops what it copied if the writer may have been there (a sequence lock, after Boehm 2012, "Can seqlocks get along
@@ -61,24 +34,40 @@ import numpy as np
 import numpy.typing as npt
 
 from legando.realtime.errors import LegandoError
+from legando.realtime.ringheader import (
+    CAPACITY_WORD,
+    CHANNELS_WORD,
+    CLOSING,
+    FINISHED,
+    FLAGS_WORD,
+    HEADER_BYTES,
+    LEVEL_MAX,
+    MAGIC,
+    MAGIC_WORD,
+    RATE_WORD,
+    RESERVED_WORD,
+    VERSION,
+    VERSION_WORD,
+    WRITTEN_AT_WORD,
+    WRITTEN_WORD,
+    PlayerState,
+    RingHeader,
+)
+
+__all__ = [
+    "CLOSING",
+    "FINISHED",
+    "LEVEL_MAX",
+    "Frames",
+    "PlayerState",
+    "ReadStatus",
+    "Ring",
+    "clean_stale_rings",
+    "ring_folder",
+]
 
 Frames = npt.NDArray[np.float32]
 """Sound at the edges of legando: float32, shape (frames, channels)."""
-
-MAGIC = int.from_bytes(b"LGDORING", "little")
-VERSION = 1
-HEADER_BYTES = 4096
-FINISHED = 1
-CLOSING = 2
-LEVEL_MAX = 4.0
-
-(_MAGIC, _VERSION, _RATE, _CHANNELS, _CAPACITY) = range(5)
-(_RESERVED, _WRITTEN, _WRITTEN_AT) = range(16, 19)
-(_PLAYED, _PLAYED_AT, _UNDERRUNS, _CONCEALED, _XRUNS, _SKIPPED, _CALLBACKS, _CALLBACK_MAX, _STATE, _LATENCY) = range(
-    32, 42
-)
-(_PEAK_LEFT, _PEAK_RIGHT) = range(42, 44)
-(_FLAGS, _LEVEL) = range(48, 50)
 
 _NAME = re.compile(r"legando-[A-Za-z0-9._-]{1,80}\.ring")
 _SHM = Path("/dev/shm")
@@ -95,16 +84,6 @@ class ReadStatus(enum.IntEnum):
     """The frames are not all written yet; `out` is untouched."""
     LOST = 2
     """The writer has gone over the frames; what is in `out` must not be used."""
-
-
-class PlayerState(enum.IntEnum):
-    """What the player is doing. [any]"""
-
-    ABSENT = 0
-    FILLING = 1
-    PLAYING = 2
-    STARVED = 3
-    STOPPED = 4
 
 
 def ring_folder() -> Path:
@@ -143,7 +122,7 @@ def _fence() -> None:
         _BARRIER.acquire()
 
 
-class Ring:
+class Ring(RingHeader):
     """One mapped ring; make it with `Ring.create` or `Ring.attach`. [any]"""
 
     def __init__(self, path: Path, descriptor: int, *, owner: bool) -> None:
@@ -153,11 +132,7 @@ class Ring:
         self._owner = owner
         populate = getattr(mmap, "MAP_POPULATE", 0)  # no page faults later, in the callback
         self._map = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | populate)
-        self._words = memoryview(self._map)[:HEADER_BYTES].cast("Q")
-        self._floats = memoryview(self._map)[:HEADER_BYTES].cast("d")
-        self.sample_rate_hz = self._words[_RATE]
-        self.channels = self._words[_CHANNELS]
-        self.capacity_frames = self._words[_CAPACITY]
+        super().__init__(self._map)
         count = self.capacity_frames * self.channels
         flat = np.frombuffer(self._map, dtype="<f4", count=count, offset=HEADER_BYTES)
         self._samples: Frames = flat.reshape(self.capacity_frames, self.channels)
@@ -196,9 +171,9 @@ class Ring:
             else:
                 os.ftruncate(descriptor, size)
             with mmap.mmap(descriptor, HEADER_BYTES) as header, memoryview(header).cast("Q") as words:
-                words[_VERSION], words[_RATE], words[_CHANNELS] = VERSION, sample_rate_hz, channels
-                words[_CAPACITY] = capacity_frames
-                words[_MAGIC] = MAGIC
+                words[VERSION_WORD], words[RATE_WORD], words[CHANNELS_WORD] = VERSION, sample_rate_hz, channels
+                words[CAPACITY_WORD] = capacity_frames
+                words[MAGIC_WORD] = MAGIC
             os.link(newborn, path)
         except OSError as error:
             if descriptor >= 0:
@@ -228,8 +203,8 @@ class Ring:
         size = os.fstat(descriptor).st_size
         head = os.pread(descriptor, 40, 0) if size >= HEADER_BYTES else b""
         fields = [int.from_bytes(head[at : at + 8], "little") for at in range(0, 40, 8)]
-        whole = HEADER_BYTES + fields[_CAPACITY] * fields[_CHANNELS] * 4
-        if fields[_MAGIC] != MAGIC or fields[_VERSION] != VERSION or size != whole:
+        whole = HEADER_BYTES + fields[CAPACITY_WORD] * fields[CHANNELS_WORD] * 4
+        if fields[MAGIC_WORD] != MAGIC or fields[VERSION_WORD] != VERSION or size != whole:
             os.close(descriptor)
             raise LegandoError(f"{path} is not a ring of version {VERSION}; end the other legando that made it")
         return cls(path, descriptor, owner=False)
@@ -243,10 +218,10 @@ class Ring:
         """
         count = len(frames)
         assert count * 2 <= self.capacity_frames and frames.shape[1] == self.channels, "block does not fit the ring"
-        words, start = self._words, self._words[_WRITTEN]
+        words, start = self._words, self._words[WRITTEN_WORD]
         end = start + count
         # A writer that died in the middle of a copy has left a longer reservation; it stays until passed.
-        words[_RESERVED] = max(end, words[_RESERVED])
+        words[RESERVED_WORD] = max(end, words[RESERVED_WORD])
         _fence()
         at = start & self._mask
         first = min(count, self.capacity_frames - at)
@@ -254,8 +229,8 @@ class Ring:
         if first < count:
             self._samples[: count - first] = frames[first:]
         _fence()
-        words[_WRITTEN] = end
-        words[_WRITTEN_AT] = perf_counter_ns()
+        words[WRITTEN_WORD] = end
+        words[WRITTEN_AT_WORD] = perf_counter_ns()
         return end
 
     # A reader's side.
@@ -266,7 +241,7 @@ class Ring:
         out: float32 (frames, channels). All or nothing; only `ReadStatus.OK` means that `out` is good.
         """
         count = len(out)
-        if position + count > self._words[_WRITTEN]:
+        if position + count > self._words[WRITTEN_WORD]:
             return ReadStatus.EMPTY
         _fence()
         at = position & self._mask
@@ -275,144 +250,14 @@ class Ring:
         if first < count:
             out[first:] = self._samples[: count - first]
         _fence()
-        if self._words[_RESERVED] - self.capacity_frames > position:
+        if self._words[RESERVED_WORD] - self.capacity_frames > position:
             return ReadStatus.LOST
         return ReadStatus.OK
 
     @property
     def oldest_frames(self) -> int:
         """The earliest position that can still be read."""
-        return max(0, self._words[_RESERVED] - self.capacity_frames)
-
-    @property
-    def written_frames(self) -> int:
-        """The position after the last whole frame."""
-        return self._words[_WRITTEN]
-
-    @property
-    def written_at_ns(self) -> int:
-        """The time of the last write."""
-        return self._words[_WRITTEN_AT]
-
-    @property
-    def lead_frames(self) -> int:
-        """Frames written and not yet played."""
-        played = self._words[_PLAYED]  # first, so that the lead is never over-estimated by the player's progress
-        return max(0, self._words[_WRITTEN] - played)
-
-    # What the player publishes.
-
-    def publish(
-        self, *, played_frames: int, underruns: int, concealed_frames: int, skipped_frames: int, state: PlayerState
-    ) -> None:
-        """Store the player's counters after one block. [audio]"""
-        words = self._words
-        words[_UNDERRUNS], words[_CONCEALED], words[_SKIPPED] = underruns, concealed_frames, skipped_frames
-        words[_STATE] = state
-        words[_PLAYED_AT] = perf_counter_ns()
-        words[_PLAYED] = played_frames
-
-    def publish_callback(self, *, cost_ns: int, xrun: bool) -> None:
-        """Count one device callback and what it cost. [audio]"""
-        words = self._words
-        words[_CALLBACKS] += 1
-        if xrun:
-            words[_XRUNS] += 1
-        if cost_ns > words[_CALLBACK_MAX]:
-            words[_CALLBACK_MAX] = cost_ns
-
-    @property
-    def played_frames(self) -> int:
-        """Frames handed to the device."""
-        return self._words[_PLAYED]
-
-    @property
-    def played_at_ns(self) -> int:
-        """The time of the player's last block: its heartbeat."""
-        return self._words[_PLAYED_AT]
-
-    @property
-    def underruns(self) -> int:
-        """Times that the ring ran dry while playing."""
-        return self._words[_UNDERRUNS]
-
-    @property
-    def concealed_frames(self) -> int:
-        """Frames that the player had to make up."""
-        return self._words[_CONCEALED]
-
-    @property
-    def skipped_frames(self) -> int:
-        """Frames never played, because the player was too far behind."""
-        return self._words[_SKIPPED]
-
-    @property
-    def xruns(self) -> int:
-        """Callbacks that the device reported as late."""
-        return self._words[_XRUNS]
-
-    @property
-    def callbacks(self) -> int:
-        """Device callbacks so far."""
-        return self._words[_CALLBACKS]
-
-    @property
-    def callback_max_ns(self) -> int:
-        """The longest callback so far."""
-        return self._words[_CALLBACK_MAX]
-
-    @property
-    def player_state(self) -> PlayerState:
-        """What the player is doing; its setter is the player's."""
-        return PlayerState(self._words[_STATE])
-
-    @player_state.setter
-    def player_state(self, state: PlayerState) -> None:
-        self._words[_STATE] = state
-
-    @property
-    def latency_ns(self) -> int:
-        """What the device says lies between its buffer and the ear; its setter is the player's."""
-        return self._words[_LATENCY]
-
-    @latency_ns.setter
-    def latency_ns(self, value: int) -> None:
-        self._words[_LATENCY] = value
-
-    @property
-    def peaks(self) -> tuple[float, float]:
-        """Peaks after the level, left and right, falling by 60 dB a second; the setter is the player's."""
-        return self._floats[_PEAK_LEFT], self._floats[_PEAK_RIGHT]
-
-    @peaks.setter
-    def peaks(self, peaks: tuple[float, float]) -> None:
-        self._floats[_PEAK_LEFT], self._floats[_PEAK_RIGHT] = peaks
-
-    # What the host says.
-
-    @property
-    def level(self) -> float:
-        """Gain of the player, 0 to 4; the player slews towards it."""
-        return self._floats[_LEVEL]
-
-    @level.setter
-    def level(self, value: float) -> None:
-        if not 0.0 <= value <= LEVEL_MAX:
-            raise LegandoError(f"level {value:g} is outside 0 to {LEVEL_MAX:g}; choose one inside")
-        self._floats[_LEVEL] = value
-
-    @property
-    def flags(self) -> int:
-        """`FINISHED` and `CLOSING`, as bits."""
-        return self._words[_FLAGS]
-
-    def finish(self) -> None:
-        """Say that nothing more will be written: the player plays what is left, then stops. [control]"""
-        self._words[_FLAGS] |= FINISHED
-
-    def request_stop(self) -> None:
-        """Tell the player to fade out now and stop. [control]"""
-        self._words[_FLAGS] |= CLOSING
+        return max(0, self._words[RESERVED_WORD] - self.capacity_frames)
 
     # The end.
 
@@ -421,10 +266,9 @@ class Ring:
         if self._descriptor < 0:
             return
         if self._owner:
-            self._words[_FLAGS] |= CLOSING
+            self._words[FLAGS_WORD] |= CLOSING
             self._path.unlink(missing_ok=True)
-        self._words.release()
-        self._floats.release()
+        self.release()
         self._samples = np.zeros((0, self.channels), dtype=np.float32)
         self._map.close()
         os.close(self._descriptor)
