@@ -205,14 +205,15 @@ def genre_moods(genres: dict[str, float], moods: dict[str, float]) -> dict[str, 
     return {mood: 0.8 * moods[mood] + 0.2 * usual[mood] if mood in moods else usual[mood] for mood in MOODS}
 
 
-def examples(seed: int = 0, each: int = 4) -> Iterator[tuple[str, Meaning]]:
-    """Yield training prompts with their meaning: phrases alone, in templates, with moods, blended. [any]
+def examples(seed: int = 0, each: int = 4, *, unseen: bool = False) -> Iterator[tuple[str, Meaning]]:
+    """Yield prompts with their meaning: phrases alone, in templates, with moods, blended. [any]
 
-    Every phrase that is not held out comes alone once and `each` times in combination; a seed is a list for ever.
+    Every phrase that is not held out (with `unseen`: only those) comes alone once and `each` times in combination; a
+    seed is a list for ever.
     """
     rng = random.Random(seed)
-    moods = [phrase for phrase in MOOD_PHRASES if not held_out(phrase)]
-    known = {genre: [p for p in phrases if not held_out(p)] for genre, phrases in GENRE_PHRASES.items()}
+    moods = [phrase for phrase in MOOD_PHRASES if held_out(phrase) == unseen]
+    known = {genre: [p for p in phrases if held_out(p) == unseen] for genre, phrases in GENRE_PHRASES.items()}
     for genre in GENRES:
         for phrase in known[genre]:
             yield phrase, Meaning({genre: 1.0}, {})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -51,6 +53,7 @@ def train(
     steps: int | None = None,
     config: LanguageConfig | None = None,
     batch: int = BATCH,
+    peak_rate: float = PEAK_RATE,
     validate_every: int = 250,
     seed: int = 1,
     quiet: bool = False,
@@ -64,14 +67,14 @@ def train(
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     plain = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=peak_rate, betas=(0.9, 0.98))
     run = Run(folder, seconds=seconds, steps=steps, quiet=quiet)
     run.restore({"model": model}, {"adam": optimizer})
     phrase_bars = model.config.phrase_bars
     for step in run.steps():
         cosine = 0.5 * (1.0 + math.cos(math.pi * run.fraction))
         for group in optimizer.param_groups:
-            group["lr"] = PEAK_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * cosine)
+            group["lr"] = peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * cosine)
         data = crops((seed << 40) + step, batch, CROP_TICKS, phrase_bars=phrase_bars)
         with torch.autocast("cpu", torch.bfloat16):
             losses = part_losses(model, data)
@@ -96,3 +99,17 @@ def train(
     }
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return model.eval()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `legando train language`; returns the exit status. [any]"""
+    parser = argparse.ArgumentParser(prog="legando train language", description="Train, or go on training.")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    parser.add_argument("--minutes", type=float, default=15.0, help="training time in all (default: 15)")
+    parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(options.threads)
+    folder = options.runs / "language"
+    train(folder, seconds=options.minutes * 60.0)
+    print((folder / "report.json").read_text(), end="")
+    return 0

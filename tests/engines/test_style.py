@@ -1,0 +1,164 @@
+"""Prompts become styles: the right genre for prompts never seen, moods that move, blends, one-sentence refusals."""
+
+import math
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from legando.engines.lexicon import GENRE_PHRASES, MOOD_PHRASES, held_out, held_out_phrases
+from legando.engines.style import StyleEncoder
+from legando.engines.training.train_style import installed_tokenizer, train
+from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, Controls
+from legando.realtime.errors import RigError
+
+# Prompts as performers type them, written after the lexicon and never trained on.
+FRESH_PROMPTS: tuple[tuple[str, str], ...] = (
+    ("sunset terrace in Mykonos, piano house for dancing barefoot", "house"),
+    ("deep soulful house with a female vocal feel", "house"),
+    ("groovy tech house for a beach club", "house"),
+    ("classic Chicago jack track with organ", "house"),
+    ("pounding Berghain style techno with no mercy", "techno"),
+    ("hypnotic minimal loop for a dark warehouse", "techno"),
+    ("acid line over a hard straight kick", "techno"),
+    ("industrial machines hammering in a cellar rave", "techno"),
+    ("liquid drum and bass with warm pads", "drum_and_bass"),
+    ("fast jungle with chopped breaks and heavy sub", "drum_and_bass"),
+    ("neurofunk roller, angry reese", "drum_and_bass"),
+    ("174 bpm atmospheric breakbeats", "drum_and_bass"),
+    ("slow evolving drone for meditation", "ambient"),
+    ("drifting through outer space without any rhythm", "ambient"),
+    ("gentle pads like clouds over the sea", "ambient"),
+    ("music to fall asleep to, no beat", "ambient"),
+    ("lofi beats for studying on a rainy night", "lofi"),
+    ("dusty boom bap with vinyl crackle", "lofi"),
+    ("chillhop with a sleepy electric piano", "lofi"),
+    ("cosy tape-worn hip hop for a coffee shop", "lofi"),
+    ("hard trap with sliding 808 and hat rolls", "trap"),
+    ("dark drill beat from south London", "trap"),
+    ("Atlanta rap instrumental with bells", "trap"),
+    ("cloud rap with huge sub bass", "trap"),
+    ("glittering seventies disco with strings", "disco"),
+    ("Italo disco for a roller rink", "disco"),
+    ("mirror ball party with octave bass", "disco"),
+    ("nu disco boogie with hand claps", "disco"),
+    ("neon eighties synths on a night highway", "synthwave"),
+    ("cyberpunk chase with analog arpeggios", "synthwave"),
+    ("retro VHS soundtrack with gated drums", "synthwave"),
+    ("outrun sunset, dreamy synth pop", "synthwave"),
+    ("slap bass and clavinet, dirty funk", "funk"),
+    ("tight horns and wah guitar, James style soul revue", "funk"),
+    ("afrobeat groove with a big rhythm section", "funk"),
+    ("syncopated funky drummer with organ", "funk"),
+    ("smoky jazz club with upright bass", "jazz"),
+    ("bebop saxophone over swinging ride cymbal", "jazz"),
+    ("bossa nova guitar by the sea", "jazz"),
+    ("piano trio ballad with brushes", "jazz"),
+)
+
+
+@pytest.fixture(scope="module")
+def head_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small head, trained here: phrases alone, without combinations."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("style")
+    report = train(folder, installed_tokenizer(), each=0, steps=400, quiet=True)
+    assert report["top1"] > 0.5  # even this one, on phrases it never saw; ten genres, so chance is 0.1
+    return folder / "style.safetensors"
+
+
+@pytest.fixture(scope="module")
+def encoder(head_path: Path) -> StyleEncoder:
+    return StyleEncoder.from_files(installed_tokenizer(), head_path)
+
+
+def genre_of(style: tuple[float, ...]) -> str:
+    return GENRES[max(range(len(GENRES)), key=lambda i: style[i])]
+
+
+def mood(style: tuple[float, ...], name: str) -> float:
+    return style[GENRE_SLOTS + MOODS.index(name)]
+
+
+def test_fresh_prompts_find_their_genre(encoder: StyleEncoder) -> None:
+    right = [genre_of(encoder.encode([(text, 1.0)])) == genre for text, genre in FRESH_PROMPTS]
+    assert sum(right) / len(right) >= 0.75
+
+
+def test_fresh_prompts_are_not_in_the_lexicon() -> None:
+    known = {phrase.lower() for phrases in GENRE_PHRASES.values() for phrase in phrases}
+    assert not known & {text.lower() for text, _ in FRESH_PROMPTS}
+
+
+@pytest.mark.parametrize("text", ["deep house", "zxqv blorp", "my grandmother's soup", "?", "静かな夜", "a " * 500])
+def test_any_text_gives_a_valid_style(encoder: StyleEncoder, text: str) -> None:
+    style = encoder.encode([(text, 0.7)])
+    assert len(style) == STYLE_DIM and all(0.0 <= v <= 1.0 and math.isfinite(v) for v in style)
+    assert sum(style[:GENRE_SLOTS]) == pytest.approx(1.0)
+    assert not any(style[len(GENRES) : GENRE_SLOTS])
+    Controls(style=style)
+
+
+def test_mood_words_move_the_moods(encoder: StyleEncoder) -> None:
+    def of(text: str, name: str) -> float:
+        return mood(encoder.encode([(text, 1.0)]), name)
+
+    assert of("driving aggressive music", "drive") > of("gentle calm music", "drive") + 0.1
+    assert of("sparse and minimal", "density") < of("busy and dense", "density") - 0.1
+    assert of("bright and shiny", "brightness") > of("dark and murky", "brightness") + 0.1
+    assert of("huge reverb, spacious", "space") > of("dry and close", "space") + 0.1
+
+
+def test_prompts_blend_as_vectors(encoder: StyleEncoder) -> None:
+    house, jazz = encoder.encode([("house", 1.0)]), encoder.encode([("jazz", 1.0)])
+    blend = encoder.encode([("house", 3.0), ("jazz", 1.0)])
+    for a, b, both in zip(house, jazz, blend, strict=True):
+        assert both == pytest.approx(0.75 * a + 0.25 * b, abs=2e-4)
+    assert encoder.encode([("house", 5.0)]) == house
+
+
+def test_case_and_spaces_do_not_matter_and_results_are_remembered(encoder: StyleEncoder) -> None:
+    first = encoder.encode([("Deep  House ", 1.0)])
+    start = time.perf_counter()
+    assert encoder.encode([("deep house", 1.0)]) == first
+    assert time.perf_counter() - start < 0.1
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        ([], "no prompt"),
+        ([("", 1.0)], "blank"),
+        ([("house", 1.0), ("  \t", 1.0)], "blank"),
+        ([("house", 0.0)], "weight 0"),
+        ([("house", -1.0)], "weight -1"),
+        ([("house", math.nan)], "weight nan"),
+    ],
+)
+def test_bad_prompts_get_one_sentence(encoder: StyleEncoder, prompts: list[tuple[str, float]], words: str) -> None:
+    with pytest.raises(RigError, match=words) as caught:
+        encoder.encode(prompts)
+    assert "\n" not in str(caught.value)
+
+
+def test_foreign_head_is_refused(tmp_path: Path, head_path: Path) -> None:
+    broken = tmp_path / "style.safetensors"
+    broken.write_bytes(head_path.read_bytes()[:100])
+    with pytest.raises(RigError, match="install the bundle again"):
+        StyleEncoder.from_files(installed_tokenizer(), broken)
+    broken.write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
+    with pytest.raises(RigError, match="other genres"):
+        StyleEncoder.from_files(installed_tokenizer(), broken)
+
+
+def test_lexicon_covers_every_genre_and_holds_phrases_out() -> None:
+    assert set(GENRE_PHRASES) == set(GENRES)
+    assert all(len(phrases) >= 50 for phrases in GENRE_PHRASES.values())
+    assert all(0.0 <= v <= 1.0 for values in MOOD_PHRASES.values() for v in values.values())
+    unseen = held_out_phrases()
+    assert {genre for _, genre in unseen} == set(GENRES) and all(held_out(phrase) for phrase, _ in unseen)
+    where: dict[str, str] = {}
+    for genre, phrases in GENRE_PHRASES.items():
+        for phrase in phrases:
+            assert where.setdefault(phrase, genre) == genre, f"{phrase} is in two genres"
