@@ -44,7 +44,7 @@ from legando.realtime.wavfile import WavWriter
 
 READY_TIMEOUT_S = 60.0
 HANG_S = 2.0
-"""An engine that has its controls and makes nothing for so long is replaced."""
+"""An engine that says nothing for so long, while the player needs it, is replaced."""
 
 RESTARTS_MAX = 5
 PLAYER_RETRY_S = 1.0
@@ -90,14 +90,25 @@ class Host:
         self._ready: Ready | None = None
         self._figures = RenderFigures(SAMPLE_RATE_HZ, 0)
         self._heard_ns = time.perf_counter_ns()
-        self._asked_ns = 0  # when the engine got its controls, 0 when it has nothing to do
+        self._alive_ns = 0  # when the engine last said something, or had no reason to
         self._passed_frames = 0  # what bridge and recorder have been given
         self._level = show.rig.audio.level
         self._last_made: Made | None = None
+        self._engine_ready = False
         self._engine_restarts = 0
         self._player_restarts = 0
         self._player_retry_ns = 0
         self._silent_since_ns = 0
+
+    @property
+    def chunks_made(self) -> int:
+        """How many chunks the engine has reported."""
+        return len(self._figures.costs_ns)
+
+    @property
+    def engine_pid(self) -> int:
+        """The process id of the engine of now, 0 before it runs."""
+        return self._engine.pid
 
     def run(self) -> HostReport:
         """Play the show until its end or Ctrl-C. Raises LegandoError when it cannot start or go on."""
@@ -159,7 +170,6 @@ class Host:
         assert self._ready is not None
         controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames)
         self._engine.answer(position_frames, controls)
-        self._asked_ns = time.perf_counter_ns()
         if self._performance.level != self._level:
             self._level = self._ring.level = self._performance.level
 
@@ -187,7 +197,6 @@ class Host:
             self._passed_frames += len(block)
 
     def _account(self, made: Made) -> None:
-        self._asked_ns = 0
         self._last_made = made
         self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
@@ -197,19 +206,25 @@ class Host:
     def _watch_engine(self, message: Message | None) -> None:
         """Replace an engine that died or hangs; the player conceals meanwhile."""
         reason = ""
+        now_ns = time.perf_counter_ns()
+        patience_s = HANG_S if self._engine_ready else READY_TIMEOUT_S
+        waits = self._sound and self._ring.player_state not in (PlayerState.PLAYING, PlayerState.STARVED)
         if isinstance(message, Failed):
             if message.fatal:
                 raise LegandoError(message.sentence)
             reason = message.sentence
-        elif self._asked_ns and time.perf_counter_ns() - self._asked_ns > HANG_S * 1e9:
-            reason = f"the engine made nothing for {HANG_S:g} s"
+        elif message is not None or waits:
+            self._alive_ns = now_ns
+            self._engine_ready = self._engine_ready or message is not None
+        elif now_ns - self._alive_ns > patience_s * 1e9:
+            reason = f"the engine said nothing for {patience_s:g} s"
         if reason:
             self._engine_restarts += 1
             if self._engine_restarts > RESTARTS_MAX:
                 raise LegandoError(f"the engine failed {self._engine_restarts} times; the last time {reason}")
             self._display.say(f"{reason}; starting another")
-            self._asked_ns = 0
             self._engine.restart()
+            self._alive_ns, self._engine_ready = now_ns, False
 
     def _watch_player(self) -> None:
         """Replace a player that died or lost its device, until the device is back."""
@@ -286,7 +301,8 @@ class Host:
             if isinstance(message, Ready):
                 self._ready = message
                 self._figures.chunk_frames = message.chunk_frames
-                self._heard_ns = time.perf_counter_ns()
+                self._heard_ns = self._alive_ns = time.perf_counter_ns()
+                self._engine_ready = True
                 return
         raise LegandoError(f"the engine was not ready after {READY_TIMEOUT_S:g} s; is the machine very busy?")
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from legando.realtime.controls import Controls
+
+if TYPE_CHECKING:  # the command line names an instrument before it needs one
+    import numpy as np
+    from numpy.typing import NDArray
 
 SHIPPED = "legando.realtime.instrument:shipped"
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import rtmidi
 
+from legando.realtime.devices import quiet_stderr
 from legando.realtime.errors import DeviceError
 from legando.realtime.midistream import MidiStream
 from legando.realtime.rig import MidiRig
@@ -141,7 +142,7 @@ def _client(api: str, name: str = CLIENT_NAME) -> Any:
     for choice in wanted:
         if _APIS[choice] in compiled:
             # without a sequencer or server the constructor raises SystemError
-            with contextlib.suppress(rtmidi.RtMidiError, SystemError):
+            with contextlib.suppress(rtmidi.RtMidiError, SystemError), quiet_stderr():
                 return rtmidi.MidiIn(_APIS[choice], name=name)
     what = "no MIDI system answers" if api == "auto" else f"the MIDI system {api!r} does not answer"
     raise NoMidiSystemError(f"{what}; connect a controller or start one, such as JACK, or play a file with --midi")

@@ -92,3 +92,13 @@ def make(bundle: Path | None) -> ToneInstrument:
     if bundle is not None and not bundle.is_dir():
         raise BundleError(f"there is no bundle {bundle}; check the name")
     return ToneInstrument()
+
+
+class BrokenInstrument(ToneInstrument):
+    def generator(self, *, seed: int, chunk_latents: int, steps: int | None) -> ToneGenerator:
+        raise BundleError("this one never plays; use another")
+
+
+def broken(bundle: Path | None) -> BrokenInstrument:
+    """Return an instrument whose generator refuses to start."""
+    return BrokenInstrument()

@@ -1,0 +1,197 @@
+"""The command line: every mistake is one sentence and status 2, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from legando.realtime.cli import main
+from legando.realtime.rig import DEFAULT_RIG
+from tests.realtime.tone_generator import SPEC
+
+PERFORMANCE = DEFAULT_RIG.with_name("performance.mid")
+MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run in an empty folder, with the test instrument where its name finds it, also in other processes."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(*words: str) -> int:
+    return main(words, instrument=SPEC)
+
+
+def rig_file(text: str) -> str:
+    path = Path("../rig.toml")
+    path.write_text(text + '[[scene]]\nname = "a"\nprompts = ["house"]\n')
+    return str(path)
+
+
+def test_the_same_command_twice_gives_the_same_sound_and_any_other_gives_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def sha(*words: str) -> str:
+        assert run("render", "--seconds", "1", "--out", "a.wav", "--json", *words) == 0
+        return str(json.loads(capsys.readouterr().out)["pcm_sha256"])
+
+    first = sha("--prompt", "house")
+    assert sha("--prompt", "house") == first
+    midi = ("--prompt", "house", "--midi", str(PERFORMANCE))
+    others = [("--prompt", "dub"), ("--prompt", "house", "dub:2"), ("--prompt", "house", "--tempo", "140"), midi]
+    others += [("--prompt", "house", "--seed", "7"), (*midi, "--tempo", "170")]
+    assert len({first, *(sha(*words) for words in others)}) == 1 + len(others)
+    assert sha(*midi) == sha(*midi)
+
+
+def test_the_figures_of_a_render_are_one_json_object(in_empty_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        run("render", "--prompt", "house:0.5", "--prompt", "dub", "--seconds", "1.23", "--out", "a.wav", "--json") == 0
+    )
+    figures = json.loads(capsys.readouterr().out)
+    assert set(figures) >= {
+        *("seconds", "sample_rate_hz", "chunk_ms", "chunks", "compute_ms", "rtf", "bundle", "engine", "seed"),
+        "pcm_sha256",
+    }
+    assert set(figures["compute_ms"]) == {"p50", "p99", "max"}
+    assert figures["seconds"] == 1.23 and figures["chunks"] == 16 and figures["chunk_ms"] == 80.0
+    info = soundfile.info("a.wav")
+    assert (info.frames, info.samplerate, info.channels) == (59_040, 48_000, 2)
+    assert [path.name for path in in_empty_folder.iterdir()] == ["a.wav"]
+
+
+RENDER = ("render", "--prompt", "house", "--seconds", "1", "--out", "a.wav")
+MISTAKES: list[tuple[tuple[str, ...], list[str]]] = [
+    (("render", "--out", "a.wav"), ["no prompt", "TEXT:WEIGHT"]),
+    (("render", "--prompt", "--out", "a.wav"), ["no prompt"]),
+    (("render", "--prompt", "house:loud", "--out", "a.wav"), ["'loud'", "'house'", "not a number"]),
+    (("render", "--prompt", "house:nan", "--out", "a.wav"), ["nan", "'house'"]),
+    (("render", "--prompt", "house:-1", "--out", "a.wav"), ["-1", "'house'"]),
+    (("render", "--prompt", "house:0", "--out", "a.wav"), ["weigh 0"]),
+    (("render", "--prompt", "", "--out", "a.wav"), ["empty"]),
+    (("render", "--prompt", "house"), ["--out"]),
+    ((*RENDER, "--tempo", "9000"), ["--tempo", "9000", "40 to 240"]),
+    ((*RENDER, "--tempo", "nan"), ["--tempo", "nan"]),
+    ((*RENDER, "--tempo", "fast"), ["--tempo", "fast"]),
+    ((*RENDER, "--seconds", "-3"), ["--seconds", "-3"]),
+    ((*RENDER, "--seconds", "inf"), ["--seconds", "inf"]),
+    ((*RENDER, "--seed", "-1"), ["--seed", "-1"]),
+    ((*RENDER, "--seed", "1.5"), ["--seed", "1.5"]),
+    ((*RENDER, "--midi", "none.mid"), ["none.mid", "check the name"]),
+    ((*RENDER, "--midi", "../cut.mid"), ["cut.mid", "truncated"]),
+    ((*RENDER, "--bundle", "none"), ["bundle", "none"]),
+    ((*RENDER, "--out", "nowhere/a.wav"), ["nowhere", "does not exist"]),
+    ((*RENDER, "--out", ".."), [".. is a folder"]),
+    ((*RENDER, "--temp", "100"), ["--temp"]),
+    (("play", "--rig", "none.toml"), ["none.toml"]),
+    (("play", "--rig", "../bad.toml"), ["bad.toml", "brightnes", "'brightness'"]),
+    (("play", "--rig", "../device.toml", "--seconds", "1"), ["no-such-card-9"]),
+    (("play", "--midi", "../cut.mid"), ["cut.mid", "truncated"]),
+    (("play", "--out", "nowhere/a.wav"), ["nowhere"]),
+    (("play", "--seconds", "0"), ["--seconds"]),
+    (("serve",), ["nowhere to publish", "--publish"]),
+    (("serve", "--publish", "tcp://8.8.8.8:1234"), ["8.8.8.8", "loopback"]),
+    (("serve", "--publish", "http://x"), ["http://x", "tcp://"]),
+    (("listen", "tcp://127.0.0.1:1", "--seconds", "-1", "--out", "a.wav"), ["--seconds", "-1"]),
+    (("listen", "nonsense", "--seconds", "1", "--out", "a.wav"), ["nonsense", "tcp://"]),
+    (("bundle", "polish"), ["polish", "info"]),
+    (("bundle", "verify", "none"), ["none"]),
+    (("sing",), ["sing"]),
+    ((), ["COMMAND"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), MISTAKES, ids=[" ".join(words)[:60] for words, _ in MISTAKES])
+def test_a_mistake_is_one_sentence_with_status_2_and_leaves_nothing(
+    in_empty_folder: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, ...], named: list[str]
+) -> None:
+    Path("../cut.mid").write_bytes(PERFORMANCE.read_bytes()[:200])
+    scene = '[[scene]]\nname = "a"\nprompts = ["house"]\n'
+    Path("../bad.toml").write_text(scene + "brightnes = 0.5\n")
+    Path("../device.toml").write_text('[audio]\ndevice = "no-such-card-9"\n' + scene)
+    assert run(*words) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.startswith("legando")
+    for word in named:
+        assert word in err or (word == "no-such-card-9" and "no sound device" in err)
+    assert list(in_empty_folder.iterdir()) == []
+
+
+def test_a_file_that_may_not_be_overwritten_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("a.wav")
+    path.write_bytes(b"precious")
+    path.chmod(stat.S_IRUSR)
+    if os.access(path, os.W_OK):
+        path.chmod(0o600)  # the superuser may write anywhere; a mistake found later must still spare the file
+        assert run(*RENDER, "--bundle", "none") == 2
+    else:
+        assert run(*RENDER) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert path.read_bytes() == b"precious"
+
+
+def test_help_names_every_command_and_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    for command in ("render", "play", "serve", "listen", "devices", "bundle", "train"):
+        assert command in text
+    heavy = "numpy|onnxruntime|rtmidi|sounddevice|zmq|torch"
+    probe = "import sys\nfrom legando.realtime.cli import main\nmain(['--help'])\n"
+    probe += f"print([name for name in {heavy!r}.split('|') if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    assert shown.rstrip().endswith("[]")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_render_that_is_stopped_leaves_nothing(in_empty_folder: Path, sent: signal.Signals, status: int) -> None:
+    command = [sys.executable, "-c", MAIN, "render", "--prompt", "house", "--seconds", "20000", "--out", "a.wav"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        part = in_empty_folder / ".a.wav.part"
+        until = time.monotonic() + 20
+        while not (part.exists() and part.stat().st_size > 100_000):
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(sent)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert b"Traceback" not in err
+    assert list(in_empty_folder.iterdir()) == []
+
+
+def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], require: Callable[[bool, str], None]
+) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "legando-no-such-server")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    from legando.realtime.devices import has_output
+
+    require(not has_output()[0], "this machine has a sound device")
+    assert run("play", "--seconds", "2", "--json") == 0
+    out, err = capfd.readouterr()
+    first = json.loads(out)["pcm_sha256"]
+    assert "no sound device" in err.splitlines()[0] and "take.wav" in err.splitlines()[0]
+    assert soundfile.info("take.wav").frames == 96_000
+    assert run("play", "--seconds", "2", "--json", "--out", "b.wav", "--journal", "b.jsonl") == 0
+    assert json.loads(capfd.readouterr().out)["pcm_sha256"] == first
+    lines = [json.loads(line) for line in Path("b.jsonl").read_text().splitlines()]
+    assert lines[0]["legando_journal"] == 1 and all({"frame", "midi"} <= set(line) for line in lines[1:])
+
+
+def test_devices_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("devices") == 0
+    shown = capsys.readouterr().out
+    assert "sound devices:" in shown and "MIDI inputs:" in shown

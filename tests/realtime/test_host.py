@@ -1,0 +1,123 @@
+"""The host and its engine process, without a sound device: what is published is gapless, and a dead engine returns."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from legando.bridge.listen import ListenReport, listen
+from legando.realtime.cli import main
+from legando.realtime.display import Display
+from legando.realtime.errors import LegandoError
+from legando.realtime.host import Host, HostReport
+from legando.realtime.rig import BridgeRig, Rig, read_rig
+from legando.realtime.ring import ring_folder
+from legando.realtime.show import Show
+from tests.realtime.tone_generator import SPEC
+
+MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
+
+
+@pytest.fixture(autouse=True)
+def tone_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+
+
+class Run(threading.Thread):
+    """A host without a sound device in a thread; the main thread is free to listen and to interfere."""
+
+    def __init__(self, endpoint: str, seconds: float, instrument: str = SPEC) -> None:
+        super().__init__()
+        rig = Rig(bridge=BridgeRig(publish=endpoint), scenes=read_rig().scenes)
+        show = Show(rig=rig, bundle=None, piece=None, seconds=seconds)
+        self.host = Host(show, instrument=instrument, display=Display(quiet=True), sound=False)
+        self.report: HostReport | None = None
+        self.error: LegandoError | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.report = self.host.run()
+        except LegandoError as error:
+            self.error = error
+
+    def engine_pid(self) -> int:
+        until = time.monotonic() + 20
+        while self.host.chunks_made < 10:
+            assert time.monotonic() < until and self.error is None
+            time.sleep(0.01)
+        return self.host.engine_pid
+
+
+def test_a_subscriber_hears_real_time_without_a_gap(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/live.ipc"
+    run = Run(endpoint, seconds=4.0)
+    report = listen(endpoint, 3.0, tmp_path / "a.wav", timeout_s=20.0)
+    run.join(20)
+    assert report.complete and report.gaps == 0 and report.lost_frames == 0
+    assert run.report is not None and run.report.seconds == 4.0 and run.report.engine_restarts == 0
+    sound, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    assert np.abs(sound).max() > 0.05
+
+
+def test_the_clock_paces_what_no_device_does(tmp_path: Path) -> None:
+    began = time.monotonic()
+    run = Run(f"ipc://{tmp_path}/live.ipc", seconds=3.0)
+    run.engine_pid()
+    first = time.monotonic()
+    run.join(20)
+    assert 1.5 < time.monotonic() - first < 6.0, f"{first - began:.1f} s to start"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_engine_that_dies_or_hangs_is_replaced_and_the_sound_goes_on(tmp_path: Path, sent: signal.Signals) -> None:
+    endpoint = f"ipc://{tmp_path}/live.ipc"
+    run = Run(endpoint, seconds=5.0)
+    reports: list[ListenReport] = []
+    listener = threading.Thread(target=lambda: reports.append(listen(endpoint, 4.0, tmp_path / "a.wav", timeout_s=20)))
+    listener.start()
+    os.kill(run.engine_pid(), sent)
+    run.join(40)
+    listener.join(20)
+    assert run.report is not None and run.report.engine_restarts == 1 and run.report.seconds >= 5.0
+    assert reports[0].complete and reports[0].gaps == 0  # later, but all of it
+
+
+def test_an_engine_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    run = Run(f"ipc://{tmp_path}/live.ipc", seconds=1.0, instrument="tone_generator:broken")
+    run.join(30)
+    assert run.error is not None and "this one never plays" in str(run.error)
+
+
+def test_ctrl_c_ends_a_run_cleanly_and_keeps_what_was_recorded(tmp_path: Path) -> None:
+    rings = set(ring_folder().glob("legando-*.ring"))
+    command = [sys.executable, "-c", MAIN, "serve", "--publish", f"ipc://{tmp_path}/s.ipc", "--live", "--json"]
+    command += ["--journal", str(tmp_path / "take.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        listen(f"ipc://{tmp_path}/s.ipc", 0.5, tmp_path / "a.wav", timeout_s=20.0)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert json.loads(out)["interrupted"] is True
+    assert not (tmp_path / "s.ipc").exists()
+    assert set(ring_folder().glob("legando-*.ring")) <= rings
+    assert json.loads((tmp_path / "take.jsonl").read_text().splitlines()[0])["legando_journal"] == 1
+
+
+def test_listen_prints_its_account(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    endpoint = f"ipc://{tmp_path}/live.ipc"
+    run = Run(endpoint, seconds=2.0)
+    run.engine_pid()
+    assert main(["listen", endpoint, "--seconds", "0.5", "--out", str(tmp_path / "a.wav"), "--json"]) == 0
+    account = json.loads(capsys.readouterr().out)
+    assert account["gaps"] == 0 and set(account["latency_ms"]) >= {"p50", "p99", "max"}
+    run.join(20)

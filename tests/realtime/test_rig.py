@@ -1,0 +1,120 @@
+"""Rig files: the shipped one works, mistakes are named with what is near."""
+
+from pathlib import Path
+
+import pytest
+
+from legando.realtime.errors import RigError
+from legando.realtime.midifile import read_midi_file
+from legando.realtime.prompts import Prompt, parse_prompt
+from legando.realtime.rig import CONTROL_RANGES, Binding, read_rig
+
+SCENE = '[[scene]]\nname = "a"\nprompts = ["deep house:0.5", "dub"]\n'
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "rig.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_shipped_rig_has_scenes_bindings_and_a_performance_that_exists() -> None:
+    rig = read_rig()
+    assert len(rig.scenes) >= 6
+    assert {(b.cc, b.control) for b in rig.midi.bindings} >= {(74, "brightness"), (7, "level"), (1, "drive")}
+    path = rig.path(rig.performance.midi_file)
+    assert path is not None
+    piece = read_midi_file(path)
+    programs = {m.message[1] for m in piece.messages if m.message[0] & 0xF0 == 0xC0}
+    assert programs and max(programs) < len(rig.scenes)
+
+
+def test_a_whole_rig_reads_back(tmp_path: Path) -> None:
+    text = """
+    [audio]
+    device = "USB"
+    block_frames = 128
+    [midi]
+    inputs = ["Keystep"]
+    clock = "midi"
+    [[midi.bind]]
+    control = "tempo_bpm"
+    cc = 20
+    channel = 2
+    min = 100
+    max = 140.0
+    [engine]
+    bundle = "mine"
+    steps = 2
+    [[scene]]
+    name = "one"
+    prompts = ["acid:2", {text = "strings: warm", weight = 0.5}]
+    tempo_bpm = 128
+    muted = ["drums"]
+    """
+    rig = read_rig(write(tmp_path, text))
+    assert rig.audio.block_frames == 128 and rig.midi.clock == "midi"
+    assert rig.midi.bindings[0].value_at(127) == 140.0 and rig.midi.bindings[0].value_at(0) == 100.0
+    assert rig.path(rig.engine.bundle) == tmp_path / "mine"
+    assert rig.scenes[0].prompts == (Prompt(text="acid", weight=2.0), Prompt(text="strings: warm", weight=0.5))
+    assert rig.scenes[0].muted == {"drums"} and rig.scenes[0].tempo_bpm == 128.0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[audio]\nblok_frames = 1\n" + SCENE, ["blok_frames", "'block_frames'", "[audio]"]),
+        ("[adio]\n" + SCENE, ["adio", "'audio'"]),
+        ("zzz = 1\n" + SCENE, ["zzz", "known keys", "scene"]),
+        ("[audio]\nblock_frames = 1\n" + SCENE, ["block_frames", "1", "16 to 8192"]),
+        ("[audio]\nblock_frames = true\n" + SCENE, ["block_frames", "whole number", "true"]),
+        ("[audio]\nlevel = nan\n" + SCENE, ["level", "nan", "finite"]),
+        ('[audio]\nlead_ms = "soon"\n' + SCENE, ["lead_ms", "a number", "'soon'"]),
+        ("audio = 3\n" + SCENE, ["audio", "table"]),
+        ('[midi]\nclock = "link"\n' + SCENE, ["clock", "link", "internal"]),
+        ('[midi]\ninputs = "all"\n' + SCENE, ["inputs", "list"]),
+        ('[[midi.bind]]\ncontrol = "brightnes"\ncc = 3\n' + SCENE, ["brightnes", "'brightness'"]),
+        ('[[midi.bind]]\ncontrol = "level"\ncc = 64\n' + SCENE, ["64", "sustain"]),
+        ('[[midi.bind]]\ncontrol = "level"\ncc = 200\n' + SCENE, ["cc", "200", "119"]),
+        ('[[midi.bind]]\ncontrol = "level"\n' + SCENE, ["midi.bind", "'cc'"]),
+        ("[engine]\nseed = -1\n" + SCENE, ["seed", "-1"]),
+        ('[bridge]\npublish = "udp://x"\n' + SCENE, ["publish", "udp://x", "tcp://"]),
+        ("[engine]\nseed = 1\n", ["no scene", "[[scene]]"]),
+        ('[[scene]]\nname = "a"\nprompts = []\n', ["'a'", "no prompts"]),
+        ('[[scene]]\nname = "a"\nprompts = ["x:0"]\n', ["'a'", "weigh 0"]),
+        ('[[scene]]\nname = "a"\nprompts = ["x:y"]\n', ["'y'", "'x'", "not a number"]),
+        ('[[scene]]\nname = "a"\nprompts = ["x"]\ntempo_bpm = 900\n', ["tempo_bpm", "900", "240"]),
+        ('[[scene]]\nname = "a"\nprompts = ["x"]\nmuted = ["drum"]\n', ["'drum'", "'drums'"]),
+        ("not toml", ["not TOML"]),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_the_value_and_what_to_do(tmp_path: Path, text: str, words: list[str]) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(RigError) as caught:
+        read_rig(path)
+    sentence = str(caught.value)
+    assert str(path) in sentence and "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_a_missing_rig_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RigError, match=r"none\.toml.*No such file"):
+        read_rig(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("text", ["a:nan", "a:inf", "a:-1", "a:", ":1", "", "   ", "a:b", "a:1e9"])
+def test_a_prompt_that_says_nothing_or_weighs_nonsense_is_refused(text: str) -> None:
+    with pytest.raises(RigError):
+        parse_prompt(text)
+
+
+def test_a_prompt_has_weight_one_unless_it_says_otherwise() -> None:
+    assert parse_prompt(" deep house ") == Prompt(text="deep house", weight=1.0)
+    assert parse_prompt("dub: techno : 0.25") == Prompt(text="dub: techno", weight=0.25)
+
+
+def test_every_control_can_be_bound_over_its_whole_range() -> None:
+    for control, (low, high) in CONTROL_RANGES.items():
+        binding = Binding(control=control, cc=10)
+        assert (binding.value_at(0), binding.value_at(127)) == (low, high)
