@@ -1,13 +1,16 @@
 """Does the music keep the time it was asked to keep? Onsets against the requested grid. [any]
 
 The median distance of onsets from a sixteenth grid alone is no proof: at 170 bpm a sixteenth is 88 ms, so onsets strewn
-at random lie 22 ms from it, median. So `beat_phase` says three things that have to hold together (`met` in one word):
+at random lie 22 ms from it, median. So `beat_phase` says more than that:
 
 - `median_ms`, `p95_ms`: distance of the strong onsets from the nearest sixteenth (swung as asked);
-- `chance`: that median divided by what uniformly strewn onsets would give (a quarter of a sixteenth): 1 is random;
+- `chance`: that median divided by what uniformly strewn onsets would give (a quarter of a sixteenth). Random onsets and
+  music in another tempo give 1, give or take 1 / sqrt(onsets); music on the grid 0.1 to 0.4;
 - `tempo_lead`: how much more the onsets cohere on the requested sixteenths than on those of the best of 80 other
-  tempi, 2 to 14 % away on both sides. Random onsets and music in another tempo stay near 1 or below, music in this
-  tempo is 2 or more. (Tempi further off are left out: 4/3 and 4/5 of a tempo share its beats.)
+  tempi, 2 to 14 % away on both sides. Random onsets and music in another tempo stay near 1 or below, busy music in
+  this tempo is 2 or more; where only bar lines are struck, 15/16 of the tempo fits as well, and it is 1.
+
+`BeatPhase.met` is the verdict: close in milliseconds, far from chance, and enough onsets to tell.
 
 `onset_recall` is stricter, for when the score is known: do the strokes that it asks for sound when they should?
 """
@@ -33,6 +36,8 @@ _WINDOW = 768
 _LAG = 3  # rise over three hops, 8 ms
 _STRONG = 0.35  # an onset counts when it is this share of the strong ones (95th percentile)
 _FASTEST_S = 0.05
+CHANCE_MOST = 0.5
+ONSETS_LEAST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ class BeatPhase:
 
     def met(self, limit_ms: float = 25.0) -> bool:
         """Say whether the median error is inside the limit and no accident."""
-        return self.median_ms <= limit_ms and self.chance <= 0.6 and self.tempo_lead >= 1.5
+        return self.median_ms <= limit_ms and self.chance <= CHANCE_MOST and self.onsets >= ONSETS_LEAST
 
 
 @functools.cache

@@ -24,7 +24,7 @@ def test_the_same_take_again_has_the_same_bytes_and_score(desk: Desk, take: Take
 def test_a_take_is_sound_that_begins_with_its_first_tick(take: Take) -> None:
     assert take.audio.shape[1] == 2
     assert np.isfinite(take.audio).all()
-    assert len(take.score) == int(take.seconds * take.tempo_bpm / 15.0) + 1
+    assert abs(len(take.score) - take.seconds * take.tempo_bpm / 15.0) <= 1
     assert np.sqrt((take.audio**2).mean()) > 0.01
 
 
