@@ -84,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--tempo", type=_tempo, metavar="BPM", help="tempo (default: the MIDI file's, or 120)")
     render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take (default 0)")
     render.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the shipped one)")
-    render.add_argument("--chunk", type=_whole("chunk size", 2, 16), default=4, metavar="LATENTS", help="default 4")
+    render.add_argument("--chunk", type=_whole("chunk size", 2, 16), metavar="LATENTS", help="latent frames in a chunk")
     render.add_argument("--steps", type=_whole("number of steps", 1, 64), metavar="N", help="denoising steps")
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")

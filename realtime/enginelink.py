@@ -36,7 +36,7 @@ class EngineSettings:
     instrument: str
     bundle: str | None
     seed: int
-    chunk_latents: int
+    chunk_latents: int | None
     steps: int | None
     lead_frames: int
     paced_by: str

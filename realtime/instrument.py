@@ -59,7 +59,7 @@ class Instrument(Protocol):
     @property
     def hash(self) -> str: ...
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]: ...
-    def generator(self, *, seed: int, chunk_latents: int, steps: int | None) -> Generator: ...
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> Generator: ...
 
 
 def load_instrument(spec: str, bundle: Path | None) -> Instrument:
@@ -86,7 +86,7 @@ class _Shipped:
             self._encoder = StyleEncoder(self._bundle)
         return self._encoder.encode(prompts)
 
-    def generator(self, *, seed: int, chunk_latents: int, steps: int | None) -> Generator:
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> Generator:
         from legando.engines.generator import Generator as ChunkGenerator
 
         return ChunkGenerator(self._bundle, seed=seed, chunk_latents=chunk_latents, steps=steps)

@@ -120,12 +120,12 @@ class MidiRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRig:
-    """The generator. An empty `bundle` means the shipped one; without `steps` the bundle's own default holds."""
+    """The generator. An empty `bundle` means the shipped one, whose own `steps` and `chunk_latents` hold by default."""
 
     bundle: str = ""
     seed: int = 0
     steps: int | None = None
-    chunk_latents: int = 4
+    chunk_latents: int | None = None
 
     def __post_init__(self) -> None:
         _check("seed", self.seed, 0, 2**63 - 1)

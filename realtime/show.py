@@ -32,7 +32,7 @@ class Show:
     def performance(self, instrument: Instrument) -> Performance:
         """Return a performance at its first frame, with the MIDI file's messages already placed."""
         styled = [
-            StyledScene(scene=scene, style=instrument.encode([(p.text, p.weight) for p in scene.prompts]))
+            StyledScene(scene=scene, style=instrument.encode([(p.text, p.weight) for p in scene.prompts if p.weight]))
             for scene in self.rig.scenes
         ]
         performance = Performance(

@@ -61,6 +61,11 @@ def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def collect(got: list[LiveMessage], midi: MidiInput) -> list[LiveMessage]:
+    got.extend(midi.take())
+    return got
+
+
 def test_messages_of_a_named_port_arrive_whole_in_order_and_stamped(jack_server: JackServer, hands: Any) -> None:
     heard_early: list[LiveMessage] = []
     midi = MidiInput(on_message=heard_early.append)
@@ -98,7 +103,7 @@ def test_a_virtual_input_can_be_seen_and_played(jack_server: JackServer) -> None
         out.open_port(index)
         out.send_message([0x90, 61, 77])
         got: list[LiveMessage] = []
-        until(lambda: bool(got.extend(midi.take()) or got))
+        until(lambda: bool(collect(got, midi)))
         assert got[0].message == bytes((0x90, 61, 77))
     finally:
         out.delete()

@@ -83,8 +83,8 @@ class ToneInstrument:
             style[GENRE_SLOTS:] += weight / total * np.frombuffer(digest[1:5], np.uint8) / 255
         return tuple(float(v) for v in style)
 
-    def generator(self, *, seed: int, chunk_latents: int, steps: int | None) -> ToneGenerator:
-        return ToneGenerator(seed, chunk_latents)
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> ToneGenerator:
+        return ToneGenerator(seed, chunk_latents or 4)
 
 
 def make(bundle: Path | None) -> ToneInstrument:
@@ -95,7 +95,7 @@ def make(bundle: Path | None) -> ToneInstrument:
 
 
 class BrokenInstrument(ToneInstrument):
-    def generator(self, *, seed: int, chunk_latents: int, steps: int | None) -> ToneGenerator:
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> ToneGenerator:
         raise BundleError("this one never plays; use another")
 
 
