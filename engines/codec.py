@@ -97,11 +97,13 @@ class Encoder(nn.Module):
             out.append(rearrange(mel, "(b c) t f -> b t (c f)", b=audio.shape[0]))
         return rearrange(torch.cat(out, 2), "b (t two) f -> b t (two f)", two=2) * 0.4
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance, each b 64 n, for audio b 2 (960 n)."""
+    def forward(self, audio: Tensor, *, mixed: bool = False) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance, each b 64 n, for audio b 2 (960 n); `mixed` runs the blocks in bfloat16."""
         x = rearrange(self.stem(self.features(audio)), "b t c -> b c t")
-        for block in self.blocks:
-            x, _ = block.step(x, x.new_zeros(x.shape[0], x.shape[1], _KERNEL - 1))
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=mixed):
+            for block in self.blocks:
+                x, _ = block.step(x, x.new_zeros(x.shape[0], x.shape[1], _KERNEL - 1))
+        x = x.float()
         mean, log_variance = rearrange(self.head(rearrange(x, "b c t -> b t c")), "b t c -> b c t").chunk(2, dim=1)
         return mean, log_variance.clamp(-10.0, 4.0)
 
@@ -133,7 +135,15 @@ class VoiceHead(nn.Module):
         """Return loudness b g v (left/right) (centre/wide) k. hidden: b g c; voices: b g v VOICE_FIELDS."""
         pitch, gate, velocity, age, release = (voices[..., i : i + 1] for i in range(5))
         scaled = (pitch - 60.0) / 24.0
-        features = [scaled, scaled * scaled, torch.sin(3.0 * scaled), torch.cos(3.0 * scaled), gate, velocity, gate * velocity]
+        features = [
+            scaled,
+            scaled * scaled,
+            torch.sin(3.0 * scaled),
+            torch.cos(3.0 * scaled),
+            gate,
+            velocity,
+            gate * velocity,
+        ]
         features += [torch.exp(-age / tau) for tau in self.TAUS_S]
         features += [torch.exp(-release / tau) * (1.0 - gate) for tau in self.TAUS_S]
         parts = self.parts.expand(voices.shape[0], voices.shape[1], -1, -1)
@@ -203,7 +213,8 @@ class Decoder(nn.Module):
         phase = y[..., 2 * BINS :]
         real = rearrange(magnitude * torch.cos(phase), "b g (c f) -> b g c f", c=2)
         imaginary = rearrange(magnitude * torch.sin(phase), "b g (c f) -> b g c f", c=2)
-        mid_side = torch.cat([real, imaginary], dim=3) @ self.inverse_dft
+        even, odd = real @ self.inverse_dft[0], imaginary @ self.inverse_dft[1]
+        mid_side = join_halves(even, odd)
         mid, side = mid_side[:, :, 0], mid_side[:, :, 1]
         return torch.stack([mid + side, mid - side], dim=2)
 
@@ -248,10 +259,15 @@ class Decoder(nn.Module):
         flat_even, flat_odd = even.reshape(-1, 2, even.shape[-1])[rows], odd.reshape(-1, 2, odd.shape[-1])[rows]
         e = hidden.new_zeros(batch * grains, 2, GRAIN_FRAMES, dtype=torch.float32)
         o = torch.zeros_like(e)
+        made_even, made_odd, where = [], [], []
         for pitch in pitches.unique().tolist():
             mine = (pitches == pitch).nonzero().squeeze(1)
-            e = e.index_add(0, grain_of[mine], flat_even[mine].float() @ table[0][pitch])
-            o = o.index_add(0, grain_of[mine], flat_odd[mine].float() @ table[1][pitch])
+            made_even.append(flat_even[mine] @ table[0][pitch])
+            made_odd.append(flat_odd[mine] @ table[1][pitch])
+            where.append(grain_of[mine])
+        if where:
+            e = e.index_add(0, torch.cat(where), torch.cat(made_even))
+            o = o.index_add(0, torch.cat(where), torch.cat(made_odd))
         return rearrange(join_halves(e, o), "(b g) c s -> b g c s", b=batch)
 
     def overlap_add(self, grains: Tensor) -> Tensor:
@@ -271,10 +287,14 @@ class Decoder(nn.Module):
         hidden, state = self.hidden(z, frames, state)
         return self.overlap_add(self.noise_grains(hidden) + self.tonal_grains(hidden, voices)), state
 
-    def forward(self, z: Tensor, frames: Tensor, voices: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-        """Decode a whole crop for training: audio b 2 (960 n)."""
-        hidden, _ = self.hidden(z, frames, self.initial_state(z.shape[0]))
-        grains = self.noise_grains(hidden).float() + self.tonal_grains_tempered(hidden, voices, table)
+    def forward(
+        self, z: Tensor, frames: Tensor, voices: Tensor, table: tuple[Tensor, Tensor], *, mixed: bool = False
+    ) -> Tensor:
+        """Decode a whole crop for training: audio b 2 (960 n); `mixed` runs the blocks in bfloat16."""
+        with torch.autocast(z.device.type, torch.bfloat16, enabled=mixed):
+            hidden, _ = self.hidden(z, frames, self.initial_state(z.shape[0]))
+        hidden = hidden.float()
+        grains = self.noise_grains(hidden) + self.tonal_grains_tempered(hidden, voices, table)
         return self.overlap_add(grains)[..., :-GRAIN_FRAMES]
 
 
@@ -294,16 +314,20 @@ def harmonic_table(harmonics: int) -> tuple[Tensor, Tensor]:
 
 
 def inverse_dft(size: int) -> Tensor:
-    """Return the real inverse DFT as a matrix: (real and imaginary parts of size/2 + 1 bins, size samples)."""
-    bins = torch.arange(size // 2 + 1).double()
-    angle = 2.0 * math.pi * bins[:, None] * torch.arange(size).double() / size
-    weight = torch.full((size // 2 + 1, 1), 2.0, dtype=torch.float64)
-    weight[0] = weight[-1] = 1.0
-    return (torch.cat([weight * torch.cos(angle), -weight * torch.sin(angle)]) / size).float()
+    """Return the real inverse DFT around the middle of a grain, as matrices for its even and odd parts.
+
+    Shape (2, size / 2 + 1 bins, size / 2 samples); samples lie at 0.5, 1.5 .. after the middle, so that one half of a
+    grain mirrors the other: half the memory and half the work of the whole matrix. `join_halves` gives the grain.
+    """
+    bins = torch.arange(size // 2 + 1).double()[:, None]
+    angle = 2.0 * math.pi * bins * (torch.arange(size // 2).double() + 0.5) / size
+    weight = torch.where((bins == 0) | (bins == size // 2), 1.0 / size, 2.0 / size)
+    return torch.stack([weight * torch.cos(angle), -weight * torch.sin(angle)]).float()
 
 
 def mel_filters(size: int, bands: int, *, low_hz: float = 30.0, high_hz: float = 20_000.0) -> Tensor:
     """Return triangular mel filters (bins, bands), each of unit sum. Slaney's scale is not needed: HTK's formula."""
+
     def mel(hz: float) -> float:
         return 2595.0 * math.log10(1.0 + hz / 700.0)
 

@@ -6,8 +6,8 @@ the velocity latents - noise. After MeLoDy (Lam et al., NeurIPS 2023) it has two
 - fine: attention among the frames of the chunk and the `FINE_CONTEXT` frames before it;
 - coarse: attention to the `COARSE_CONTEXT` chunks before it, each as one token, at constant cost.
 
-Both then cross-attend to the score tokens of the latest ticks. The past is seen as clean latents: once a chunk is made,
-one pass at t = 1 writes its keys and values into the state. Training runs a clean and a noisy copy of a sequence side
+Both then cross-attend to the score tokens of the latest ticks. The past is seen as clean latents: once a chunk is
+made, one pass at t = 1 writes its keys and values into the state. Training runs a clean and a noisy copy of a sequence side
 by side, where each noisy chunk sees only clean chunks before it, so that step by step generation sees what training saw.
 Missing past is zero keys and values, in training as in play.
 """

@@ -15,9 +15,9 @@ Features of one latent frame (`FEATURES` floats):
 | 448..453 | texture, one-hot |
 | 454..457 | sine and cosine of beat phase and of bar phase |
 
-Voices of one grain (`VOICES` slots x `VOICE_FIELDS`): pitch (MIDI), gate (0 or 1), velocity, age in seconds since struck,
-seconds since released, and at the centre of the grain the phase in cycles (0..1) of three oscillators: one at the pitch,
-two `DETUNE_CENTS` above and below it for width. Slots: bass 2, chord 8, pad 3, lead 6. A slot keeps its pitch after its
+Voices of one grain (`VOICES` slots x `VOICE_FIELDS`): pitch (MIDI), gate (0 or 1), velocity, age in seconds since
+struck, seconds since released, and at the centre of the grain the phase in cycles (0..1) of three oscillators: one at
+the pitch, two `DETUNE_CENTS` above and below it for width. Slots: bass 2, chord 8, pad 3, lead 6. A slot keeps its pitch after its
 note ended, so that a release can sound. Phases are kept here, in double precision, so that the decoder needs no state
 for them and every chunk size gives the same sound.
 """
@@ -31,7 +31,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from legando.engines.score import DRUM_VOICES, ROLL_LOW, ROLL_PITCHES, TEXTURES, TICKS_PER_BAR, Score, ScoreReader, fold_pitch
+from legando.engines.score import (
+    DRUM_VOICES,
+    ROLL_LOW,
+    ROLL_PITCHES,
+    TEXTURES,
+    TICKS_PER_BAR,
+    Score,
+    ScoreReader,
+    fold_pitch,
+)
 
 SAMPLE_RATE_HZ = 48_000
 GRAIN_FRAMES = 480
@@ -141,7 +150,7 @@ class FeatureTrack:
         self._state[:, 0] = 60.0
         self._state[:, 3:5] = AGE_MAX_S
         self._phase = np.zeros((VOICES, 3))
-        self._next_slot = {part: 0 for part in SLOTS}
+        self._next_slot = dict.fromkeys(SLOTS, 0)
         self._sounding: dict[tuple[str, int], tuple[int, float]] = {}
         self._tick_tokens = np.zeros((TICK_WINDOW, 5), np.int64)
         self._tick_ages = np.full(TICK_WINDOW, AGE_MAX_S, np.float32)
@@ -173,7 +182,9 @@ class FeatureTrack:
             self._state[slot, 1] = 0.0
             self._state[slot, 4] = 0.0
 
-    def chunk(self, latents: int, strokes: Sequence[Stroke], ticks_per_frame: float, start_ticks: float) -> ChunkFeatures:
+    def chunk(
+        self, latents: int, strokes: Sequence[Stroke], ticks_per_frame: float, start_ticks: float
+    ) -> ChunkFeatures:
         """Return the features of the next `latents` latent frames, in which `strokes` happen.
 
         A note sounds from the grain in whose first half it starts: grain g covers frames 480 g .. 480 g + 960 under a
@@ -224,7 +235,11 @@ class FeatureTrack:
 
 @dataclass(frozen=True, slots=True)
 class PieceFeatures:
-    """Features of a whole piece: frames (n, FEATURES), voices (2 n, VOICES, VOICE_FIELDS), ticks (chunks, TICK_WINDOW, 5), ages."""
+    """Features of a whole piece of n latent frames.
+
+    frames: (n, FEATURES); voices: (2 n, VOICES, VOICE_FIELDS); for each chunk tick_tokens: (chunks, TICK_WINDOW, 5) and
+    tick_ages_s: (chunks, TICK_WINDOW).
+    """
 
     frames: FloatArray
     voices: FloatArray

@@ -84,8 +84,12 @@ class Crops:
             torch.from_numpy(audio.astype(np.float32) / 32767.0).transpose(1, 2).contiguous(),
             torch.from_numpy(np.stack([f.frames[s : s + n] for f, s in zip(features, starts, strict=True)])),
             torch.from_numpy(np.stack([f.voices[2 * s : 2 * (s + n)] for f, s in zip(features, starts, strict=True)])),
-            torch.from_numpy(np.stack([f.tick_tokens[c : c + chunk_count] for f, c in zip(features, first, strict=True)])),
-            torch.from_numpy(np.stack([f.tick_ages_s[c : c + chunk_count] for f, c in zip(features, first, strict=True)])),
+            torch.from_numpy(
+                np.stack([f.tick_tokens[c : c + chunk_count] for f, c in zip(features, first, strict=True)])
+            ),
+            torch.from_numpy(
+                np.stack([f.tick_ages_s[c : c + chunk_count] for f, c in zip(features, first, strict=True)])
+            ),
             torch.from_numpy(np.stack([self.pieces[p].style for p in which])),
             which,
             starts,

@@ -12,13 +12,13 @@ FLOOR = 1e-4
 
 
 class SpectralLoss(nn.Module):
-    """Distance of two signals in log-mel and linear magnitude at several window lengths, on mid, side, left and right.
+    """Distance of two signals in log-mel and linear magnitude at several window lengths, on mid and side, left and right.
 
     The long windows count only bins below `LOW_HZ`, unsmoothed: they see the gaps between harmonics, which mel bands
-    blur. Window lengths rotate with the step, since the transforms cost more than the network.
+    blur. Window lengths and channels rotate with the step, since the transforms cost more than the network.
     """
 
-    SHORT = ((512, 128, 64), (1024, 256, 96), (2048, 512, 128))
+    SHORT = ((512, 192, 64), (1024, 384, 96), (2048, 768, 128))
     LONG = (4096, 8192)
     LOW_HZ = 3000.0
 
@@ -38,8 +38,10 @@ class SpectralLoss(nn.Module):
 
     def forward(self, made: Tensor, true: Tensor, step: int) -> dict[str, Tensor]:
         """Return the losses of one step by name. made, true: b 2 t."""
-        views = [torch.stack([x.mean(1), (x[:, 0] - x[:, 1]) * 0.7, x[:, step % 2]], 1) for x in (made, true)]
-        short = (self.SHORT[0], self.SHORT[1 + step % 2])
+        views = [made, true]
+        if step % 2 == 0:
+            views = [torch.stack([x.mean(1), (x[:, 0] - x[:, 1]) * 0.7], 1) for x in views]
+        short = (self.SHORT[0], self.SHORT[1 + step // 2 % 2])
         log_mel = made.new_zeros(())
         linear = made.new_zeros(())
         for size, hop, _ in short:
@@ -47,9 +49,9 @@ class SpectralLoss(nn.Module):
             mel = getattr(self, f"mel_{size}")
             log_mel = log_mel + (torch.log(a @ mel + FLOOR) - torch.log(b @ mel + FLOOR)).abs().mean()
             linear = linear + (a - b).abs().mean() / (b.mean() + 1e-4)
-        size = self.LONG[step // 2 % 2]
+        size = self.LONG[step // 4 % 2]
         low = int(self.LOW_HZ / 48_000 * size)
-        a, b = (self.magnitude(v[:, :2], size, size // 4)[..., 2:low] for v in views)
+        a, b = (self.magnitude(v, size, size // 3)[..., 2:low] for v in views)
         tone = (torch.log(a + FLOOR) - torch.log(b + FLOOR)).abs().mean() + (a - b).abs().mean() / (b.mean() + 1e-4)
         return {"log_mel": log_mel / 2, "linear": linear / 2, "tone": tone / 2}
 
@@ -60,7 +62,7 @@ def kl_loss(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 class SpectrumDiscriminator(nn.Module):
-    """Judge complex spectra at three window lengths with small 2-D convolutions (after EnCodec, Defossez et al. 2022)."""
+    """Judge complex spectra at three window lengths (after EnCodec, Defossez et al., TMLR 2023)."""
 
     SIZES = (2048, 1024, 512)
 

@@ -79,9 +79,9 @@ def train(
     for step in run.steps():
         set_rate(optimizer, 1e-3, run.fraction, step)
         batch = to_device(crops.next(), device)
-        mean, log_variance = codec.encoder(batch.audio)
+        mean, log_variance = codec.encoder(batch.audio, mixed=True)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = codec.decoder(z, batch.frames, batch.voices, (table[0], table[1]))
+        made = codec.decoder(z, batch.frames, batch.voices, (table[0], table[1]), mixed=True)
         parts = spectral(made, batch.audio, step)
         kl = kl_loss(mean, log_variance)
         loss = spectral_sum(parts) + KL_WEIGHT * min(1.0, step / 500) * kl
@@ -115,9 +115,7 @@ def train_adversarial(
     maker_step = torch.optim.AdamW(decoder.parameters(), lr=3e-4, betas=(0.8, 0.98), weight_decay=1e-3)
     judge_step = torch.optim.AdamW(judge.parameters(), lr=3e-4, betas=(0.5, 0.9))
     run = Run(folder, seconds=seconds)
-    run.restore(
-        {"decoder": decoder, "average": average, "judge": judge}, {"maker": maker_step, "judge": judge_step}
-    )
+    run.restore({"decoder": decoder, "average": average, "judge": judge}, {"maker": maker_step, "judge": judge_step})
     crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH // 2, seed=1_000_000 + run.step)
     spectral = SpectralLoss().to(device)
     table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
@@ -127,7 +125,7 @@ def train_adversarial(
         with torch.no_grad():
             mean, log_variance = codec.encoder(batch.audio)
             z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = decoder(z, batch.frames, batch.voices, (table[0], table[1]))
+        made = decoder(z, batch.frames, batch.voices, (table[0], table[1]), mixed=True)
         parts = spectral(made, batch.audio, step)
         start = int(torch.randint(0, made.shape[2] - ADVERSARIAL_CROP_FRAMES, ()))
         window = slice(start, start + ADVERSARIAL_CROP_FRAMES)

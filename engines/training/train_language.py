@@ -22,7 +22,7 @@ from legando.realtime.controls import PARTS
 CROP_TICKS = 192
 BATCH = 16
 PEAK_RATE = 2e-3
-WARM_UP_STEPS = 60
+WARM_UP_STEPS = 30
 VALIDATION_SEED = (1 << 63) + 1
 """Training batches are seeded with their step number, far below."""
 
@@ -53,6 +53,7 @@ def train(
     steps: int | None = None,
     config: LanguageConfig | None = None,
     batch: int = BATCH,
+    ticks: int = CROP_TICKS,
     peak_rate: float = PEAK_RATE,
     validate_every: int = 250,
     seed: int = 1,
@@ -75,7 +76,7 @@ def train(
         cosine = 0.5 * (1.0 + math.cos(math.pi * run.fraction))
         for group in optimizer.param_groups:
             group["lr"] = peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * cosine)
-        data = crops((seed << 40) + step, batch, CROP_TICKS, phrase_bars=phrase_bars)
+        data = crops((seed << 40) + step, batch, ticks, phrase_bars=phrase_bars)
         with torch.autocast("cpu", torch.bfloat16):
             losses = part_losses(model, data)
         loss = torch.stack(losses).sum()
@@ -92,7 +93,7 @@ def train(
     report = {
         "steps": run.step,
         "seconds": round(run.elapsed_s, 1),
-        "ticks_seen": run.step * batch * CROP_TICKS,
+        "ticks_seen": run.step * batch * ticks,
         "parameters": sum(p.numel() for p in model.parameters()),
         "validation_nats": {part: round(value, 4) for part, value in validation.items()},
         "unigram_nats": dict(zip(PARTS, (round(v, 4) for v in unigram_losses()), strict=True)),

@@ -1,0 +1,139 @@
+"""The CPU back end: ONNX Runtime on one thread, with every input and output bound to memory that is allocated once.
+
+A `Network` keeps two copies of its state and swaps them: a step reads one and writes the other. The arrays in `inputs`
+are filled by the caller before `run`; those in `outputs` hold the result until the next `run`. [engine]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from legando.realtime.errors import BundleError
+
+Array = NDArray[Any]
+
+ENGINE_NAME = f"onnxruntime {ort.__version__} cpu fp32"
+_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+TOLERANCE = 2e-3
+
+
+def session_options() -> ort.SessionOptions:
+    """Return options for one quiet thread: spinning threads cost a busy machine ten times the step. [any]"""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.log_severity_level = 3
+    return options
+
+
+class Network:
+    """One exported network with fixed shapes. Inputs whose name has a matching output `NAME_out` are state."""
+
+    def __init__(self, path: Path, sizes: Mapping[str, int]) -> None:
+        """Load a graph; `sizes` gives the value of each of its named dimensions."""
+        try:
+            self.session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise BundleError(f"{path} cannot be loaded by ONNX Runtime ({error}); copy the bundle afresh") from error
+        self.path = path
+        outputs = {node.name: node for node in self.session.get_outputs()}
+        self.inputs: dict[str, Array] = {}
+        self.outputs: dict[str, Array] = {}
+        self.state: dict[str, tuple[Array, Array]] = {}
+        for node in self.session.get_inputs():
+            array = _allocate(node, sizes)
+            if f"{node.name}_out" in outputs:
+                self.state[node.name] = (array, np.zeros_like(array))
+            else:
+                self.inputs[node.name] = array
+        for name, node in outputs.items():
+            if name.removesuffix("_out") not in self.state:
+                self.outputs[name] = _allocate(node, sizes)
+        self._turn = 0
+        self._bindings = [self._bind(turn) for turn in (0, 1)]
+
+    def _bind(self, turn: int) -> ort.IOBinding:
+        binding = self.session.io_binding()
+        for name, array in self.inputs.items():
+            binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, array in self.outputs.items():
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, pair in self.state.items():
+            old, new = pair[turn], pair[1 - turn]
+            binding.bind_input(name, "cpu", 0, old.dtype.type, old.shape, old.ctypes.data)
+            binding.bind_output(f"{name}_out", "cpu", 0, new.dtype.type, new.shape, new.ctypes.data)
+        return binding
+
+    def run(self, *, keep: bool = True) -> None:
+        """Run one step [engine]; `keep` False leaves the state as it was."""
+        self.session.run_with_iobinding(self._bindings[self._turn])
+        if keep:
+            self._turn = 1 - self._turn
+
+    def reset(self) -> None:
+        """Return to the state before the first step."""
+        for pair in self.state.values():
+            for array in pair:
+                array.fill(0)
+        self._turn = 0
+
+    def check(self, reference: Path, prefix: str) -> None:
+        """Reproduce the bundle's stored reference: shape, finiteness and values. Raises BundleError."""
+        tensors = {key: value for key, value in load_file(reference).items() if key.startswith(f"{prefix}/")}
+        self.reset()
+        expected: dict[str, Array] = {}
+        for key, value in tensors.items():
+            _, kind, name = key.split("/", 2)
+            if kind == "out":
+                expected[name] = value
+                continue
+            target = self.state[name][0] if name in self.state else self.inputs.get(name)
+            if target is None or target.shape != value.shape:
+                have = "no such input" if target is None else f"shape {target.shape}"
+                raise BundleError(
+                    f"{self.path.name} has {have} for {name}, its reference has {value.shape}; export the bundle again"
+                )
+            target[...] = value
+        if not expected:
+            raise BundleError(f"{reference} holds no reference for {prefix}; export the bundle again")
+        self.run(keep=False)
+        for name, value in expected.items():
+            made = self.state[name.removesuffix("_out")][1] if name not in self.outputs else self.outputs[name]
+            if made.shape != value.shape:
+                raise BundleError(f"{self.path.name}: {name} has shape {made.shape}, its reference {value.shape}")
+            if not np.isfinite(made).all():
+                raise BundleError(f"{self.path.name}: {name} is not finite on the reference input; use another bundle")
+            error = float(np.abs(made - value).max())
+            scale = max(1.0, float(np.abs(value).max()))
+            if error > TOLERANCE * scale:
+                raise BundleError(
+                    f"{self.path.name}: {name} differs from its reference by {error:.2g} (limit {TOLERANCE * scale:.2g}); "
+                    "copy the bundle afresh or use another ONNX Runtime"
+                )
+        for array in self.inputs.values():
+            array.fill(0)
+        self.reset()
+
+
+def _allocate(node: Any, sizes: Mapping[str, int]) -> Array:
+    shape = []
+    for size in node.shape:
+        if isinstance(size, str):
+            if size not in sizes:
+                raise BundleError(f"{node.name} has an unknown dimension {size!r}; export the bundle again")
+            shape.append(sizes[size])
+        else:
+            shape.append(int(size))
+    if node.type not in _TYPES:
+        raise BundleError(f"{node.name} has type {node.type}, not float32 or int64; export the bundle again")
+    return np.zeros(shape, _TYPES[node.type])

@@ -1,0 +1,181 @@
+"""The generator: control snapshots in, chunks of sound out, without end. [engine]
+
+One step, top to bottom: which ticks begin in this chunk; the language model writes them, held to what the performer
+holds; score and live notes become features; the denoiser makes latents out of noise in a few steps and remembers them;
+the decoder and the seam make audio. All randomness is counted (seed, stream, counter), so the same bundle, back end,
+seed and snapshots give the same bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legando.engines.backend import ENGINE_NAME, Network
+from legando.engines.bundle import Bundle
+from legando.engines.constraints import LOGITS, held_features, score_mask
+from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
+from legando.engines.groove import swing_of
+from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader, chord_name
+from legando.engines.timeline import (
+    GRAIN_FRAMES,
+    LATENT_FRAMES,
+    SAMPLE_RATE_HZ,
+    Clock,
+    FeatureTrack,
+    Stroke,
+    tick_seconds,
+    tick_strokes,
+)
+from legando.kernels.seam import Seam
+from legando.realtime.controls import Controls
+from legando.realtime.errors import RigError
+
+LATENT_WIDTH = 64
+STEPS_MAX = 64
+PHRASE_BARS = 8
+_LEAD_REST_TICKS = 8
+"""How long the model's own lead stays silent after the performer's last note."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """One chunk. `frames` is a view (n, 2) that the next step overwrites; `tick` is where the chunk began.
+
+    `tokens` lists the ticks that began in this chunk with their score tokens; `peak` is linear, for each channel.
+    """
+
+    frames: NDArray[np.float32]
+    position_frames: int
+    tick: float
+    chord: str
+    peak: tuple[float, float]
+    cost_ns: int
+    tokens: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+
+
+class Generator:
+    """Owns the networks and everything that goes on from chunk to chunk."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+    channels = 2
+    engine = ENGINE_NAME
+
+    def __init__(
+        self, bundle: Bundle, *, seed: int = 0, chunk_latents: int | None = None, steps: int | None = None
+    ) -> None:
+        """Load, allocate, reproduce the bundle's references and warm up. Raises BundleError or RigError."""
+        trained = int(bundle.manifest["chunk_latents"])
+        latents = trained if chunk_latents is None else chunk_latents
+        if latents != trained:
+            raise RigError(f"this bundle was trained with chunk_latents {trained}, not {latents}; use {trained}")
+        self.default_steps = _checked_steps(bundle.default_steps if steps is None else steps)
+        self.seed = seed
+        self.latents = latents
+        self.chunk_frames = latents * LATENT_FRAMES
+        self.latency_frames = GRAIN_FRAMES
+        sizes = {"latents": latents, "grains": 2 * latents, "samples": self.chunk_frames + GRAIN_FRAMES}
+        self._language = Network(bundle.file("language.onnx"), {})
+        self._denoiser = Network(bundle.file("denoiser.onnx"), {})
+        self._decoder = Network(bundle.file("decoder.onnx"), sizes)
+        for name, network in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
+            network.check(bundle.file("reference.safetensors"), name)
+        self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)
+        self._held = self._language.inputs["held"][0]
+        self._x = np.zeros((latents, LATENT_WIDTH), np.float32)
+        self._noisy = self._denoiser.inputs["latents"][0]
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again from silence at tick 0, with the same seed."""
+        for network in (self._language, self._denoiser, self._decoder):
+            network.reset()
+        self._language.inputs["previous"][0] = VOCABULARY_SIZES
+        self._seam.reset()
+        self._clock = Clock()
+        self._reader = ScoreReader()
+        self._track = FeatureTrack(self.latents)
+        self._chunks = 0
+        self._played_tick = -(10**9)
+
+    def step(self, controls: Controls) -> Chunk:
+        """Make the next chunk. [engine]"""
+        began_ns = time.perf_counter_ns()
+        style = np.asarray(controls.style_now(), np.float32)
+        if controls.position_ticks is not None:
+            self._clock.follow(controls.position_ticks)
+        start_ticks = self._clock.position_ticks
+        strokes: list[Stroke] = []
+        written: list[tuple[int, tuple[int, ...]]] = []
+        if controls.held or controls.notes:
+            self._played_tick = self._clock.next_tick
+        for tick, offset in self._clock.advance(self.chunk_frames, controls.tempo_bpm, swing_of(controls.style)):
+            tokens = self._write_tick(tick, style, controls)
+            written.append((tick, tokens))
+            strokes += tick_strokes(self._reader, self._track, tokens, offset)
+        strokes += [Stroke(n.offset_frames, "lead", n.pitch, n.velocity) for n in controls.notes]
+        ticks_per_frame = 1.0 / (tick_seconds(controls.tempo_bpm) * SAMPLE_RATE_HZ)
+        features = self._track.chunk(self.latents, strokes, ticks_per_frame, start_ticks)
+
+        given = self._denoiser.inputs
+        given["frames"][0] = features.frames
+        given["style"][0] = style
+        given["tick_tokens"][0] = features.tick_tokens
+        given["tick_ages_s"][0] = features.tick_ages_s
+        self._denoise(_checked_steps(controls.steps) if controls.steps is not None else self.default_steps)
+
+        given = self._decoder.inputs
+        given["latents"][0] = self._x
+        given["frames"][0] = features.frames
+        given["voices"][0] = features.voices
+        self._decoder.run()
+        audio, report = self._seam.process(self._decoder.outputs["audio"][0])
+        chunk = Chunk(
+            frames=audio,
+            position_frames=self._chunks * self.chunk_frames,
+            tick=start_ticks,
+            chord=chord_name(self._reader.chord),
+            peak=(float(report.peak[0]), float(report.peak[1])),
+            cost_ns=time.perf_counter_ns() - began_ns,
+            tokens=written,
+        )
+        self._chunks += 1
+        return chunk
+
+    def _write_tick(self, tick: int, style: NDArray[np.float32], controls: Controls) -> tuple[int, ...]:
+        """Let the language model write one tick, within what the performer holds and mutes."""
+        given = self._language.inputs
+        given["style"][0] = style
+        given["position"][0] = (tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % PHRASE_BARS)
+        given["temperature"][0, 0] = controls.temperature
+        given["noise"][0] = gumbel(self.seed, SCORE, tick, LOGITS)
+        held_features(controls.held, self._held)
+        leads = tick - self._played_tick < _LEAD_REST_TICKS
+        score_mask(controls.held, controls.muted, self._reader.chord, tick, leads, given["mask"][0])
+        self._language.run()
+        tokens = self._language.outputs["tokens"]
+        given["previous"][...] = tokens
+        return tuple(int(t) for t in tokens[0])
+
+    def _denoise(self, steps: int) -> None:
+        """Follow the flow from noise to latents in `steps` Euler steps, then show the result to the past."""
+        x, t = self._x, self._denoiser.inputs["t"]
+        x[...] = normal(self.seed, LATENT, self._chunks, x.size).reshape(x.shape)
+        velocity = self._denoiser.outputs["velocity"][0]
+        for index in range(steps):
+            self._noisy[...] = x
+            t[0] = index / steps
+            self._denoiser.run(keep=False)
+            x += velocity * np.float32(1.0 / steps)
+        self._noisy[...] = x
+        t[0] = 1.0
+        self._denoiser.run()
+
+
+def _checked_steps(steps: int) -> int:
+    if not 1 <= steps <= STEPS_MAX:
+        raise RigError(f"{steps} denoising steps is outside 1 to {STEPS_MAX}; choose one inside")
+    return steps

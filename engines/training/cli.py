@@ -1,0 +1,136 @@
+"""`legando train`: one command for each step from composing to a bundle. [control]
+
+Each training resumes what its run folder holds, so hours add up:
+
+    legando train data --out data/train --pieces 220
+    legando train codec --data data/train --minutes 45
+    legando train adversarial --data data/train --minutes 15
+    legando train flow --data data/train --minutes 30
+    legando train language --minutes 12
+    legando train style
+    legando train bundle --out runs/bundle
+    legando train evaluate --bundle runs/bundle
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+RUNS = Path("runs")
+FORWARDED = {
+    "data": "legando.engines.training.dataset",
+    "language": "legando.engines.training.train_language",
+    "style": "legando.engines.training.train_style",
+    "evaluate": "legando.engines.training.evaluate",
+}
+"""Steps whose module reads its own options."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one step; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in FORWARDED:
+        module = importlib.import_module(FORWARDED[arguments[0]])
+        status: int | None = module.main(arguments[1:])
+        return status or 0
+    options = build_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = options.run
+    run(options)
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the steps that are not forwarded."""
+    parser = argparse.ArgumentParser(
+        prog="legando train",
+        description="Make a model: data, codec, adversarial, flow, language, style, bundle, evaluate. "
+        "Every training resumes what its run folder holds.",
+    )
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    for name, text in (
+        ("data", "compose and render pieces"),
+        ("language", "train the language model"),
+        ("style", "train the prompt head"),
+        ("evaluate", "measure a bundle"),
+    ):
+        steps.add_parser(name, help=text, add_help=False)
+    codec = _training(steps, "codec", "train encoder and decoder on spectra", minutes=45)
+    codec.set_defaults(run=_codec)
+    adversarial = _training(steps, "adversarial", "go on with the decoder against a discriminator", minutes=15)
+    adversarial.set_defaults(run=_adversarial)
+    flow = _training(steps, "flow", "train the denoiser on the codec's latents", minutes=30)
+    flow.set_defaults(run=_flow)
+    bundle = steps.add_parser("bundle", help="export what the runs hold as a bundle")
+    bundle.add_argument("--runs", type=Path, default=RUNS, help="folder of the runs (default: runs)")
+    bundle.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    bundle.add_argument("--name", default="first-sound", help="name in the manifest")
+    bundle.add_argument("--steps", type=int, default=4, help="default denoising steps (default: 4)")
+    bundle.add_argument("--figures", type=Path, help="JSON of `legando train evaluate --json` for the manifest")
+    bundle.set_defaults(run=_bundle)
+    return parser
+
+
+def _training(
+    steps: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, *, minutes: float
+) -> argparse.ArgumentParser:
+    parser = steps.add_parser(name, help=text)
+    parser.add_argument("--data", type=Path, default=Path("data/train"), help="folder of pieces (default: data/train)")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the runs (default: runs)")
+    parser.add_argument("--minutes", type=float, default=minutes, help=f"training time in all (default: {minutes:g})")
+    parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--limit", type=int, help="use at most so many pieces")
+    return parser
+
+
+def _codec(options: argparse.Namespace) -> None:
+    from legando.engines.training.train_codec import train
+
+    train(
+        options.data,
+        options.runs / "codec",
+        seconds=options.minutes * 60,
+        threads=options.threads,
+        device=options.device,
+        limit=options.limit,
+    )
+
+
+def _adversarial(options: argparse.Namespace) -> None:
+    from legando.engines.training.train_codec import train_adversarial
+
+    train_adversarial(
+        options.data,
+        options.runs / "codec",
+        options.runs / "adversarial",
+        seconds=options.minutes * 60,
+        threads=options.threads,
+        device=options.device,
+        limit=options.limit,
+    )
+
+
+def _flow(options: argparse.Namespace) -> None:
+    from legando.engines.training.train_flow import train
+
+    train(
+        options.data,
+        options.runs / "codec",
+        options.runs / "flow",
+        seconds=options.minutes * 60,
+        threads=options.threads,
+        device=options.device,
+        limit=options.limit,
+    )
+
+
+def _bundle(options: argparse.Namespace) -> None:
+    from legando.engines.training.make_bundle import make_bundle
+
+    bundle = make_bundle(options.runs, options.out, name=options.name, steps=options.steps, figures=options.figures)
+    size = sum(about["bytes"] for about in bundle.manifest["files"].values())
+    print(f"{bundle.path}: {size / 1e6:.1f} MB, {bundle.hash[:12]}")

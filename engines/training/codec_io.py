@@ -1,0 +1,35 @@
+"""The codec's own reconstruction of a rendered piece: what the codec costs, without the denoiser. [any]"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from legando.engines.bundle import Bundle
+from legando.engines.codec import Codec, CodecConfig
+from legando.engines.timeline import piece_features
+from legando.engines.training.batches import CHUNK_LATENTS, Prepared
+from legando.engines.training.composer import Piece
+from legando.engines.training.renderer import render
+from legando.engines.training.train_codec import reconstruct as reconstruct_prepared
+
+
+def load_codec(bundle: Bundle) -> Codec:
+    """Return the codec of a bundle, encoder too, as a torch network in float32."""
+    codec = Codec(CodecConfig(**bundle.manifest["sizes"]["codec"]))
+    weights = load_file(bundle.file("weights.safetensors"))
+    codec.load_state_dict({k.removeprefix("codec."): v.float() for k, v in weights.items() if k.startswith("codec.")})
+    return codec.eval()
+
+
+def reconstruct(bundle: Bundle, piece: Piece, audio: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Encode and decode a piece (rendered, unless its audio (frames, 2) is given); returns (frames, 2) float32.
+
+    The result is cut to whole chunks of the score.
+    """
+    audio = render(piece) if audio is None else audio
+    features = piece_features(piece.score, piece.tempo_bpm, piece.swing, CHUNK_LATENTS)
+    pcm = np.round(np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
+    prepared = Prepared(pcm, features, np.asarray(piece.style, np.float32))
+    return np.ascontiguousarray(reconstruct_prepared(load_codec(bundle), prepared).numpy().T)
