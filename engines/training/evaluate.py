@@ -23,6 +23,7 @@ from rich.table import Table
 
 from legando.engines.bundle import Bundle
 from legando.engines.style import StyleEncoder
+from legando.engines.timeline import GRAIN_FRAMES
 from legando.engines.training import metrics
 from legando.engines.training.codec_io import reconstruct
 from legando.engines.training.composer import Piece
@@ -177,6 +178,7 @@ def endless_figures(desk: Desk, seconds: float = 600.0, prompt: str = PROMPT) ->
     take = desk.take(seconds, prompt=prompt)
     moved = metrics.drift(take.minute(60.0), take.minute(take.seconds - 60.0))
     click, flux = seam_percentiles(take.audio, take.chunk_frames)
+    inner, _ = seam_percentiles(take.audio, take.chunk_frames, first_frame=3 * GRAIN_FRAMES)
     chunk_ms = 1000.0 * take.chunk_frames / take.sample_rate_hz
     return [
         Figure(name=f"loudness, minute 2 to {seconds / 60:g}", value=abs(moved.loudness_db), unit="dB", at_most=3.0),
@@ -185,6 +187,7 @@ def endless_figures(desk: Desk, seconds: float = 600.0, prompt: str = PROMPT) ->
         Figure(name="clipped frames", value=metrics.clipped_frames(take.audio), at_most=0.0),
         Figure(name="seam percentile, click", value=click, at_most=0.60),
         Figure(name="seam percentile, flux", value=flux, at_most=0.60),
+        Figure(name="the same inside chunks, where grains meet, click", value=inner),
         Figure(name="processor time / audio time", value=take.cpu_s / take.seconds, at_most=0.5),
         Figure(name="rtf", value=float(take.costs_ms.mean()) / chunk_ms, at_most=0.5),
         Figure(name="chunk, 99 %", value=float(np.percentile(take.costs_ms, 99)), unit="ms"),
