@@ -9,21 +9,17 @@ Modules are imported by the command that needs them, so that `--help` and mistak
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
+from legando.realtime.exits import EXIT_USER, exit_of, polite_kill
 from legando.realtime.instrument import SHIPPED
 
-EXIT_OK, EXIT_USER, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 2, 130, 143
 SECONDS_MAX = 86_400.0
 TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 
@@ -33,10 +29,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-class Terminated(KeyboardInterrupt):
-    """Somebody asked this process to end (SIGTERM): the same clean way out as Ctrl-C."""
 
 
 def _number(name: str, low: float, high: float) -> Callable[[str], float]:
@@ -136,17 +128,15 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _polite_kill():
+        with polite_kill():
             if words[:1] == ["train"]:
                 return _train(words[1:])
             return _dispatch(build_parser().parse_args(words), instrument)
     except LegandoError as error:
         print(f"legando: {error}", file=sys.stderr)
         return EXIT_USER
-    except Terminated:
-        return EXIT_TERMINATED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as stop:
+        return exit_of(stop)
     except SystemExit as end:  # argparse, for --help and mistakes
         return end.code if isinstance(end.code, int) else EXIT_USER
 
@@ -169,28 +159,12 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
 def _train(words: list[str]) -> int:
     try:
         from legando.engines.training.cli import main as train_main
+
+        return int(train_main(words) or 0)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("legando"):
             raise
         raise LegandoError(f"{error.name} is missing; {TRAIN_HINT}") from error
-    return int(train_main(words) or 0)
-
-
-@contextlib.contextmanager
-def _polite_kill() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, so that nothing half-written stays behind."""
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

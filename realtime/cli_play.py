@@ -13,6 +13,7 @@ from legando.realtime.cli_render import DEFAULT_SECONDS, render_show
 from legando.realtime.devices import find_output, has_output
 from legando.realtime.display import Display
 from legando.realtime.errors import RigError
+from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.host import Host, HostReport
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
@@ -22,7 +23,6 @@ from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.wavfile import WavWriter
 
 FALLBACK_OUT = Path("take.wav")
-INTERRUPTED = 130
 
 
 def play_command(arguments: argparse.Namespace, instrument: str) -> int:
@@ -79,14 +79,14 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         if writer is not None:
             writer.commit()
     _tell(report, writer, arguments.json, display)
-    return INTERRUPTED if report.interrupted else 0
+    return report.stopped
 
 
 def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, reason: str) -> int:
     """Write the piece to a file; after Ctrl-C the file holds what was made so far."""
     out: Path = arguments.out or FALLBACK_OUT
     show = replace(show, seconds=show.seconds or DEFAULT_SECONDS)
-    status = 0
+    status = EXIT_OK
     with ExitStack() as stack:
         writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ))
         _open_journal(stack, arguments.journal, show)
@@ -94,10 +94,10 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
         loaded = load_instrument(instrument, show.bundle)
         try:
             render_show(show, loaded, writer, display)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             if not writer.frames:
                 raise
-            status = INTERRUPTED
+            status = exit_of(stop)
         writer.commit()
     display.say(f"{out}: {writer.seconds:.1f} s")
     if arguments.json:
@@ -136,7 +136,7 @@ def _tell(report: HostReport, writer: WavWriter | None, as_json: bool, display: 
             "xruns": report.xruns,
             "engine_restarts": report.engine_restarts,
             "player_restarts": report.player_restarts,
-            "interrupted": report.interrupted,
+            "interrupted": report.stopped != EXIT_OK,
         }
         if writer is not None:
             summary |= {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256}

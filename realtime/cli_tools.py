@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from legando.realtime.errors import DeviceError
-
-INTERRUPTED = 130
+from legando.realtime.exits import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -36,8 +35,8 @@ def listen_command(arguments: argparse.Namespace) -> int:
             f"p99 {report.latency_ms['p99']:.2f} ms" + (f"; {report.reason}" if report.reason else "")
         )
     if report.reason == "interrupted":
-        return INTERRUPTED
-    return 0 if report.complete else 2
+        return EXIT_INTERRUPTED
+    return EXIT_OK if report.complete else EXIT_USER
 
 
 def devices_command(_: argparse.Namespace) -> int:

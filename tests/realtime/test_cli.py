@@ -191,6 +191,36 @@ def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_
     assert lines[0]["legando_journal"] == 1 and all({"frame", "midi"} <= set(line) for line in lines[1:])
 
 
+def test_a_fallback_that_is_stopped_keeps_what_was_made(
+    in_empty_folder: Path, monkeypatch: pytest.MonkeyPatch, require: Callable[[bool, str], None]
+) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "legando-no-such-server")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    from legando.realtime.devices import has_output
+
+    require(not has_output()[0], "this machine has a sound device")
+    command = [sys.executable, "-c", MAIN, "play", "--live", "--seconds", "20000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        part = in_empty_folder / ".take.wav.part"
+        until = time.monotonic() + 20
+        while not (part.exists() and part.stat().st_size > 100_000):
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and b"Traceback" not in err
+    assert [path.name for path in in_empty_folder.iterdir()] == ["take.wav"]
+    assert soundfile.info("take.wav").frames > 10_000
+
+
+def test_training_without_torch_says_what_to_install() -> None:
+    probe = "import sys; sys.modules['torch'] = None\nfrom legando.realtime.cli import main\n"
+    probe += "sys.exit(main(['train', 'codec']))"
+    shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert shown.returncode == 2 and "pip install 'legando[train]'" in shown.stderr
+    assert shown.stderr.count("\n") == 1
+
+
 def test_devices_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("devices") == 0
     shown = capsys.readouterr().out

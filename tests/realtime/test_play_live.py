@@ -143,7 +143,7 @@ def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_sample
         """
     )
     command = [sys.executable, "-c", MAIN, "play", "--rig", str(rig), "--seconds", str(seconds + 8), "--json"]
-    command += ["--journal", str(tmp_path / "take.jsonl")]
+    command += ["--journal", str(tmp_path / "take.jsonl"), "--out", str(tmp_path / "host.wav")]
     reports: list[ListenReport] = []
     listener = threading.Thread(
         target=lambda: reports.append(listen(endpoint, seconds + 5, tmp_path / "bridge.wav", timeout_s=30))
@@ -165,6 +165,8 @@ def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_sample
             listener.join()
     assert process.returncode == 0, err
     figures = json.loads(out)
+    assert seconds + 8 <= figures["seconds"] < seconds + 8.2, "it stops at its end"
+    assert soundfile.info(tmp_path / "host.wav").frames == (seconds + 8) * 48_000
     assert reports[0].complete and reports[0].gaps == 0 and reports[0].lost_frames == 0
 
     recorded = jack_server.read_recording(tmp_path / "take.wav")

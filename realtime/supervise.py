@@ -1,0 +1,107 @@
+"""Supervision: an engine or player that dies, hangs or loses its device is replaced. [control]"""
+
+from __future__ import annotations
+
+import time
+
+from legando.realtime.display import Display
+from legando.realtime.enginelink import EngineProcess, Failed, Message, Ready
+from legando.realtime.errors import DeviceError, LegandoError
+from legando.realtime.player import PlayerProcess
+from legando.realtime.ring import PlayerState, Ring
+
+READY_TIMEOUT_S = 60.0
+HANG_S = 2.0
+"""An engine that says nothing for so long, while it is needed, is replaced."""
+
+ENGINE_RESTARTS_MAX = 5
+PLAYER_START_S = 3.0
+PLAYER_RETRY_S = 1.0
+PLAYER_GIVE_UP_S = 30.0
+
+
+class EngineWatch:
+    """Sees every message of the engine. State: when it was last alive, how often it was replaced."""
+
+    def __init__(self, engine: EngineProcess, ring: Ring, display: Display) -> None:
+        self._engine = engine
+        self._ring = ring
+        self._display = display
+        self._alive_ns = time.perf_counter_ns()
+        self._ready = False
+        self.restarts = 0
+
+    def wait_until_ready(self) -> Ready:
+        """Return the figures of the engine once it is warm; raises LegandoError when it cannot start."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            message = self._engine.receive(0.2)
+            if isinstance(message, Failed):
+                raise LegandoError(message.sentence)
+            if isinstance(message, Ready):
+                self._alive_ns, self._ready = time.perf_counter_ns(), True
+                return message
+        raise LegandoError(f"the engine was not ready after {READY_TIMEOUT_S:g} s; is the machine very busy?")
+
+    def check(self, message: Message | None, *, needed: bool) -> None:
+        """Replace the engine when it has failed, or been silent too long although it was `needed`."""
+        now_ns = time.perf_counter_ns()
+        patience_s = HANG_S if self._ready else READY_TIMEOUT_S
+        if isinstance(message, Failed):
+            if message.fatal:
+                raise LegandoError(message.sentence)
+            self._replace(message.sentence, now_ns)
+        elif message is not None or not needed:
+            self._alive_ns = now_ns
+            self._ready = self._ready or message is not None
+        elif now_ns - self._alive_ns > patience_s * 1e9:
+            self._replace(f"the engine said nothing for {patience_s:g} s", now_ns)
+
+    def _replace(self, reason: str, now_ns: int) -> None:
+        self.restarts += 1
+        if self.restarts > ENGINE_RESTARTS_MAX:
+            raise LegandoError(f"the engine failed {self.restarts} times; the last time {reason}")
+        self._display.say(f"{reason}; starting another")
+        self._engine.restart()
+        self._alive_ns, self._ready = now_ns, False
+
+
+class PlayerWatch:
+    """Looks after the player, or after none. State: since when there is no sound, when to try again."""
+
+    def __init__(self, player: PlayerProcess | None, ring: Ring, display: Display) -> None:
+        self._player = player
+        self._ring = ring
+        self._display = display
+        self._silent_since_ns = 0
+        self._retry_ns = 0
+        self.restarts = 0
+
+    @property
+    def playing(self) -> bool:
+        """Whether the ring is being emptied: by a player that plays, or by the clock where there is none."""
+        return self._player is None or self._ring.player_state in (PlayerState.PLAYING, PlayerState.STARVED)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will be played."""
+        return self._player is None or not self._player.alive or self._ring.player_state is PlayerState.STOPPED
+
+    def check(self) -> None:
+        """Replace a player that died or lost its device; raises DeviceError when it stays away too long."""
+        if self._player is None or self._player.alive:
+            self._silent_since_ns = 0
+            return
+        now_ns = time.perf_counter_ns()
+        if not self._silent_since_ns:
+            self._silent_since_ns = now_ns
+            self._display.say(self._player.end or "the player ended; starting another")
+        if now_ns < self._retry_ns:
+            return
+        self.restarts += 1
+        try:
+            self._player.restart(timeout_s=PLAYER_START_S)
+        except DeviceError as error:
+            if now_ns - self._silent_since_ns > PLAYER_GIVE_UP_S * 1e9:
+                raise DeviceError(f"no sound for {PLAYER_GIVE_UP_S:g} s: {error}") from error
+            self._retry_ns = now_ns + round(PLAYER_RETRY_S * 1e9)
