@@ -13,7 +13,7 @@ from legando.engines.training.train_style import installed_tokenizer, train
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, Controls
 from legando.realtime.errors import RigError
 
-# Prompts as performers type them, written after the lexicon and never trained on.
+# Prompts as performers type them. The first forty were seen while the lexicon grew; the rest were written after it.
 FRESH_PROMPTS: tuple[tuple[str, str], ...] = (
     ("sunset terrace in Mykonos, piano house for dancing barefoot", "house"),
     ("deep soulful house with a female vocal feel", "house"),
@@ -55,6 +55,26 @@ FRESH_PROMPTS: tuple[tuple[str, str], ...] = (
     ("bebop saxophone over swinging ride cymbal", "jazz"),
     ("bossa nova guitar by the sea", "jazz"),
     ("piano trio ballad with brushes", "jazz"),
+    ("a steady thump and warm electric organ, everyone dancing on the sand", "house"),
+    ("gospel singers over a club kick", "house"),
+    ("bare concrete, one kick, one noise, all night", "techno"),
+    ("acid trip in a Berlin power station", "techno"),
+    ("manic sliced breaks at 180", "drum_and_bass"),
+    ("liquid rollers for a night bus through London", "drum_and_bass"),
+    ("a slow cloud of sound above a mountain lake", "ambient"),
+    ("background for a planetarium", "ambient"),
+    ("crackly beats while I do my homework", "lofi"),
+    ("tape-hiss piano and a lazy drum loop", "lofi"),
+    ("menacing 808 slides", "trap"),
+    ("skippy hats and gloomy bells, rapper needed", "trap"),
+    ("string section, wah guitar and a dance floor in 1976", "disco"),
+    ("everyone at the roller disco in gold trousers", "disco"),
+    ("night ride with pink neon and a keytar", "synthwave"),
+    ("eighties science fiction chase scene", "synthwave"),
+    ("the bass player slaps, the horns answer", "funk"),
+    ("sweaty soul band locked on the one", "funk"),
+    ("a tired saxophone at closing time", "jazz"),
+    ("brushes, double bass, and a piano that wanders", "jazz"),
 )
 
 
