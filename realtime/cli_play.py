@@ -12,13 +12,13 @@ from legando.bridge.endpoint import parse_endpoint
 from legando.realtime.cli_render import DEFAULT_SECONDS, render_show
 from legando.realtime.devices import find_output, has_output
 from legando.realtime.display import Display
-from legando.realtime.errors import RigError
+from legando.realtime.errors import DeviceError, RigError
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.host import Host, HostReport
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.midifile import read_midi_file
-from legando.realtime.rig import BridgeRig, PerformanceRig, read_rig
+from legando.realtime.rig import AudioRig, BridgeRig, PerformanceRig, read_rig
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.wavfile import WavWriter
 
@@ -31,12 +31,21 @@ def play_command(arguments: argparse.Namespace, instrument: str) -> int:
     audio = show.rig.audio
     display = Display()
     if audio.device or audio.host_api:
-        find_output(audio.device or None, audio.host_api or None)  # a device that is asked for must be there
+        _must_exist(audio)
     else:
         there, reason = has_output()
         if not there:
             return _render_instead(arguments, show, instrument, display, reason)
     return _live(arguments, show, instrument, display, sound=True)
+
+
+def _must_exist(audio: AudioRig) -> None:
+    """Raise DeviceError, naming the device that the rig asks for, when it is not there."""
+    try:
+        find_output(audio.device or None, audio.host_api or None)
+    except DeviceError as error:
+        wanted = audio.device or audio.host_api
+        raise DeviceError(str(error) if wanted in str(error) else f"sound device {wanted!r}: {error}") from error
 
 
 def serve_command(arguments: argparse.Namespace, instrument: str) -> int:

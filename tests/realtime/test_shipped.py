@@ -1,0 +1,82 @@
+"""The command line with the bundle that legando ships: repeatable, steerable, and suspicious of damaged files."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import pytest
+
+from legando.realtime.cli import main
+
+
+@pytest.fixture
+def shipped(require: Callable[[bool, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the shipped bundle's folder, and work in an empty one."""
+    from legando.engines.bundle import default_path
+
+    require(default_path().is_dir(), "no bundle is shipped with this checkout")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return default_path()
+
+
+def c_minor(path: Path) -> Path:
+    """Write a file that holds a C minor chord."""
+    ons = [mido.Message("note_on", note=note, velocity=80) for note in (60, 63, 67)]
+    offs = [mido.Message("note_off", note=note, time=1920 * (note == 60)) for note in (60, 63, 67)]
+    mido.MidiFile(tracks=[mido.MidiTrack([*ons, *offs])]).save(str(path))
+    return path
+
+
+def test_the_same_command_twice_gives_the_same_sound_and_any_other_gives_another(
+    shipped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def sha(*words: str) -> str:
+        assert main(["render", "--seconds", "2", "--out", "a.wav", "--json", *words]) == 0
+        figures = json.loads(capsys.readouterr().out)
+        assert figures["chunks"] >= 25 and len(figures["bundle_sha256"]) == 64
+        return str(figures["pcm_sha256"])
+
+    house = ("--prompt", "deep house", "--tempo", "120")
+    first = sha(*house)
+    assert sha(*house) == first
+    chord = ("--midi", str(c_minor(Path("../c.mid"))))
+    others = [(*house, "--seed", "1"), ("--prompt", "ambient pads", "--tempo", "120"), (*house, *chord)]
+    others += [("--prompt", "deep house", "--tempo", "100")]
+    assert len({first, *(sha(*words) for words in others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "decoder.onnx", "style.safetensors", "manifest.json"])
+def test_a_damaged_bundle_is_refused_and_nothing_is_written(
+    shipped: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(shipped, copy)
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 0x10 if name != "manifest.json" else 0xFF
+    (copy / name).write_bytes(data)
+    for words in (["render", "--prompt", "house", "--out", "a.wav"], ["bundle", "verify"], ["play", "--seconds", "1"]):
+        asked = [str(copy)] if words[0] == "bundle" else ["--bundle", str(copy)]
+        assert main(words + asked) == 2
+        err = capfd.readouterr().err
+        assert name in err and err.rstrip().splitlines()[-1].startswith("legando: ")
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_folder_that_is_no_bundle_is_refused(
+    shipped: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", "--prompt", "house", "--out", "a.wav", "--bundle", str(tmp_path)]) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1 and str(tmp_path) in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_verify_and_info_speak_about_the_shipped_bundle(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bundle", "verify"]) == 0
+    assert "sha256" in capsys.readouterr().out
+    assert main(["bundle", "info"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert {"name", "sha256", "files", "steps", "chunk_latents"} <= set(about)
