@@ -5,7 +5,10 @@ The decoder speaks through two mouths, added in grains of 20 ms every 10 ms unde
 - a bank of harmonic oscillators (after DDSP, Engel et al., ICLR 2020), one for each voice of the score, for all that
   has a pitch: its frequencies come from the score and from live notes, so pitch is exact by construction; the network
   says only how loud each harmonic is;
-- an inverse STFT (after Vocos, Siuzdak, ICLR 2024) for drums, breath, noise and room.
+- an inverse STFT (after Vocos, Siuzdak, ICLR 2024) for drums, breath, noise and room. Its phases lie between those that
+  the network says and those of one endless noise, by a share that the network says for each band. Phases that came
+  from the network alone would repeat with every grain: noise would hum and swell at 100 Hz (measured: its power then
+  moves by 7:1 within a grain, by 1.1:1 with the phases of a noise that runs on from grain to grain).
 
 Magnitude losses leave the phase of low harmonics free, and an inverse STFT alone then smears bass and chords into noise
 (measured: chord agreement 0.91 before, 0.41 after); the oscillators are what keeps the chord.
@@ -22,11 +25,11 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from legando.engines.excitation import BINS, GRAIN_WINDOW
 from legando.engines.timeline import FEATURES, GRAIN_FRAMES, SAMPLE_RATE_HZ, SLOTS, VOICE_FIELDS, VOICES
 
-GRAIN_WINDOW = 2 * GRAIN_FRAMES
-BINS = GRAIN_WINDOW // 2 + 1
 RELEASE_MAX_S = 1.0
+RANDOM_BANDS = 64
 _KERNEL = 7
 _TEMPERED_LOW, _TEMPERED_COUNT = 24, 72
 
@@ -176,7 +179,12 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.spectrum = nn.Linear(width, 4 * BINS)
         self.voices = VoiceHead(config)
+        self.randomness = nn.Linear(width, 2 * RANDOM_BANDS)
+        self.register_buffer("bands", band_shares(RANDOM_BANDS), persistent=False)
         with torch.no_grad():
+            # to begin with: bass in phase, everything else as noise
+            self.randomness.weight.mul_(0.1)
+            self.randomness.bias.copy_(torch.linspace(-5.0, 10.0, RANDOM_BANDS).clamp(max=2.0).repeat(2))
             self.spectrum.weight.mul_(0.3)
             self.spectrum.bias[: 2 * BINS].fill_(-2.0)
             self.spectrum.bias[2 * BINS :].uniform_(-math.pi, math.pi)
@@ -206,13 +214,16 @@ class Decoder(nn.Module):
             states.append(new)
         return self.norm(rearrange(x, "b c t -> b t c")), torch.stack(states)
 
-    def noise_grains(self, hidden: Tensor) -> Tensor:
-        """Return the inverse STFT's grains b g 2 960, before the window."""
+    def noise_grains(self, hidden: Tensor, excitation: Tensor) -> Tensor:
+        """Return the inverse STFT's grains b g 2 960, before the window. excitation: b g (mid/side) (cos/sin) bins."""
         y = self.spectrum(hidden)
         magnitude = torch.exp(y[..., : 2 * BINS].clamp(max=6.0))
         phase = y[..., 2 * BINS :]
-        real = rearrange(magnitude * torch.cos(phase), "b g (c f) -> b g c f", c=2)
-        imaginary = rearrange(magnitude * torch.sin(phase), "b g (c f) -> b g c f", c=2)
+        magnitude = rearrange(magnitude, "b g (c f) -> b g c f", c=2)
+        phase = rearrange(phase, "b g (c f) -> b g c f", c=2)
+        share = rearrange(torch.sigmoid(self.randomness(hidden)), "b g (c k) -> b g c k", c=2) @ self.bands
+        real = magnitude * (torch.cos(phase) + share * (excitation[..., 0, :] - torch.cos(phase)))
+        imaginary = magnitude * (torch.sin(phase) + share * (excitation[..., 1, :] - torch.sin(phase)))
         even, odd = real @ self.inverse_dft[0], imaginary @ self.inverse_dft[1]
         mid_side = join_halves(even, odd)
         mid, side = mid_side[:, :, 0], mid_side[:, :, 1]
@@ -278,23 +289,31 @@ class Decoder(nn.Module):
         blocks = torch.cat([left, nothing], dim=1) + torch.cat([nothing, right], dim=1)
         return rearrange(blocks, "b g c s -> b c (g s)")
 
-    def step(self, x: tuple[Tensor, Tensor, Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode one chunk: (z b 64 n, frames b n FEATURES, voices b 2n VOICES 8) to audio b 2 (960 n + 480).
+    def step(self, x: tuple[Tensor, Tensor, Tensor, Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode one chunk to audio b 2 (960 n + 480).
 
+        x: (z b 64 n, frames b n FEATURES, voices b 2n VOICES 8, excitation b 2n 2 2 BINS).
         The last 480 frames are the fading half of the last grain: add them to the start of the next chunk.
         """
-        z, frames, voices = x
+        z, frames, voices, excitation = x
         hidden, state = self.hidden(z, frames, state)
-        return self.overlap_add(self.noise_grains(hidden) + self.tonal_grains(hidden, voices)), state
+        return self.overlap_add(self.noise_grains(hidden, excitation) + self.tonal_grains(hidden, voices)), state
 
     def forward(
-        self, z: Tensor, frames: Tensor, voices: Tensor, table: tuple[Tensor, Tensor], *, mixed: bool = False
+        self,
+        z: Tensor,
+        frames: Tensor,
+        voices: Tensor,
+        excitation: Tensor,
+        table: tuple[Tensor, Tensor],
+        *,
+        mixed: bool = False,
     ) -> Tensor:
         """Decode a whole crop for training: audio b 2 (960 n); `mixed` runs the blocks in bfloat16."""
         with torch.autocast(z.device.type, torch.bfloat16, enabled=mixed):
             hidden, _ = self.hidden(z, frames, self.initial_state(z.shape[0]))
         hidden = hidden.float()
-        grains = self.noise_grains(hidden) + self.tonal_grains_tempered(hidden, voices, table)
+        grains = self.noise_grains(hidden, excitation) + self.tonal_grains_tempered(hidden, voices, table)
         return self.overlap_add(grains)[..., :-GRAIN_FRAMES]
 
 
@@ -311,6 +330,13 @@ def harmonic_table(harmonics: int) -> tuple[Tensor, Tensor]:
     half = torch.arange(GRAIN_FRAMES).double() + 0.5
     angle = omega[:, None, None] * order[:, None] * half
     return torch.cos(angle).float(), torch.sin(angle).float()
+
+
+def band_shares(bands: int) -> Tensor:
+    """Return how much each of `bands` mel-spaced points counts at each bin: (bands, BINS), each bin's sum is 1."""
+    hz = torch.arange(BINS).double() * SAMPLE_RATE_HZ / GRAIN_WINDOW
+    position = torch.log(1.0 + hz / 700.0) / math.log(1.0 + 24_000.0 / 700.0) * (bands - 1)
+    return torch.clamp(1.0 - (position - torch.arange(bands).double()[:, None]).abs(), min=0.0).float()
 
 
 def inverse_dft(size: int) -> Tensor:

@@ -25,6 +25,8 @@ SCORE = 0
 """Stream of the language model's sampling noise; its counter is the tick."""
 LATENT = 1
 """Stream of the denoiser's starting noise; its counter is the chunk."""
+NOISE = 2
+"""Stream of the decoder's excitation; always of seed 0 and counter 0."""
 
 _ROUNDS = 10
 _MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype="<u4")

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from legando.engines.bundle import FORMAT, MANIFEST, Bundle, describe_files
 from legando.engines.codec import Codec, Decoder
 from legando.engines.denoiser import Conditions, Denoiser, Past
+from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.language import LanguageModel
 from legando.engines.language_export import INPUT_NAMES, OUTPUT_NAMES, LanguageStep, export_inputs
 from legando.engines.timeline import FEATURES, SAMPLE_RATE_HZ, TICK_WINDOW, VOICE_FIELDS, VOICES
@@ -46,10 +47,12 @@ class DecoderStep(nn.Module):
         self.register_buffer("latent_mean", mean)
         self.register_buffer("latent_scale", scale)
 
-    def forward(self, latents: Tensor, frames: Tensor, voices: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, latents: Tensor, frames: Tensor, voices: Tensor, excitation: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return audio b 2 (960 n + 480) and the next state."""
         z = (latents * self.latent_scale + self.latent_mean).transpose(1, 2)
-        return self.decoder.step((z, frames, voices), state)
+        return self.decoder.step((z, frames, voices, excitation), state)
 
 
 class DenoiserStep(nn.Module):
@@ -87,6 +90,7 @@ def example_inputs(decoder: Decoder, denoiser: Denoiser, latents: int, seed: int
             "latents": normal(1, latents, 64),
             "frames": frames,
             "voices": voices,
+            "excitation": torch.from_numpy(excitation_table()[excitation_rows(seed, 2 * latents)])[None],
             "state": 0.1 * torch.randn(decoder.initial_state(1).shape, generator=rng),
         },
         "denoiser": {
@@ -163,6 +167,7 @@ def export_bundle(
             "latents": {1: "latents"},
             "frames": {1: "latents"},
             "voices": {1: "grains"},
+            "excitation": {1: "grains"},
             "audio": {2: "samples"},
         }
         export_graph(step, given, outputs, path, dynamic if net_name == "decoder" else {})

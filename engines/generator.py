@@ -18,6 +18,7 @@ from legando.engines.backend import ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
 from legando.engines.constraints import LOGITS, held_features, score_mask
 from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
+from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.groove import swing_of
 from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
@@ -85,6 +86,7 @@ class Generator:
             network.check(bundle.file("reference.safetensors"), name)
         self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)
         self._held = self._language.inputs["held"][0]
+        self._excitation = excitation_table()
         self._x = np.zeros((latents, LATENT_WIDTH), np.float32)
         self._noisy = self._denoiser.inputs["latents"][0]
         self.reset()
@@ -131,6 +133,8 @@ class Generator:
         given["latents"][0] = self._x
         given["frames"][0] = features.frames
         given["voices"][0] = features.voices
+        rows = excitation_rows(2 * self.latents * self._chunks, 2 * self.latents)
+        np.take(self._excitation, rows, axis=0, out=given["excitation"][0])
         self._decoder.run()
         audio, report = self._seam.process(self._decoder.outputs["audio"][0])
         chunk = Chunk(

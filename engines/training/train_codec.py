@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from legando.engines.codec import Codec, harmonic_table
+from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.training.batches import Batch, Crops, Prepared, prepare
 from legando.engines.training.losses import (
     SpectralLoss,
@@ -49,6 +51,18 @@ class Average(nn.Module):
         return {name.replace("/", "."): value for name, value in self.named_buffers()}
 
 
+class Excitation:
+    """The decoder's excitation for crops: somewhere in the endless noise, another place at each step."""
+
+    def __init__(self, device: str) -> None:
+        self._table = torch.from_numpy(excitation_table()).to(device)
+
+    def __call__(self, step: int, batch: int) -> Tensor:
+        """Return b 2n 2 2 BINS."""
+        rows = [excitation_rows(97 * (step * batch + row), 2 * CROP_LATENTS) for row in range(batch)]
+        return self._table[torch.from_numpy(np.stack(rows)).to(self._table.device)]
+
+
 def set_rate(optimizer: torch.optim.Optimizer, peak: float, fraction: float, step: int, floor: float = 0.05) -> None:
     """Warm up over 200 steps, then follow a cosine down to `floor` of the peak."""
     cosine = 0.5 * (1.0 + torch.cos(torch.tensor(fraction * 3.14159265))).item()
@@ -76,12 +90,13 @@ def train(
     crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH, seed=run.step)
     spectral = SpectralLoss().to(device)
     table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
+    noise = Excitation(device)
     for step in run.steps():
         set_rate(optimizer, 1e-3, run.fraction, step)
         batch = to_device(crops.next(), device)
         mean, log_variance = codec.encoder(batch.audio, mixed=True)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = codec.decoder(z, batch.frames, batch.voices, (table[0], table[1]), mixed=True)
+        made = codec.decoder(z, batch.frames, batch.voices, noise(step, BATCH), (table[0], table[1]), mixed=True)
         parts = spectral(made, batch.audio, step)
         kl = kl_loss(mean, log_variance)
         loss = spectral_sum(parts) + KL_WEIGHT * min(1.0, step / 500) * kl
@@ -119,13 +134,14 @@ def train_adversarial(
     crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH // 2, seed=1_000_000 + run.step)
     spectral = SpectralLoss().to(device)
     table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
+    noise = Excitation(device)
     for step in run.steps():
         set_rate(maker_step, 3e-4, run.fraction, step)
         batch = to_device(crops.next(), device)
         with torch.no_grad():
             mean, log_variance = codec.encoder(batch.audio)
             z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = decoder(z, batch.frames, batch.voices, (table[0], table[1]), mixed=True)
+        made = decoder(z, batch.frames, batch.voices, noise(step, BATCH // 2), (table[0], table[1]), mixed=True)
         parts = spectral(made, batch.audio, step)
         start = int(torch.randint(0, made.shape[2] - ADVERSARIAL_CROP_FRAMES, ()))
         window = slice(start, start + ADVERSARIAL_CROP_FRAMES)
@@ -178,5 +194,6 @@ def reconstruct(codec: Codec, piece: Prepared) -> Tensor:
         mean, _ = codec.encoder(audio)
         frames = torch.from_numpy(piece.features.frames[:n])[None]
         voices = torch.from_numpy(piece.features.voices[: 2 * n])[None]
-        made: Tensor = codec.decoder(mean, frames, voices, table)[0]
+        excitation = torch.from_numpy(excitation_table()[excitation_rows(0, 2 * n)])[None]
+        made: Tensor = codec.decoder(mean, frames, voices, excitation, table)[0]
     return made

@@ -1,0 +1,190 @@
+"""The generator and its bundle: repeatable, steerable, and refused in one sentence when the files are not right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from legando.engines.backend import Network
+from legando.engines.bundle import Bundle, describe_files
+from legando.engines.codec import Codec
+from legando.engines.denoiser import Conditions, Past
+from legando.engines.export import PAST_NAMES, example_inputs
+from legando.engines.generator import Generator
+from legando.realtime.controls import Controls, NoteEvent
+from legando.realtime.errors import BundleError, LegandoError, RigError
+from tests.engines.networks import small_bundle, small_codec, small_denoiser
+
+HOUSE = Controls(style=(1.0, *[0.0] * 11, 0.5, 0.5, 0.5, 0.5), tempo_bpm=124.0)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return small_bundle(tmp_path_factory.mktemp("bundles") / "small")
+
+
+def play(bundle: Bundle, controls: Controls, chunks: int = 30, **options: int) -> NDArray[np.float32]:
+    generator = Generator(bundle, **options)
+    return np.concatenate([generator.step(controls).frames.copy() for _ in range(chunks)])
+
+
+def test_the_same_seed_and_controls_give_the_same_bytes(bundle: Bundle) -> None:
+    first = play(bundle, HOUSE, seed=3)
+    assert first.shape == (30 * 3840, 2)
+    assert np.isfinite(first).all()
+    assert first.std() > 1e-3
+    np.testing.assert_array_equal(first, play(bundle, HOUSE, seed=3))
+
+
+def test_reset_starts_the_same_music_again(bundle: Bundle) -> None:
+    generator = Generator(bundle, seed=5)
+    first = [generator.step(HOUSE).frames.copy() for _ in range(12)]
+    generator.reset()
+    np.testing.assert_array_equal(first, [generator.step(HOUSE).frames.copy() for _ in range(12)])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(HOUSE, tempo_bpm=98.0),
+        replace(HOUSE, held=(60, 63, 67)),
+        replace(HOUSE, muted=frozenset({"drums"})),
+        replace(HOUSE, brightness=1.0),
+        replace(HOUSE, style=(0.0, 1.0, *HOUSE.style[2:])),
+        replace(HOUSE, steps=5),
+        replace(HOUSE, temperature=0.2),
+    ],
+    ids=["tempo", "chord", "mute", "brightness", "style", "steps", "temperature"],
+)
+def test_every_control_changes_the_music(bundle: Bundle, changed: Controls) -> None:
+    assert np.abs(play(bundle, HOUSE) - play(bundle, changed)).max() > 1e-4
+
+
+def test_another_seed_gives_other_music(bundle: Bundle) -> None:
+    assert np.abs(play(bundle, HOUSE, seed=1) - play(bundle, HOUSE, seed=2)).max() > 1e-4
+
+
+def test_a_live_note_is_heard_in_its_own_chunk_and_not_before(bundle: Bundle) -> None:
+    silent = replace(HOUSE, muted=frozenset({"chord", "drums", "bass", "lead", "texture"}))
+    played = replace(silent, notes=(NoteEvent(offset_frames=1920, pitch=72, velocity=0.9),), held=(72,))
+    one, other = Generator(bundle), Generator(bundle)
+    for _ in range(5):
+        one.step(silent), other.step(silent)
+    with_note, without = one.step(played).frames.copy(), other.step(silent).frames.copy()
+    change = np.abs(with_note - without).max(axis=1)
+    assert change[2000:].max() > 1e-3
+    assert change[2000:].max() > 3 * change[:1800].max()
+
+
+def test_ticks_are_reported_once_and_in_order(bundle: Bundle) -> None:
+    generator = Generator(bundle)
+    ticks = [tick for _ in range(60) for tick, _ in generator.step(HOUSE).tokens]
+    assert ticks == list(range(len(ticks)))
+    assert len(ticks) == pytest.approx(60 * 0.08 * 124 / 15, abs=1)
+
+
+def test_an_exported_network_equals_the_eager_one(bundle: Bundle) -> None:
+    codec, denoiser = small_codec(), small_denoiser()
+    for net in (codec, denoiser):
+        for value in net.parameters():
+            value.data = value.data.half().float()
+    inputs = example_inputs(codec.decoder, denoiser, 4, seed=99)
+    network = Network(bundle.file("denoiser.onnx"), {})
+    given = inputs["denoiser"]
+    for name, value in given.items():
+        (network.state[name][0] if name in PAST_NAMES else network.inputs[name])[...] = value.numpy()
+    network.run()
+    with torch.no_grad():
+        past = Past(*(given[name] for name in PAST_NAMES))
+        conditions = Conditions(given["frames"], given["style"], given["tick_tokens"], given["tick_ages_s"])
+        velocity, after = denoiser.step((given["latents"], given["t"], conditions), past)
+    np.testing.assert_allclose(network.outputs["velocity"], velocity.numpy(), atol=1e-4)
+    for name, value in zip(PAST_NAMES, after, strict=True):
+        np.testing.assert_allclose(network.state[name][1], value.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("latents", [2, 4, 8])
+def test_the_exported_decoder_takes_any_chunk_size(bundle: Bundle, latents: int) -> None:
+    codec: Codec = small_codec()
+    for value in codec.parameters():
+        value.data = value.data.half().float()
+    given = example_inputs(codec.decoder, small_denoiser(), latents, seed=7)["decoder"]
+    sizes = {"latents": latents, "grains": 2 * latents, "samples": 960 * latents + 480}
+    network = Network(bundle.file("decoder.onnx"), sizes)
+    for name, value in given.items():
+        (network.state[name][0] if name == "state" else network.inputs[name])[...] = value.numpy()
+    network.run()
+    with torch.no_grad():
+        z = given["latents"].transpose(1, 2)
+        audio, _ = codec.decoder.step((z, given["frames"], given["voices"], given["excitation"]), given["state"])
+    np.testing.assert_allclose(network.outputs["audio"], audio.numpy(), atol=1e-4)
+
+
+def broken(path: Path, name: str) -> None:
+    data = bytearray((path / name).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (path / name).write_bytes(bytes(data))
+
+
+def forged(path: Path, **changes: object) -> None:
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda p: broken(p, "weights.safetensors"), "SHA-256"),
+        (lambda p: broken(p, "decoder.onnx"), "SHA-256"),
+        (lambda p: (p / "tokenizer.json").unlink(), "missing"),
+        (lambda p: (p / "tokenizer.json").write_bytes(b""), "has 0 bytes"),
+        (lambda p: (p / "manifest.json").write_text("{"), "not valid JSON"),
+        (lambda p: (p / "manifest.json").write_text('{"a": 1}'), "does not describe a legando bundle"),
+        (lambda p: forged(p, format=99), "format 99"),
+        (lambda p: forged(p, files={}), "does not list"),
+        (lambda p: forged(p, files={**describe_files(p), "../x": {"bytes": 1, "sha256": ""}}), "plain file name"),
+        (lambda p: (p / "manifest.json").unlink(), "no manifest.json"),
+    ],
+)
+def test_a_damaged_bundle_is_refused_in_one_sentence(
+    bundle: Bundle, tmp_path: Path, damage: Callable[[Path], object], says: str
+) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(bundle.path, path)
+    Bundle.load(path)
+    damage(path)
+    with pytest.raises(BundleError, match=says) as caught:
+        Bundle.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_do_not_reproduce_the_reference_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(bundle.path, path)
+    data = bytearray((path / "weights.safetensors").read_bytes())
+    start = len(data) // 2
+    data[start : start + 20_000] = bytes(20_000)  # zeros are numbers, so only the self-test can tell
+    (path / "weights.safetensors").write_bytes(bytes(data))
+    forged(path, files=describe_files(path))
+    with pytest.raises(BundleError, match="reference"):
+        Generator(Bundle.load(path))
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 1000}, {"chunk_latents": 7}])
+def test_impossible_settings_are_refused(bundle: Bundle, options: dict[str, int]) -> None:
+    with pytest.raises(RigError):
+        Generator(bundle, **options)
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(LegandoError, match="bundle"):
+            Bundle.load(path)
