@@ -86,6 +86,11 @@ class Host:
         return len(self._figures.costs_ns)
 
     @property
+    def level(self) -> float:
+        """The level that the player moves towards."""
+        return self._ring.level
+
+    @property
     def engine_pid(self) -> int:
         """The process id of the engine of now."""
         return self._engine.pid

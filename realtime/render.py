@@ -7,7 +7,8 @@ file that comes out. The level is applied here, as the player would.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,7 +27,7 @@ class RenderFigures:
     sample_rate_hz: int
     chunk_frames: int
     frames: int = 0
-    costs_ns: list[int] = field(default_factory=list)
+    costs_ns: MutableSequence[int] = field(default_factory=lambda: array("q"))
 
     @property
     def seconds(self) -> float:

@@ -98,15 +98,16 @@ def test_an_engine_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path
     assert run.error is not None and "this one never plays" in str(run.error)
 
 
-def test_ctrl_c_ends_a_run_cleanly_and_keeps_what_was_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_ends_cleanly(tmp_path: Path, sent: signal.Signals, status: int) -> None:
     rings = set(ring_folder().glob("legando-*.ring"))
     command = [sys.executable, "-c", MAIN, "serve", "--publish", f"ipc://{tmp_path}/s.ipc", "--live", "--json"]
     command += ["--journal", str(tmp_path / "take.jsonl")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         listen(f"ipc://{tmp_path}/s.ipc", 0.5, tmp_path / "a.wav", timeout_s=20.0)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and "Traceback" not in err
+    assert process.returncode == status and "Traceback" not in err
     assert json.loads(out)["interrupted"] is True
     assert not (tmp_path / "s.ipc").exists()
     assert set(ring_folder().glob("legando-*.ring")) <= rings

@@ -120,6 +120,17 @@ def test_the_level_knob_is_known_at_once_and_kept() -> None:
     assert performance.level == 0.0
 
 
+def test_a_clock_sets_tempo_and_position_where_it_is_followed_and_nowhere_else() -> None:
+    pulse = 48_000 * 60 / (24 * 100.0)
+    events = [(0, msg(0xFA)), *((round(n * pulse), msg(0xF8)) for n in range(200))]
+    followed = play(events, 12, follow_clock=True)[-1]
+    assert abs(followed.tempo_bpm - 100.0) < 0.1
+    assert followed.position_ticks is not None
+    assert abs(followed.position_ticks - 11 * CHUNK / pulse / 6) < 0.05
+    free = play(events, 12)[-1]
+    assert free.tempo_bpm == 120.0 and free.position_ticks is None
+
+
 def test_a_late_message_acts_at_the_start_of_the_next_chunk() -> None:
     performance = Performance(SCENES)
     performance.controls_for_chunk(0, CHUNK)

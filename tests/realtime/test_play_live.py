@@ -17,10 +17,14 @@ import soundfile
 
 from legando.bridge.listen import ListenReport, listen
 from legando.realtime.devices import quiet_stderr
+from legando.realtime.display import Display
 from legando.realtime.errors import DeviceError
+from legando.realtime.host import Host
 from legando.realtime.midi import LiveMessage, MidiInput, input_names
 from legando.realtime.midifile import MidiPiece, read_midi_file
-from legando.realtime.rig import DEFAULT_RIG, MidiRig
+from legando.realtime.prompts import Prompt
+from legando.realtime.rig import DEFAULT_RIG, Binding, MidiRig, Rig, Scene
+from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer
 from tests.realtime.tone_generator import SPEC
 
@@ -109,6 +113,31 @@ def test_a_virtual_input_can_be_seen_and_played(jack_server: JackServer) -> None
         out.delete()
         midi.close()
     assert not any("stage box" in name for name in input_names("jack"))
+
+
+def test_a_level_knob_acts_ahead_of_its_chunk(
+    jack_server: JackServer, hands: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    rig = Rig(
+        midi=MidiRig(inputs=(PORT,), api="jack", bindings=(Binding(control="level", cc=7),)),
+        scenes=(Scene(name="a", prompts=(Prompt(text="a"),)),),
+    )
+    show = Show(rig=rig, bundle=None, piece=None, seconds=4.0)
+    host = Host(show, instrument=SPEC, display=Display(quiet=True))
+    runner = threading.Thread(target=host.run)
+    runner.start()
+    until(lambda: host.chunks_made > 8, 20.0)
+    delays_ms = []
+    for value in (0, 127, 0, 127, 0, 127, 0):
+        began = time.perf_counter()
+        hands.send_message([0xB0, 7, value])
+        until(lambda wanted=value / 127: host.level == wanted)  # type: ignore[misc]
+        delays_ms.append((time.perf_counter() - began) * 1000)
+        time.sleep(0.2)
+        assert host.level == value / 127, "the chunk that follows says the same"
+    runner.join(20)
+    assert sorted(delays_ms)[3] < 40.0, f"half a chunk at the median: {delays_ms}"
 
 
 @pytest.mark.timeout(180)
