@@ -117,7 +117,8 @@ class Network:
             scale = max(1.0, float(np.abs(value).max()))
             if error > TOLERANCE * scale:
                 raise BundleError(
-                    f"{self.path.name}: {name} differs from its reference by {error:.2g} (limit {TOLERANCE * scale:.2g}); "
+                    f"{self.path.name}: {name} differs from its reference by {error:.2g}, "
+                    f"more than {TOLERANCE * scale:.2g}; "
                     "copy the bundle afresh or use another ONNX Runtime"
                 )
         for array in self.inputs.values():

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from einops import rearrange
@@ -105,7 +106,7 @@ class Encoder(nn.Module):
         x = rearrange(self.stem(self.features(audio)), "b t c -> b c t")
         with torch.autocast(x.device.type, torch.bfloat16, enabled=mixed):
             for block in self.blocks:
-                x, _ = block.step(x, x.new_zeros(x.shape[0], x.shape[1], _KERNEL - 1))
+                x, _ = cast(ConvNeXt, block).step(x, x.new_zeros(x.shape[0], x.shape[1], _KERNEL - 1))
         x = x.float()
         mean, log_variance = rearrange(self.head(rearrange(x, "b c t -> b t c")), "b t c -> b c t").chunk(2, dim=1)
         return mean, log_variance.clamp(-10.0, 4.0)
@@ -115,6 +116,8 @@ class VoiceHead(nn.Module):
     """Say how loud each harmonic of each voice is, from the decoder's hidden state and the voice itself."""
 
     TAUS_S = (0.02, 0.1, 0.4, 1.6)
+    parts: Tensor
+    order: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -167,6 +170,12 @@ class VoiceHead(nn.Module):
 class Decoder(nn.Module):
     """Latents, score features and voices to audio, with explicit streaming state."""
 
+    bands: Tensor
+    window: Tensor
+    inverse_dft: Tensor
+    order: Tensor
+    offsets: Tensor
+
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
@@ -205,12 +214,12 @@ class Decoder(nn.Module):
         x = rearrange(x, "b t c -> b c t")
         states = []
         for index, block in enumerate(self.coarse):
-            x, new = block.step(x, state[index])
+            x, new = cast(ConvNeXt, block).step(x, state[index])
             states.append(new)
         x = self.upsample(rearrange(x, "b c t -> b t c"))
         x = rearrange(x, "b t (two c) -> b c (t two)", two=2)
         for index, block in enumerate(self.fine):
-            x, new = block.step(x, state[index + len(self.coarse)])
+            x, new = cast(ConvNeXt, block).step(x, state[index + len(self.coarse)])
             states.append(new)
         return self.norm(rearrange(x, "b c t -> b t c")), torch.stack(states)
 

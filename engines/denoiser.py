@@ -7,8 +7,8 @@ the velocity latents - noise. After MeLoDy (Lam et al., NeurIPS 2023) it has two
 - coarse: attention to the `COARSE_CONTEXT` chunks before it, each as one token, at constant cost.
 
 Both then cross-attend to the score tokens of the latest ticks. The past is seen as clean latents: once a chunk is
-made, one pass at t = 1 writes its keys and values into the state. Training runs a clean and a noisy copy of a sequence side
-by side, where each noisy chunk sees only clean chunks before it, so that step by step generation sees what training saw.
+made, one pass at t = 1 writes its keys and values into the state. Training runs a clean and a noisy copy of a sequence
+side by side, where each noisy chunk sees only clean chunks before it, so that play sees what training saw.
 Missing past is zero keys and values, in training as in play.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from einops import rearrange, repeat
@@ -145,6 +145,10 @@ class Layer(nn.Module):
 class Denoiser(nn.Module):
     """Velocity of the flow for one chunk, with the past as explicit state."""
 
+    latent_mean: Tensor
+    latent_scale: Tensor
+    frequencies: Tensor
+
     def __init__(self, config: DenoiserConfig | None = None) -> None:
         super().__init__()
         self.config = config or DenoiserConfig()
@@ -153,7 +157,8 @@ class Denoiser(nn.Module):
         self.register_buffer("latent_scale", torch.ones(self.config.latent))
         self.stem = nn.Linear(self.config.latent, width)
         self.frames = nn.Linear(FEATURES, width)
-        self.time = nn.Sequential(nn.Linear(64 + STYLE_DIM, width), nn.SiLU(), nn.Linear(width, 8 * width))
+        to_modulation = nn.Linear(width, 8 * width)
+        self.time = nn.Sequential(nn.Linear(64 + STYLE_DIM, width), nn.SiLU(), to_modulation)
         self.score_tables = nn.ModuleList(nn.Embedding(size, width) for size in VOCABULARY_SIZES)
         self.score_age = nn.Linear(2 + 2 * len(_AGE_TAUS_S), width)
         self.score_norm = nn.LayerNorm(width)
@@ -164,9 +169,10 @@ class Denoiser(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
-            self.time[2].weight.mul_(0.1)
-            self.time[2].bias.zero_()
+            to_modulation.weight.mul_(0.1)
+            to_modulation.bias.zero_()
             for table in self.score_tables:
+                assert isinstance(table, nn.Embedding)
                 nn.init.normal_(table.weight, std=0.3)
 
     def initial_state(self, batch: int = 1) -> Past:
@@ -180,7 +186,7 @@ class Denoiser(nn.Module):
         """Return scales and shifts b 8 c. t: b; style: b 16."""
         angle = t[:, None] * self.frequencies
         y = self.time(torch.cat([torch.sin(angle), torch.cos(angle), style], dim=1))
-        return rearrange(y, "b (k c) -> b k c", k=8)
+        return cast(Tensor, rearrange(y, "b (k c) -> b k c", k=8))
 
     def score(self, tick_tokens: Tensor, tick_ages_s: Tensor) -> Tensor:
         """Return score tokens b 8 c: the sum of the parts' embeddings, and how long ago the tick was."""
@@ -248,7 +254,7 @@ class Denoiser(nn.Module):
             h = layer.coarse(h, q, before(k, COARSE_CONTEXT), before(v, COARSE_CONTEXT))
             h = layer.score_and_mlp(h, modulation, score)
         velocity = self.out(self.norm(h[b * c :]))
-        return rearrange(velocity, "(b c) n d -> b c n d", b=b)
+        return cast(Tensor, rearrange(velocity, "(b c) n d -> b c n d", b=b))
 
 
 assert TICK_WINDOW == 8

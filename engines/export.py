@@ -41,6 +41,9 @@ _EXTERNAL_MIN_BYTES = 1024
 class DecoderStep(nn.Module):
     """`Decoder.step` with flat tensors; takes the denoiser's normalised latents b n 64."""
 
+    latent_mean: Tensor
+    latent_scale: Tensor
+
     def __init__(self, decoder: Decoder, mean: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.decoder = decoder
@@ -129,8 +132,8 @@ def export_bundle(
     for net in nets.values():
         net.eval()
         with torch.no_grad():
-            for value in net.parameters():  # what is shipped is what is tested: round first
-                value.copy_(value.half().float())
+            for weight in net.parameters():  # what is shipped is what is tested: round first
+                weight.copy_(weight.half().float())
     weights = {f"{k}.{n}": v.detach().numpy() for k, net in nets.items() for n, v in net.state_dict().items()}
     save_file(
         {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in weights.items()},
@@ -245,9 +248,8 @@ def share_weights(path: Path, offsets: Mapping[str, tuple[int, int, str]], prefi
     model = onnx.load(path)
     kept, casts = [], []
     for tensor in model.graph.initializer:
-        name = next(
-            (new + tensor.name[len(old) :] for old, new in prefixes.items() if tensor.name.startswith(old)), None
-        )
+        names = [new + tensor.name[len(old) :] for old, new in prefixes.items() if tensor.name.startswith(old)]
+        name = names[0] if names else ""
         if name not in offsets or offsets[name][2] != "F16" or tensor.data_type != TensorProto.FLOAT:
             kept.append(tensor)
             continue

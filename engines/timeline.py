@@ -17,9 +17,9 @@ Features of one latent frame (`FEATURES` floats):
 
 Voices of one grain (`VOICES` slots x `VOICE_FIELDS`): pitch (MIDI), gate (0 or 1), velocity, age in seconds since
 struck, seconds since released, and at the centre of the grain the phase in cycles (0..1) of three oscillators: one at
-the pitch, two `DETUNE_CENTS` above and below it for width. Slots: bass 2, chord 8, pad 3, lead 6. A slot keeps its pitch after its
-note ended, so that a release can sound. Phases are kept here, in double precision, so that the decoder needs no state
-for them and every chunk size gives the same sound.
+the pitch, two `DETUNE_CENTS` above and below it for width. Slots: bass 2, chord 8, pad 3, lead 6. A slot keeps its
+pitch after its note ended, so that a release can sound. Phases are kept here, in double precision, so that the decoder
+needs no state for them and every chunk size gives the same sound.
 """
 
 from __future__ import annotations

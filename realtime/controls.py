@@ -47,7 +47,7 @@ class Controls:
     brightness: float | None = None
     space: float | None = None
     drive: float | None = None
-    temperature: float = 1.0
+    temperature: float = 0.9
     muted: frozenset[str] = field(default_factory=frozenset)
     held: tuple[int, ...] = ()
     notes: tuple[NoteEvent, ...] = ()

@@ -15,9 +15,8 @@ from legando.engines.export import export_bundle
 from legando.engines.language_export import load_language
 from legando.engines.training.progress import read_history, read_model
 from legando.engines.training.train_codec import averaged
+from legando.engines.training.train_style import installed_tokenizer
 from legando.realtime.errors import LegandoError
-
-TOKENIZER = "tokenizer.json"
 
 
 def make_bundle(runs: Path, out: Path, *, name: str, steps: int, figures: Path | None = None) -> Bundle:
@@ -43,7 +42,7 @@ def make_bundle(runs: Path, out: Path, *, name: str, steps: int, figures: Path |
             denoiser=denoiser,
             language=language,
             style_head=style_head,
-            tokenizer=_need(runs / "style" / TOKENIZER, "style"),
+            tokenizer=installed_tokenizer(),
             name=name,
             steps=steps,
             about=about,

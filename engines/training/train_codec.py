@@ -6,6 +6,7 @@ gradient is scaled to a share of the spectral one at the last layer (Esser et al
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def set_rate(optimizer: torch.optim.Optimizer, peak: float, fraction: float, ste
 
 def spectral_sum(parts: dict[str, Tensor]) -> Tensor:
     """Return the weighted sum of the spectral losses."""
-    return parts["log_mel"] + 0.5 * parts["linear"] + parts["tone"]
+    return parts["log_mel"] + 0.5 * parts["linear"] + parts["tone"] + parts["power"]
 
 
 def train(
@@ -167,7 +168,8 @@ def gradient_share(main: Tensor, extra: Tensor, at: Tensor) -> Tensor:
     """Return the factor that gives both losses gradients of one size at `at`, capped."""
     (a,) = torch.autograd.grad(main, at, retain_graph=True)
     (b,) = torch.autograd.grad(extra, at, retain_graph=True)
-    return (a.norm() / (b.norm() + 1e-8)).clamp(max=100.0).detach()
+    share: Tensor = (a.norm() / (b.norm() + 1e-8)).clamp(max=100.0).detach()
+    return share
 
 
 def averaged(spectral_run: Path, adversarial_run: Path | None = None) -> dict[str, Tensor]:
@@ -181,8 +183,15 @@ def averaged(spectral_run: Path, adversarial_run: Path | None = None) -> dict[st
 
 def to_device(batch: Batch, device: str) -> Batch:
     """Move a batch's tensors."""
-    moved = (batch.audio, batch.frames, batch.voices, batch.tick_tokens, batch.tick_ages_s, batch.style)
-    return Batch(*(t.to(device, non_blocking=True) for t in moved), batch.piece, batch.start)
+    return replace(
+        batch,
+        audio=batch.audio.to(device),
+        frames=batch.frames.to(device),
+        voices=batch.voices.to(device),
+        tick_tokens=batch.tick_tokens.to(device),
+        tick_ages_s=batch.tick_ages_s.to(device),
+        style=batch.style.to(device),
+    )
 
 
 def reconstruct(codec: Codec, piece: Prepared) -> Tensor:

@@ -81,7 +81,7 @@ def train(
             losses = part_losses(model, data)
         loss = torch.stack(losses).sum()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         run.log(loss=loss, **dict(zip(PARTS, losses, strict=True)))

@@ -101,7 +101,7 @@ def fit(prompts: Prompts, folder: Path, *, steps: int, quiet: bool) -> Head:
             out[:, len(GENRES) :], prompts.moods[pick], weight=prompts.mood_weights[pick]
         )
         optimizer.zero_grad()
-        (genre_loss + 2.5 * mood_loss).backward()  # type: ignore[no-untyped-call]
+        (genre_loss + 2.5 * mood_loss).backward()
         optimizer.step()
         run.log(genre=genre_loss, mood=mood_loss)
     return head

@@ -8,7 +8,7 @@ import torch
 
 from legando.engines.bundle import Bundle
 from legando.engines.codec import Codec, CodecConfig
-from legando.engines.denoiser import Denoiser, DenoiserConfig
+from legando.engines.denoiser import Denoiser, DenoiserConfig, Layer
 from legando.engines.export import export_bundle
 from legando.engines.language import LanguageConfig, LanguageModel
 
@@ -26,6 +26,7 @@ def small_denoiser() -> Denoiser:
     model = Denoiser(DenoiserConfig(width=32, layers=2, heads=2)).eval()
     with torch.no_grad():
         for layer in model.layers:
+            assert isinstance(layer, Layer)
             layer.modulation.normal_(std=0.1)
             layer.fine_bias.normal_(std=0.5)
             layer.coarse_bias.normal_(std=0.5)

