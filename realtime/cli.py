@@ -73,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     render.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
     render.add_argument("--seconds", type=_seconds, metavar="S", help="length (default: the MIDI file's, or 30)")
-    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="tempo (default: the MIDI file's, or 120)")
+    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="default: the MIDI file's, or usual for the prompt")
     render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take (default 0)")
     render.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the shipped one)")
     render.add_argument("--chunk", type=_whole("chunk size", 2, 16), metavar="LATENTS", help="latent frames in a chunk")

@@ -59,6 +59,7 @@ class Instrument(Protocol):
     @property
     def hash(self) -> str: ...
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]: ...
+    def usual_tempo_bpm(self, style: Sequence[float]) -> float: ...
     def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> Generator: ...
 
 
@@ -85,6 +86,11 @@ class _Shipped:
         if not hasattr(self, "_encoder"):
             self._encoder = StyleEncoder(self._bundle)
         return self._encoder.encode(prompts)
+
+    def usual_tempo_bpm(self, style: Sequence[float]) -> float:
+        from legando.engines.groove import tempo_of
+
+        return float(round(tempo_of(style)))
 
     def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> Generator:
         from legando.engines.generator import Generator as ChunkGenerator

@@ -7,7 +7,8 @@ from a keyboard, a file or a journal.
   MIDI keeps drum kits, plays no notes.
 - A bound CC moves its control; a program change recalls a scene, which sets every control to what the scene says.
 - Clock, start, stop, continue and song position set tempo and position when the rig follows MIDI clock.
-- A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock.
+- A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock. As long as
+  no scene, knob, file or clock has given a tempo, each scene plays at the usual tempo of its style.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyledScene:
-    """A scene whose prompts have been turned into a style vector, off the real-time path."""
+    """A scene whose prompts have been turned into a style vector, off the real-time path, and the style's own tempo."""
 
     scene: Scene
     style: tuple[float, ...]
+    usual_tempo_bpm: float
 
 
 class Performance:
@@ -59,7 +61,7 @@ class Performance:
         self._bindings = tuple(bindings)
         self._clock = ClockFollower(sample_rate_hz) if follow_clock else None
         self._tempo_locked = tempo_bpm is not None
-        self._tempo_bpm = tempo_bpm or scenes[0].scene.tempo_bpm or 120.0
+        self._tempo_bpm = tempo_bpm
         self._values: dict[str, float] = {}
         self._queue: list[tuple[int, int, bytes]] = []
         self._fed = 0
@@ -78,9 +80,10 @@ class Performance:
 
     @property
     def tempo_bpm(self) -> float:
-        """Return the tempo of now: the clock's where one is followed, else what scenes, knobs and files last set."""
+        """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
         followed = self._clock.tempo_bpm() if self._clock is not None else None
-        return min(max(followed or self._tempo_bpm, TEMPO_MIN_BPM), TEMPO_MAX_BPM)
+        given = followed or self._tempo_bpm or self._scenes[self.scene_index].usual_tempo_bpm
+        return min(max(given, TEMPO_MIN_BPM), TEMPO_MAX_BPM)
 
     @property
     def held(self) -> tuple[int, ...]:

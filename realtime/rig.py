@@ -158,7 +158,11 @@ class PerformanceRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Prompts and controls that a program change recalls. None leaves a control to the prompts, or tempo as it is."""
+    """Prompts and controls that a program change recalls.
+
+    None leaves a control to the prompts. Without `tempo_bpm` the tempo stays as it was given; where nobody has given
+    one, it is the usual tempo of the prompts' style.
+    """
 
     name: str
     prompts: tuple[Prompt, ...]

@@ -8,7 +8,7 @@ from pathlib import Path
 from legando.realtime.instrument import Instrument
 from legando.realtime.midifile import MidiPiece
 from legando.realtime.performance import Performance, StyledScene
-from legando.realtime.rig import Rig
+from legando.realtime.rig import Rig, Scene
 
 SAMPLE_RATE_HZ = 48_000
 CHANNELS = 2
@@ -31,10 +31,7 @@ class Show:
 
     def performance(self, instrument: Instrument) -> Performance:
         """Return a performance at its first frame, with the MIDI file's messages already placed."""
-        styled = [
-            StyledScene(scene=scene, style=instrument.encode([(p.text, p.weight) for p in scene.prompts if p.weight]))
-            for scene in self.rig.scenes
-        ]
+        styled = [_styled(scene, instrument) for scene in self.rig.scenes]
         performance = Performance(
             styled,
             self.rig.midi.bindings,
@@ -46,3 +43,8 @@ class Show:
         for timed in self.piece.messages if self.piece is not None else ():
             performance.feed(timed.frame, timed.message)
         return performance
+
+
+def _styled(scene: Scene, instrument: Instrument) -> StyledScene:
+    style = instrument.encode([(prompt.text, prompt.weight) for prompt in scene.prompts if prompt.weight])
+    return StyledScene(scene=scene, style=style, usual_tempo_bpm=instrument.usual_tempo_bpm(style))

@@ -15,7 +15,7 @@ import soundfile
 
 from legando.realtime.cli import main
 from legando.realtime.rig import DEFAULT_RIG
-from tests.realtime.tone_generator import SPEC
+from tests.realtime.tone_generator import SPEC, ToneInstrument
 
 PERFORMANCE = DEFAULT_RIG.with_name("performance.mid")
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
@@ -56,6 +56,16 @@ def test_the_same_command_twice_gives_the_same_sound_and_any_other_gives_another
     others += [("--prompt", "house", "--seed", "7"), (*midi, "--tempo", "170")]
     assert len({first, *(sha(*words) for words in others)}) == 1 + len(others)
     assert sha(*midi) == sha(*midi)
+
+
+def test_without_a_tempo_the_prompts_usual_one_plays(capsys: pytest.CaptureFixture[str]) -> None:
+    usual = ToneInstrument().usual_tempo_bpm(ToneInstrument().encode([("house", 1.0)]))
+
+    def sha(*words: str) -> str:
+        assert run("render", "--prompt", "house", "--seconds", "2", "--out", "a.wav", "--json", *words) == 0
+        return str(json.loads(capsys.readouterr().out)["pcm_sha256"])
+
+    assert sha() == sha("--tempo", str(usual)) != sha("--tempo", str(usual + 7))
 
 
 def test_the_figures_of_a_render_are_one_json_object(in_empty_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ ON, OFF, CC, PROGRAM = 0x90, 0x80, 0xB0, 0xC0
 
 def styled(name: str, **values: float) -> StyledScene:
     scene = Scene(name=name, prompts=(Prompt(text=name),), **values)  # type: ignore[arg-type]
-    return StyledScene(scene=scene, style=tuple([len(name) / 10] * STYLE_DIM))
+    return StyledScene(scene=scene, style=tuple([len(name) / 10] * STYLE_DIM), usual_tempo_bpm=90.0 + 10 * len(name))
 
 
 SCENES = (styled("a", tempo_bpm=120.0, density=0.3), styled("bbb", tempo_bpm=90.0), styled("cc"))
@@ -30,8 +30,10 @@ BINDINGS = (
 )
 
 
-def play(events: Sequence[tuple[int, bytes]], chunks: int, **options: object) -> list[Controls]:
-    performance = Performance(SCENES, BINDINGS, **options)  # type: ignore[arg-type]
+def play(
+    events: Sequence[tuple[int, bytes]], chunks: int, *, scenes: Sequence[StyledScene] = SCENES, **options: object
+) -> list[Controls]:
+    performance = Performance(scenes, BINDINGS, **options)  # type: ignore[arg-type]
     for frame, message in events:
         performance.feed(frame, message)
     return [performance.controls_for_chunk(k * CHUNK, CHUNK) for k in range(chunks)]
@@ -110,6 +112,19 @@ def test_a_tempo_event_of_a_file_sets_the_tempo_unless_it_is_locked() -> None:
     event = [(0, b"\xff\x51\x03" + (600_000).to_bytes(3, "big")), (CHUNK, msg(PROGRAM, 1)), (CHUNK, msg(CC, 20, 127))]
     assert [c.tempo_bpm for c in play(event, 2)] == [100.0, 140.0]
     assert [c.tempo_bpm for c in play(event, 2, tempo_bpm=174.0)] == [174.0, 174.0]
+
+
+def test_each_scene_has_its_styles_tempo_until_somebody_gives_one() -> None:
+    free = (styled("cc"), styled("bbb"), styled("a", tempo_bpm=84.0))
+    recalls = [(CHUNK, msg(PROGRAM, 1)), (2 * CHUNK, msg(PROGRAM, 2)), (3 * CHUNK, msg(PROGRAM, 0))]
+
+    def tempi(events: Sequence[tuple[int, bytes]], **options: object) -> list[float]:
+        return [c.tempo_bpm for c in play(events, 4, scenes=free, **options)]
+
+    assert tempi(recalls) == [110.0, 120.0, 84.0, 84.0]
+    assert tempi([(0, msg(CC, 20, 0)), *recalls[:1]]) == [100.0] * 4, "a knob"
+    assert tempi([(0, b"\xff\x51\x03" + (500_000).to_bytes(3, "big")), *recalls]) == [120.0, 120.0, 84.0, 84.0]
+    assert tempi(recalls, tempo_bpm=99.0) == [99.0] * 4
 
 
 def test_the_level_knob_is_known_at_once_and_kept() -> None:

@@ -21,7 +21,7 @@ from legando.realtime.snapshot import controls_to_plain
 from tests.realtime.tone_generator import ToneChunk, ToneGenerator
 
 STYLE = (0.1,) * STYLE_DIM
-SCENE = StyledScene(scene=Scene(name="a", prompts=(Prompt(text="a"),)), style=STYLE)
+SCENE = StyledScene(scene=Scene(name="a", prompts=(Prompt(text="a"),)), style=STYLE, usual_tempo_bpm=100.0)
 
 
 class DelayedGenerator(ToneGenerator):

@@ -9,6 +9,7 @@ import mido
 import pytest
 
 from legando.realtime.cli import main
+from legando.realtime.instrument import SHIPPED, load_instrument
 
 
 @pytest.fixture
@@ -46,6 +47,18 @@ def test_the_same_command_twice_gives_the_same_sound_and_any_other_gives_another
     others = [(*house, "--seed", "1"), ("--prompt", "ambient pads", "--tempo", "120"), (*house, *chord)]
     others += [("--prompt", "deep house", "--tempo", "100")]
     assert len({first, *(sha(*words) for words in others)}) == 1 + len(others)
+
+
+def test_without_a_tempo_the_prompts_usual_one_plays(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def sha(*words: str) -> str:
+        command = ["render", "--prompt", "liquid drum and bass", "--seconds", "2", "--out", "a.wav", "--json"]
+        assert main([*command, *words]) == 0
+        return str(json.loads(capsys.readouterr().out)["pcm_sha256"])
+
+    instrument = load_instrument(SHIPPED, None)
+    usual = instrument.usual_tempo_bpm(instrument.encode([("liquid drum and bass", 1.0)]))
+    assert 150.0 < usual < 180.0 and usual == round(usual)
+    assert sha() == sha("--tempo", str(usual)) != sha("--tempo", "120")
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "decoder.onnx", "style.safetensors", "manifest.json"])

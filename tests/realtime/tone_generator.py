@@ -83,6 +83,9 @@ class ToneInstrument:
             style[GENRE_SLOTS:] += weight / total * np.frombuffer(digest[1:5], np.uint8) / 255
         return tuple(float(v) for v in style)
 
+    def usual_tempo_bpm(self, style: Sequence[float]) -> float:
+        return round(90.0 + 50.0 * style[-1])
+
     def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> ToneGenerator:
         return ToneGenerator(seed, chunk_latents or 4)
 
