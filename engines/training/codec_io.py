@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from legando.engines.bundle import Bundle
-from legando.engines.codec import Codec, CodecConfig
+from legando.engines.codec import Codec
+from legando.engines.codec_config import CodecConfig
 from legando.engines.timeline import piece_features
 from legando.engines.training.batches import CHUNK_LATENTS, Prepared
 from legando.engines.training.composer import Piece

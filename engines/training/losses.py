@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from legando.engines.codec import mel_filters
+from legando.engines.encoder import mel_filters
 
 FLOOR = 1e-4
 

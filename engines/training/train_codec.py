@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from legando.engines.codec import Codec, harmonic_table
+from legando.engines.codec import Codec
 from legando.engines.excitation import excitation_rows, excitation_table
+from legando.engines.oscillators import harmonic_table
 from legando.engines.training.batches import Batch, Crops, Prepared, prepare
 from legando.engines.training.losses import (
     SpectralLoss,

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from legando.engines.bundle import Bundle
-from legando.engines.codec import Codec, CodecConfig
+from legando.engines.codec import Codec
+from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import Denoiser, DenoiserConfig, Layer
 from legando.engines.export import export_bundle
 from legando.engines.language import LanguageConfig, LanguageModel

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from legando.engines.codec import Decoder, harmonic_table, inverse_dft, join_halves
+from legando.engines.codec import Decoder, inverse_dft
 from legando.engines.excitation import excitation_rows, excitation_table
+from legando.engines.oscillators import harmonic_table, join_halves
 from legando.engines.score import HOLD, Score, chord_token
 from legando.engines.timeline import LATENT_FRAMES, SLOTS, VOICES, piece_features
 from tests.engines.networks import small_codec
@@ -67,7 +68,7 @@ def test_a_voice_sounds_at_its_pitch_and_only_while_it_lasts() -> None:
     voices[0, :, slot, 4] = torch.clamp(seconds - 0.3, min=0.0) + 0.8 * (seconds >= 0.3)
     voices[0, :, slot, 5:8] = torch.remainder(440.0 * seconds, 1.0)[:, None]
     with torch.no_grad():
-        grains_audio = decoder.tonal_grains(torch.zeros(1, grains, decoder.config.width), voices)
+        grains_audio = decoder.voices.grains(torch.zeros(1, grains, decoder.config.width), voices)
         audio = decoder.overlap_add(grains_audio)[0, 0].numpy()
     spectrum = np.abs(np.fft.rfft(audio[2400:12_000] * np.hanning(9600)))
     assert np.fft.rfftfreq(9600, 1 / 48_000)[spectrum.argmax()] == pytest.approx(440.0, abs=5.0)
@@ -80,8 +81,8 @@ def test_any_pitch_equals_the_table_of_semitones() -> None:
     _, _, voices, _ = crop()
     hidden = torch.randn(1, voices.shape[1], decoder.config.width, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
-        free = decoder.tonal_grains(hidden, voices)
-        tempered = decoder.tonal_grains_tempered(hidden, voices, harmonic_table(decoder.config.harmonics))
+        free = decoder.voices.grains(hidden, voices)
+        tempered = decoder.voices.tempered_grains(hidden, voices, harmonic_table(decoder.config.harmonics))
     torch.testing.assert_close(free, tempered, atol=1e-4, rtol=0)
 
 
@@ -102,7 +103,7 @@ def test_a_silent_score_has_no_tone() -> None:
     voices = torch.zeros(1, 8, VOICES, 8)
     voices[..., 0], voices[..., 4] = 60.0, 4.0
     with torch.no_grad():
-        made = decoder.tonal_grains(torch.randn(1, 8, decoder.config.width), voices)
+        made = decoder.voices.grains(torch.randn(1, 8, decoder.config.width), voices)
     assert made.abs().max() == 0.0
 
 
