@@ -1,15 +1,13 @@
-"""Fixtures that every folder of tests shares."""
+"""Fixtures that tests and benches share."""
 
 import os
 from collections.abc import Callable
 
 import pytest
 
-Require = Callable[[bool, str], None]
-
 
 @pytest.fixture
-def require() -> Require:
+def require() -> Callable[[bool, str], None]:
     """Return `require(condition, reason)`: skip when the condition is false, or fail if LEGANDO_REQUIRE_ALL=1.
 
     A developer's laptop may lack a compiler or an optional package; the continuous build may not, and sets

@@ -1,10 +1,8 @@
 """The ring: what a write and a read cost, and how long a block takes from process to process."""
 
-import os
-import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns, sleep
 from typing import Any
 
@@ -15,6 +13,8 @@ import pytest
 from legando.realtime.playback import Playback
 from legando.realtime.ring import ReadStatus, Ring
 
+Describe = Callable[..., dict[str, float]]
+
 ROUNDS = 400
 
 
@@ -24,15 +24,8 @@ def ring() -> Iterator[Ring]:
         yield ring
 
 
-def describe(benchmark: Any, seconds: npt.NDArray[np.float64]) -> None:
-    """Put the percentiles that count beside pytest-benchmark's own."""
-    for name, percent in (("p50_us", 50), ("p99_us", 99), ("max_us", 100)):
-        benchmark.extra_info[name] = round(1e6 * float(np.percentile(seconds, percent, method="inverted_cdf")), 2)
-    benchmark.extra_info["device"] = f"{platform.machine()}, {os.cpu_count()} CPU cores"
-
-
 @pytest.mark.parametrize("frames", [128, 3840])
-def test_write_and_read(benchmark: Any, ring: Ring, frames: int) -> None:
+def test_write_and_read(benchmark: Any, describe: Describe, ring: Ring, frames: int) -> None:
     block = np.ones((frames, 2), dtype=np.float32)
     out = np.zeros_like(block)
 
@@ -40,11 +33,11 @@ def test_write_and_read(benchmark: Any, ring: Ring, frames: int) -> None:
         return ring.read_into(out, ring.write(block) - frames)
 
     assert benchmark.pedantic(hop, rounds=ROUNDS, iterations=1, warmup_rounds=20) is ReadStatus.OK
-    describe(benchmark, np.array(benchmark.stats.stats.sorted_data))
+    describe(benchmark)
 
 
 @pytest.mark.parametrize("frames", [64, 128, 256])
-def test_player_block(benchmark: Any, ring: Ring, frames: int) -> None:
+def test_player_block(benchmark: Any, describe: Describe, ring: Ring, frames: int) -> None:
     """All that the player's callback does for one block, while the level moves."""
     playback = Playback(ring, prefill_frames=1)
     block, out = np.ones((frames, 2), dtype=np.float32), np.zeros((frames, 2), dtype=np.float32)
@@ -55,12 +48,12 @@ def test_player_block(benchmark: Any, ring: Ring, frames: int) -> None:
         return (out,), {}
 
     benchmark.pedantic(playback.process, setup=prepare, rounds=ROUNDS, warmup_rounds=20)
-    describe(benchmark, np.array(benchmark.stats.stats.sorted_data))
+    describe(benchmark)
     assert ring.underruns == 0
 
 
 @pytest.mark.parametrize("frames", [128, 3840])
-def test_hop_from_process_to_process(benchmark: Any, ring: Ring, frames: int) -> None:
+def test_hop_from_process_to_process(benchmark: Any, describe: Describe, ring: Ring, frames: int) -> None:
     """From before the write in one process to after the read in another, which looks every 50 us."""
     program = """
 import sys, time
@@ -87,5 +80,5 @@ with Ring.attach(sys.argv[1]) as ring:
             latencies.append(perf_counter_ns() - int(out.view(np.uint64)[0, 0]))
 
         benchmark.pedantic(receive, rounds=rounds, iterations=1)
-    describe(benchmark, np.array(latencies[10:]) / 1e9)
+    describe(benchmark, [latency / 1e9 for latency in latencies[10:]])
     assert writer.returncode == 0 and len(latencies) == rounds

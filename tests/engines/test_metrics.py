@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from legando.engines.score import BASS_LOW, HOLD, REST, Score, chord_token, read_score
 from legando.engines.timeline import SAMPLE_RATE_HZ, swung, tick_seconds
 from legando.engines.training import metrics, metrics_chords, metrics_rhythm, metrics_seams
-from tests.conftest import Require
 
 Audio = NDArray[np.float32]
 CHUNK = 3840
@@ -66,7 +66,7 @@ def music() -> Audio:
 
 
 @pytest.fixture
-def recogniser(require: Require) -> None:
+def recogniser(require: Callable[[bool, str], None]) -> None:
     """Skip where the note recogniser is not installed."""
     require(metrics_chords.model_path() is not None, "pip install --no-deps basic-pitch==0.4.0")
 

@@ -1,13 +1,13 @@
 """The shipped bundle plays on and on: no drift, no clicks, no growth, in half the time there is."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from legando.engines.training import evaluate
 from legando.engines.training.evaluate import Desk
-from tests.conftest import Require
 from tests.engines.conftest import check
 
 WALL_CLOCK = ("rtf",)  # a busy machine excuses the wall clock; processor time has its own figure
@@ -24,13 +24,13 @@ def test_ten_minutes_do_not_drift_click_or_clip(desk: Desk, prompt: str) -> None
     check(evaluate.endless_figures(desk, 600.0, prompt), but=WALL_CLOCK)
 
 
-def test_memory_is_flat_over_a_minute(desk: Desk, require: Require) -> None:
+def test_memory_is_flat_over_a_minute(desk: Desk, require: Callable[[bool, str], None]) -> None:
     require(sys.platform == "linux" and Path("/proc/self/status").exists(), "needs /proc")
     check(evaluate.memory_figures(desk, 60.0))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-def test_memory_is_flat_over_ten_minutes(desk: Desk, require: Require) -> None:
+def test_memory_is_flat_over_ten_minutes(desk: Desk, require: Callable[[bool, str], None]) -> None:
     require(sys.platform == "linux" and Path("/proc/self/status").exists(), "needs /proc")
     check(evaluate.memory_figures(desk, 600.0))

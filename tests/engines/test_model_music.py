@@ -1,10 +1,11 @@
 """The shipped bundle plays in time, in the chord, and what the prompt says; the figures are those of `evaluate`."""
 
+from collections.abc import Callable
+
 import pytest
 
 from legando.engines.training import evaluate, metrics_chords
 from legando.engines.training.evaluate import Desk
-from tests.conftest import Require
 from tests.engines.conftest import check
 
 
@@ -13,12 +14,14 @@ def test_onsets_fall_on_the_requested_grid(desk: Desk, tempo_bpm: float) -> None
     check(evaluate.time_figures(desk, 20.0, [tempo_bpm]))
 
 
-def test_a_held_chord_is_heard_half_as_well_as_in_a_render_of_its_score(desk: Desk, require: Require) -> None:
+def test_a_held_chord_is_heard_half_as_well_as_in_a_render_of_its_score(
+    desk: Desk, require: Callable[[bool, str], None]
+) -> None:
     require(metrics_chords.model_path() is not None, "pip install --no-deps basic-pitch==0.4.0")
     check(evaluate.held_chord_figures(desk, 20.0))
 
 
-def test_the_codec_keeps_the_chords_of_pieces_it_never_saw(desk: Desk, require: Require) -> None:
+def test_the_codec_keeps_the_chords_of_pieces_it_never_saw(desk: Desk, require: Callable[[bool, str], None]) -> None:
     require(metrics_chords.model_path() is not None, "pip install --no-deps basic-pitch==0.4.0")
     check(evaluate.codec_figures(desk, 5, new_instruments=False))
 
