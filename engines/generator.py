@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from legando.engines.backend import ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
-from legando.engines.constraints import LOGITS, held_features, score_mask
+from legando.engines.constraints import LOGITS, held_features, recognise_held, score_mask
 from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.groove import swing_of
@@ -39,7 +39,7 @@ LATENT_WIDTH = 64
 STEPS_MAX = 64
 PHRASE_BARS = 8
 _LEAD_REST_TICKS = 8
-"""How long the model's own lead stays silent after the performer's last note."""
+"""How long the model's own lead stays silent after the performer's last note; a held chord leaves it playing."""
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class Generator:
         start_ticks = self._clock.position_ticks
         strokes: list[Stroke] = []
         written: list[tuple[int, tuple[int, ...]]] = []
-        if controls.held or controls.notes:
+        if (controls.held or controls.notes) and recognise_held(controls.held) is None:  # a line, not a chord
             self._played_tick = self._clock.next_tick
         for tick, offset in self._clock.advance(self.chunk_frames, controls.tempo_bpm, swing_of(controls.style)):
             tokens = self._write_tick(tick, style, controls)
