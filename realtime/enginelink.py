@@ -14,16 +14,13 @@ Each message is one JSON object over a socket pair, small and rare (three for ea
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
+from legando.realtime.child import Child
 from legando.realtime.controls import Controls
 from legando.realtime.snapshot import controls_to_plain
 
@@ -106,40 +103,21 @@ class EngineProcess:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._connection: Connection | None = None
-        self._noise: IO[bytes] | None = None
 
     def start(self) -> None:
         """Start the process; `Ready` comes when its generator is warm."""
-        assert self._process is None, "already started"
-        ours, theirs = Pipe()
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "PYTHONSAFEPATH": "1",
-            "OMP_NUM_THREADS": "1",
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
-        self._noise = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
-        command = [sys.executable, "-m", "legando.realtime.engine", "--fd", str(theirs.fileno())]
-        command += ["--settings", json.dumps(asdict(self.settings))]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=self._noise,
-            stderr=self._noise,
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the host
-        )
+        assert self._child is None, "already started"
+        self._connection, theirs = Pipe()
+        words = ["--fd", str(theirs.fileno()), "--settings", json.dumps(asdict(self.settings))]
+        self._child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno())
         theirs.close()
-        self._connection = ours
 
     @property
     def pid(self) -> int:
         """The process's id; 0 when there is none."""
-        return self._process.pid if self._process is not None else 0
+        return self._child.pid if self._child is not None else 0
 
     def receive(self, timeout_s: float) -> Message | None:
         """Return the next message, None when none comes in time, `Failed` once when the process is gone."""
@@ -157,20 +135,11 @@ class EngineProcess:
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the process, politely at first; harmless when there is none."""
         self._send({"stop": True})
-        if self._process is not None:
-            try:
-                self._process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._forget()
+        self._reap(patience_s=timeout_s)
 
     def restart(self) -> None:
         """Replace a dead or stuck engine; the new one goes on where the ring ends."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._forget()
+        self._reap(patience_s=0.0)
         self.start()
 
     def __enter__(self) -> EngineProcess:
@@ -190,19 +159,15 @@ class EngineProcess:
                 return
 
     def _last_words(self) -> str:
-        """Say how the process ended, with the last line that it wrote."""
-        assert self._process is not None and self._noise is not None
-        try:
-            status = self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
+        assert self._child is not None
+        if not self._child.wait(1.0):
             return "the engine closed its link; it will be replaced"
-        self._noise.seek(0)
-        line = self._noise.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return f"the engine ended with status {status}: {line or 'it said nothing'}"
+        return f"the engine ended with {self._child.last_words()}"
 
-    def _forget(self) -> None:
+    def _reap(self, *, patience_s: float) -> None:
+        if self._child is not None:
+            self._child.end(patience_s=patience_s)
+            self._child.close()
         if self._connection is not None:
             self._connection.close()
-        if self._noise is not None:
-            self._noise.close()
-        self._process, self._connection, self._noise = None, None, None
+        self._child, self._connection = None, None

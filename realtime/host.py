@@ -26,7 +26,7 @@ from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.meter import FLOOR_DB, Levels, to_db
 from legando.realtime.midi import LiveMessage, MidiInput, NoMidiSystemError
-from legando.realtime.player import PlayerProcess, PlayerSettings
+from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.render import Frames, RenderFigures
 from legando.realtime.ring import ReadStatus, Ring
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show

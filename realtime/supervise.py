@@ -7,7 +7,7 @@ import time
 from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, Failed, Message, Ready
 from legando.realtime.errors import DeviceError, LegandoError
-from legando.realtime.player import PlayerProcess
+from legando.realtime.playerlink import PlayerProcess
 from legando.realtime.ring import PlayerState, Ring
 
 READY_TIMEOUT_S = 60.0

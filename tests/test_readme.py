@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from legando.engines.training.cli import FORWARDED
 from legando.engines.training.cli import build_parser as train_parser
 from legando.realtime.cli import build_parser

@@ -8,7 +8,7 @@ import pytest
 
 from legando.realtime.devices import JACK_API, OutputDevice, choose_output, has_output, list_outputs, quiet_stderr
 from legando.realtime.errors import DeviceError
-from legando.realtime.player import PlayerProcess, PlayerSettings
+from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.ring import Ring
 
 

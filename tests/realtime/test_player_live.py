@@ -15,7 +15,7 @@ import pytest
 
 from legando.realtime.devices import JACK_API, find_output, has_output
 from legando.realtime.errors import DeviceError
-from legando.realtime.player import PlayerProcess, PlayerSettings
+from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.ring import PlayerState, Ring
 from tests.realtime.conftest import JackServer, real_time_is_allowed, running_server
 
@@ -100,8 +100,7 @@ def test_a_killed_player_is_replaced_and_goes_on_where_it_was(jack_server: JackS
         player.start()
         with produce(ring, seconds=3.0) as producer:
             until(lambda: ring.played_frames > 24_000)
-            assert player._process is not None
-            os.kill(player._process.pid, signal.SIGKILL)
+            os.kill(player.pid, signal.SIGKILL)
             until(lambda: not player.alive)
             assert player.end == "the player ended with status -9"
             stood = ring.played_frames
@@ -116,10 +115,10 @@ def test_a_killed_player_is_replaced_and_goes_on_where_it_was(jack_server: JackS
 def test_the_player_fades_out_and_ends_when_its_host_dies(jack_server: JackServer) -> None:
     host_program = """
 import sys, time
-from legando.realtime.player import PlayerProcess, PlayerSettings
+from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 player = PlayerProcess(sys.argv[1], PlayerSettings(device="system"))
 player.start()
-print(player._process.pid, flush=True)
+print(player.pid, flush=True)
 time.sleep(60)
 """
     with Ring.create() as ring:
