@@ -1,8 +1,9 @@
 """The player process: owns the sound device; reads a ring and fills the device. [control]
 
 `python -m legando.realtime.player` is started by the host (`playerlink.PlayerProcess`); it imports nothing that could
-hold its interpreter lock. Its callback thread belongs to the device and runs only `Playback`. Its main thread waits for one of three ends:
-the host closes its standard input (or dies, which is the same), the ring is played out, or the device is lost.
+hold its interpreter lock. Its callback thread belongs to the device and runs only `Playback`. Its main thread waits for
+one of three ends: the host closes its standard input (or dies, which is the same), the ring is played out, or the
+device is lost.
 """
 
 from __future__ import annotations

@@ -1,0 +1,75 @@
+"""Child: a process of the host's own that runs one legando module. [control]
+
+It finds the same packages as its parent wherever that runs, starts no thread pools, lives in a session of its own
+(Ctrl-C is for the host, which then lets the sound fade out), and what it prints is kept for its last words.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import IO
+
+_ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+class Child:
+    """One `python -m MODULE`. Owned by the host's thread; forget it after `end`."""
+
+    def __init__(self, module: str, arguments: Sequence[str], *, pass_fd: int, piped: bool = False) -> None:
+        """Start it. It inherits `pass_fd`; `piped` makes its standard input a pipe that the host holds open."""
+        self._noise = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=self._noise,
+            stderr=self._noise,
+            pass_fds=[pass_fd],
+            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            start_new_session=True,
+        )
+        self.stdin: IO[bytes] | None = self._process.stdin
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return whether it has ended within that time."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """Say with which status it ended (a signal is negative), and the last line that it printed, if any."""
+        self._noise.seek(0)
+        line = self._noise.read().decode(errors="replace").strip().rpartition("\n")[2]
+        return f"status {self._process.wait()}" + (f": {line}" if line else "")
+
+    def end(self, *, patience_s: float) -> None:
+        """Wait so long for it to end by itself, then kill it."""
+        if self.stdin is not None:
+            self.stdin.close()
+        if not self.wait(patience_s):
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Forget what it printed; it must have ended."""
+        self._noise.close()
