@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import NoReturn
 
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
-from legando.realtime.exits import EXIT_USER, exit_of, polite_kill
+from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
 from legando.realtime.instrument import SHIPPED
 
 SECONDS_MAX = 86_400.0
@@ -65,42 +66,46 @@ _seed = _whole("seed", 0, 2**63 - 1)
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands. [control]"""
     parser = _Parser(prog="legando", description="A live generative instrument: endless music, steered as it plays.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
 
     render = _command(commands, "render", "write music to a WAV file, faster than it plays")
     render.add_argument(
-        "--prompt", action="extend", nargs="*", metavar="TEXT[:WEIGHT]", help="what it should be like; may be repeated"
+        "--prompt", action="extend", nargs="*", metavar="TEXT[:WEIGHT]", help="what it should be like; several blend"
     )
     render.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
-    render.add_argument("--seconds", type=_seconds, metavar="S", help="length (default: the MIDI file's, or 30)")
-    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="default: the MIDI file's, or usual for the prompt")
-    render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take (default 0)")
-    render.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the shipped one)")
-    render.add_argument("--chunk", type=_whole("chunk size", 2, 16), metavar="LATENTS", help="latent frames in a chunk")
-    render.add_argument("--steps", type=_whole("number of steps", 1, 64), metavar="N", help="denoising steps")
+    render.add_argument("--seconds", type=_seconds, metavar="S", help="length; default: the MIDI file's, or 30")
+    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="default: the MIDI file's, or the style's own")
+    render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take; default: 0")
+    render.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
+    latents, steps = _whole("chunk size", 2, 16), _whole("number of steps", 1, 64)
+    render.add_argument("--chunk", type=latents, metavar="N", help="N x 20 ms a chunk; default: the bundle's")
+    render.add_argument("--steps", type=steps, metavar="N", help="denoising steps a chunk; default: the bundle's")
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
 
-    play = _command(commands, "play", "play to the sound card, or to take.wav where there is none")
+    play = _command(commands, "play", "play to the sound device, or to take.wav where there is none")
     _add_live(play)
-    play.add_argument("--out", type=Path, metavar="FILE.wav", help="record the take; after Ctrl-C what was played")
+    play.add_argument("--out", type=Path, metavar="FILE.wav", help="record the take, whole or up to Ctrl-C")
 
-    serve = _command(commands, "serve", "play to the bridge only, in real time; needs no sound card")
+    serve = _command(commands, "serve", "play to the bridge alone, in real time; needs no sound device")
     _add_live(serve)
     serve.add_argument("--publish", metavar="ENDPOINT", help="where, instead of what the rig says")
 
     listen = _command(commands, "listen", "record what another legando publishes")
     listen.add_argument("endpoint", metavar="ENDPOINT", help="such as tcp://127.0.0.1:5580")
-    listen.add_argument("--seconds", type=_seconds, required=True, metavar="S")
-    listen.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
-    listen.add_argument("--stream", default="main", help="name of the stream (default main)")
+    listen.add_argument("--seconds", type=_seconds, required=True, metavar="S", help="how much of it")
+    listen.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
+    listen.add_argument("--stream", default="main", metavar="NAME", help="default: main")
     listen.add_argument("--json", action="store_true", help="print the account as one JSON object")
 
     _command(commands, "devices", "list sound devices and MIDI inputs")
 
     bundle = _command(commands, "bundle", "show or check a model bundle")
-    bundle.add_argument("action", choices=("info", "verify"))
+    bundle.add_argument("action", choices=("info", "verify"), help="info: what it is; verify: play its reference too")
     bundle.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the shipped bundle")
+    bundle.add_argument("--json", action="store_true", help="with info: print the whole manifest")
 
     _command(commands, "train", "train a bundle of your own (see: legando train --help)")
     return parser
@@ -111,9 +116,9 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str
 
 
 def _add_live(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rig", type=Path, metavar="FILE", help="a rig file (default: the one that legando ships)")
+    parser.add_argument("--rig", type=Path, metavar="FILE", help="a rig file; default: the one that legando ships")
     parser.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
-    parser.add_argument("--seconds", type=_seconds, metavar="S", help="stop after so long")
+    parser.add_argument("--seconds", type=_seconds, metavar="S", help="length; default: the MIDI file's or the rig's")
     parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
     parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
@@ -131,7 +136,12 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
         with polite_kill():
             if words[:1] == ["train"]:
                 return _train(words[1:])
-            return _dispatch(build_parser().parse_args(words), instrument)
+            status = _dispatch(build_parser().parse_args(words), instrument)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:  # whoever read our results has seen enough: `legando bundle info | head -3`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
     except LegandoError as error:
         print(f"legando: {error}", file=sys.stderr)
         return EXIT_USER

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from legando.bridge.endpoint import parse_endpoint
-from legando.realtime.cli_render import DEFAULT_SECONDS, render_show
+from legando.realtime.cli_render import DEFAULT_SECONDS, render_show, tell_render
 from legando.realtime.devices import find_output, has_output
 from legando.realtime.display import Display
 from legando.realtime.errors import DeviceError, RigError
 from legando.realtime.exits import EXIT_OK, exit_of
-from legando.realtime.host import Host, HostReport
+from legando.realtime.host import Host
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.midifile import read_midi_file
@@ -87,7 +87,11 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         report = host.run()
         if writer is not None:
             writer.commit()
-    _tell(report, writer, arguments.json, display)
+    saved = {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256} if writer is not None else {}
+    if arguments.json:
+        print(json.dumps(report.plain() | saved))
+    else:
+        display.say(report.sentence() + (f"; saved to {saved['out']}" if saved else ""))
     return report.stopped
 
 
@@ -95,23 +99,22 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
     """Write the piece to a file; after Ctrl-C the file holds what was made so far."""
     out: Path = arguments.out or FALLBACK_OUT
     show = replace(show, seconds=show.seconds or DEFAULT_SECONDS)
-    status = EXIT_OK
     with ExitStack() as stack:
         writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ))
         _open_journal(stack, arguments.journal, show)
         display.say(f"{reason}; writing the same {show.seconds:g} s to {out} instead")
         loaded = load_instrument(instrument, show.bundle)
         try:
-            render_show(show, loaded, writer, display)
+            figures, engine = render_show(show, loaded, writer, display)
         except KeyboardInterrupt as stop:
             if not writer.frames:
                 raise
-            status = exit_of(stop)
+            writer.commit()
+            display.say(f"stopped; {out} holds the first {writer.seconds:.1f} s")
+            return exit_of(stop)
         writer.commit()
-    display.say(f"{out}: {writer.seconds:.1f} s")
-    if arguments.json:
-        print(json.dumps({"seconds": writer.seconds, "pcm_sha256": writer.pcm_sha256, "out": str(out)}))
-    return status
+    tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None)
+    return EXIT_OK
 
 
 def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | None:
@@ -128,32 +131,3 @@ def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | 
     for timed in show.piece.messages if show.piece is not None else ():
         journal.event(timed.frame, timed.message)
     return journal
-
-
-def _tell(report: HostReport, writer: WavWriter | None, as_json: bool, display: Display) -> None:
-    compute = report.figures.compute_ms()
-    if as_json:
-        summary = {
-            "seconds": report.seconds,
-            "chunks": len(report.figures.costs_ns),
-            "chunk_ms": report.figures.chunk_ms,
-            "compute_ms": compute,
-            "latency_ms": report.latency_ms,
-            "engine": report.engine,
-            "underruns": report.underruns,
-            "concealed_frames": report.concealed_frames,
-            "xruns": report.xruns,
-            "engine_restarts": report.engine_restarts,
-            "player_restarts": report.player_restarts,
-            "interrupted": report.stopped != EXIT_OK,
-        }
-        if writer is not None:
-            summary |= {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256}
-        print(json.dumps(summary))
-        return
-    saved = f"; saved {writer.seconds:.1f} s to {writer.path}" if writer is not None else ""
-    display.say(
-        f"played {report.seconds:.1f} s: {report.underruns} underruns, {report.xruns} xruns, chunk p99 "
-        f"{compute['p99']:.1f} of {report.figures.chunk_ms:g} ms, control to sound at most "
-        f"{report.latency_ms['sum'] + report.figures.chunk_ms:.0f} ms{saved}"
-    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from legando.realtime.errors import DeviceError
 from legando.realtime.exits import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
+
+LATENT_MS = 20
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -31,8 +34,9 @@ def listen_command(arguments: argparse.Namespace) -> int:
         print(json.dumps(asdict(report)))
     else:
         display.say(
-            f"{report.out}: {report.seconds:.1f} s, {report.gaps} gaps, latency p50 {report.latency_ms['p50']:.2f} ms, "
-            f"p99 {report.latency_ms['p99']:.2f} ms" + (f"; {report.reason}" if report.reason else "")
+            f"{report.out}: {report.seconds:.1f} s, {report.gaps or 'no'} gap{'s' * (report.gaps != 1)}; latency "
+            f"{report.latency_ms['p50']:.2f} ms, p99 {report.latency_ms['p99']:.2f} ms"
+            + (f"; {report.reason}" if report.reason else "")
         )
     if report.reason == "interrupted":
         return EXIT_INTERRUPTED
@@ -47,7 +51,7 @@ def devices_command(_: argparse.Namespace) -> int:
     def outputs() -> list[str]:
         return [
             f"{device.name}  ({device.host_api}, {device.channels} channels, {device.sample_rate_hz} Hz, "
-            f"{device.latency_ms:.1f} ms){'  default' if device.is_default else ''}"
+            f"{device.latency_ms:.1f} ms latency){'  default' if device.is_default else ''}"
             for device in list_outputs()
         ]
 
@@ -62,11 +66,8 @@ def bundle_command(arguments: argparse.Namespace) -> int:
 
     bundle = Bundle.load(arguments.folder)  # verifies every hash
     if arguments.action == "info":
-        print(
-            json.dumps(
-                {"name": bundle.name, "path": str(bundle.path), "sha256": bundle.hash, **bundle.manifest}, indent=2
-            )
-        )
+        about = {"name": bundle.name, "path": str(bundle.path), "sha256": bundle.hash, **bundle.manifest}
+        print(json.dumps(about, indent=2) if arguments.json else "\n".join(_describe(about)))
         return 0
     from legando.engines.generator import Generator
 
@@ -75,11 +76,30 @@ def bundle_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _describe(about: Mapping[str, Any]) -> list[str]:
+    """Return what a player wants to know about a bundle, a line each."""
+    megabytes = sum(file["bytes"] for file in about["files"].values()) / 1e6
+    lines = [
+        ("bundle", f"{about['name']}, {megabytes:.1f} MB in {len(about['files'])} files"),
+        ("folder", about["path"]),
+        ("sha256", about["sha256"]),
+        ("made", f"{about.get('made', 'at an unknown time')}, licence {about.get('licence', 'unknown')}"),
+        ("plays", f"chunks of {about['chunk_latents']} x {LATENT_MS} ms in {about['steps']} denoising steps"),
+        ("genres", ", ".join(about.get("genres", ()))),
+    ]
+    for name, run in (about.get("training") or {}).items():
+        lines.append(("trained", f"{name}: {run.get('steps', 0)} steps in {run.get('minutes', 0):g} minutes"))
+    for figure in (about.get("evaluation") or {}).get("figures", ()):
+        missed = "" if figure["met"] else "  (target missed)"
+        lines.append(("measured", f"{figure['name']}: {figure['value']:.3g} {figure['unit']}".rstrip() + missed))
+    return [f"{name:9} {value}" for name, value in lines]
+
+
 def _print_list(title: str, items: Callable[[], list[str]]) -> None:
     print(f"{title}:")
     try:
-        lines = items() or ["none"]
+        lines = items() or ["none found"]
     except DeviceError as error:
-        lines = [f"none: {error}"]
+        lines = [f"none found: {error}"]
     for line in lines:
         print(f"  {line}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
 from typing import TextIO
 
@@ -15,7 +16,7 @@ from legando.realtime.meter import (
     Levels,
     MeterState,
     clock,
-    render_meter,
+    render_live,
     render_progress,
     rest,
     shows_unicode,
@@ -34,19 +35,29 @@ class Display:
         self._quiet = quiet
         self._terminal = self._stream.isatty()
         self._unicode = shows_unicode(self._stream)
-        self._began_ns = self._drawn_ns = self._stepped_ns = time.perf_counter_ns()
+        self._drawn_ns = self._stepped_ns = time.perf_counter_ns()
+        self._began_ns = 0  # when the first piece of a render was made
         self._meter: MeterState = rest()
         self._open = False
 
     def say(self, text: str) -> None:
-        """Write one whole line, without breaking the one that is drawn."""
-        if not self._quiet:
-            self.end()
-            self._stream.write(text + "\n")
-            self._stream.flush()
+        """Write one whole line, above the one that is drawn; on a terminal it breaks between words."""
+        if self._quiet:
+            return
+        self.end()
+        if self._terminal:
+            text = textwrap.fill(text, self._width(), subsequent_indent="  ", break_long_words=False)
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def wait_for(self, text: str) -> None:
+        """Show on a terminal what is waited for, until anything else is drawn or said."""
+        if self._terminal and not self._quiet:
+            self._draw(f"{text} ..."[: self._width()])
 
     def show_render(self, levels: Levels, done_s: float, total_s: float) -> None:
-        """Show how much of a file is made."""
+        """Show how much of a file is made, and how long the rest will take."""
+        self._began_ns = self._began_ns or time.perf_counter_ns()
         if not self._step(levels):
             return
         self._draw(
@@ -60,20 +71,37 @@ class Display:
             )
         )
 
-    def show_live(self, levels: Levels, *, text: str, played_s: float, total_s: float | None) -> None:
-        """Show where a live run is: time left (or gone, when there is no end), words such as the scene, the meter."""
+    def show_live(
+        self,
+        levels: Levels,
+        *,
+        scene: str,
+        chord: str,
+        tempo_bpm: float,
+        played_s: float,
+        total_s: float | None,
+        faults: str = "",
+    ) -> None:
+        """Show where a live run is: time left (or gone, without an end), the music, what went wrong, the meter."""
         if not self._step(levels):
             return
-        when = f"{clock(played_s)}" if total_s is None else f"{clock(max(0.0, total_s - played_s))} left"
-        head = f"{when}  {text}  "
-        width = self._width()
-        meter = render_meter(self._meter, max(24, min(60, width - len(head))), unicode=self._unicode)
-        self._draw((head + meter)[:width])
+        self._draw(
+            render_live(
+                self._meter,
+                when=clock(played_s) if total_s is None else f"{clock(total_s - played_s)} left",
+                scene=scene,
+                chord=chord,
+                tempo_bpm=tempo_bpm,
+                faults=faults,
+                width=self._width(),
+                unicode=self._unicode,
+            )
+        )
 
     def end(self) -> None:
-        """Leave the drawn line standing and go on below it."""
+        """Take the drawn line away: what is said next stands in its place."""
         if self._open:
-            self._stream.write("\n")
+            self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._open = False
 

@@ -23,10 +23,9 @@ from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Wan
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Generator, load_instrument
 from legando.realtime.ring import PlayerState, Ring
-from legando.realtime.schedule import CostWindow, next_start_ns
+from legando.realtime.schedule import MARGIN_NS, CostWindow, next_start_ns
 from legando.realtime.snapshot import controls_from_plain
 
-MARGIN_NS = 5_000_000
 ANSWER_SHARE = 0.25
 """How much of a chunk the engine waits for an answer before it goes on with the last snapshot."""
 

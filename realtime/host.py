@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,33 +23,19 @@ from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Rea
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
-from legando.realtime.meter import FLOOR_DB, Levels, to_db
+from legando.realtime.meter import Levels, measure, to_db
 from legando.realtime.midi import LiveMessage, MidiInput, NoMidiSystemError
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.render import Frames, RenderFigures
+from legando.realtime.report import HostReport, faults
 from legando.realtime.ring import ReadStatus, Ring
+from legando.realtime.schedule import MARGIN_NS
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.supervise import EngineWatch, PlayerWatch
 from legando.realtime.wavfile import WavWriter
 
 TURN_S = 0.05
 """How long the host waits for the engine before it looks after everything else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostReport:
-    """What a run came to. `stopped` is the exit status of what stopped it, 0 when it came to its end."""
-
-    seconds: float
-    figures: RenderFigures
-    engine: str
-    latency_ms: dict[str, float]
-    underruns: int
-    concealed_frames: int
-    xruns: int
-    engine_restarts: int
-    player_restarts: int
-    stopped: int
 
 
 class Host:
@@ -79,6 +64,7 @@ class Host:
         self._passed_frames = 0  # what bridge and recorder have been given
         self._level = show.rig.audio.level
         self._chord = ""
+        self._levels = measure(np.zeros((0, CHANNELS), dtype=np.float32))
 
     @property
     def chunks_made(self) -> int:
@@ -171,6 +157,8 @@ class Host:
                 continue
             if self._bridge is not None:
                 self._bridge.publish(block, self._passed_frames, self._ring.written_at_ns)
+            if self._player is None:
+                self._levels = measure(block)
             if self._recorder is not None:
                 total = self._show.frames
                 keep = len(block) if total is None else min(len(block), total - self._recorder.frames)
@@ -190,6 +178,8 @@ class Host:
     def _open(self, stack: ExitStack) -> None:
         """Start everything, in the order of the signal; what is open closes with the stack."""
         rig = self._show.rig
+        stack.callback(self._display.end)
+        self._display.wait_for("reading the model")
         self._ring = stack.enter_context(Ring.create(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS))
         self._ring.level = self._level
         self._engine = stack.enter_context(EngineProcess(self._engine_settings()))
@@ -250,22 +240,28 @@ class Host:
         return player
 
     def _announce(self) -> None:
-        parts = [self._ready.engine]
+        parts = []
         if self._player is not None and self._player.ready is not None:
-            parts.append(f"{self._player.ready.device} ({self._player.ready.host_api})")
+            parts.append(f"on {self._player.ready.device} ({self._player.ready.host_api})")
         if self._bridge is not None:
-            parts.append(f"bridge {self._bridge.endpoint}")
+            parts.append(f"at {self._bridge.endpoint}")
         if self._midi.names:
-            parts.append(f"MIDI {', '.join(self._midi.names)}")
-        self._display.say("playing: " + "; ".join(parts) + "; Ctrl-C stops")
+            parts.append(f"with {', '.join(self._midi.names)}")
+        self._display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
 
     def _show_state(self) -> None:
-        text = f"{self._performance.scene.name}  {self._chord:6}  {self._performance.tempo_bpm:5.1f} bpm"
-        if faults := self._ring.underruns + self._ring.xruns:
-            text += f"  {faults} drop-outs"
-        peaks = (FLOOR_DB,) * CHANNELS if self._player is None else tuple(to_db(peak) for peak in self._ring.peaks)
-        levels = Levels(peak_db=peaks, rms_db=peaks)
-        self._display.show_live(levels, text=text, played_s=self._played_s(), total_s=self._show.seconds)
+        if self._player is not None:
+            peaks = tuple(to_db(peak) for peak in self._ring.peaks)
+            self._levels = Levels(peak_db=peaks, rms_db=peaks)
+        self._display.show_live(
+            self._levels,
+            scene=self._performance.scene.name,
+            chord=self._chord,
+            tempo_bpm=self._performance.tempo_bpm,
+            played_s=self._played_s(),
+            total_s=self._show.seconds,
+            faults=faults(self._ring.underruns, self._ring.xruns),
+        )
 
     def _played_s(self) -> float:
         return self._figures.seconds if self._player is None else self._ring.played_frames / SAMPLE_RATE_HZ
@@ -274,6 +270,7 @@ class Host:
         latency = {
             "chunk": self._figures.chunk_ms,
             "compute": self._figures.compute_ms()["p99"],
+            "margin": MARGIN_NS / 1e6,
             "lead": 1000.0 * self._lead_frames / SAMPLE_RATE_HZ,
             "codec": 1000.0 * self._ready.latency_frames / SAMPLE_RATE_HZ,
             "device": self._ring.latency_ns / 1e6,

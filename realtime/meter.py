@@ -17,6 +17,10 @@ import numpy.typing as npt
 FLOOR_DB = -60.0
 FALL_DB_PER_S = 20.0 / 1.7
 HOLD_NS = 1_500_000_000
+BAR_MIN = 6
+METER_MIN, METER_MAX = 24, 60
+NAME_MIN = 6
+CHORD_WIDTH = 6
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -102,7 +106,10 @@ def bar(db: float, held_db: float, width: int, *, unicode: bool) -> str:
 
 
 def render_meter(state: MeterState, width: int = 80, *, unicode: bool = True) -> str:
-    """Return one line of at most `width` characters: a bar for each channel and the held peak in dBFS. [any]"""
+    """Return one line of at most `width` characters: a bar for each channel and the held peak in dBFS. [any]
+
+    Where the channels have no room each, one bar shows the loudest; where not even that has, the figure stands alone.
+    """
     channels = len(state.peak_db)
     names = ("L", "R") if channels == 2 else tuple(str(index + 1) for index in range(channels))
     loudest = max(state.held_db)
@@ -111,11 +118,15 @@ def render_meter(state: MeterState, width: int = 80, *, unicode: bool = True) ->
     edges = ("▐", "▌") if unicode else ("[", "]")
     room = width - len(tail) - 1
     each = room // channels - sum(map(len, (names[0], *edges))) - 1
-    if each < 4:
+    peaks, holds = state.peak_db, state.held_db
+    if each < BAR_MIN:
+        tail = tail.rstrip()
+        names, peaks, holds, each = ("",), (max(peaks),), (loudest,), width - len(tail) - 1 - sum(map(len, edges))
+    if each < BAR_MIN:
         return tail.strip()[:width]
     bars = [
         f"{name}{edges[0]}{bar(db, held, each, unicode=unicode)}{edges[1]}"
-        for name, db, held in zip(names, state.peak_db, state.held_db, strict=True)
+        for name, db, held in zip(names, peaks, holds, strict=True)
     ]
     return f"{' '.join(bars)} {tail}".rstrip()
 
@@ -136,6 +147,17 @@ def render_progress(
     left = clock(left_seconds) if left_seconds < 360_000 else "--:--"
     head = f"{share:4.0%}  {clock(done_seconds)}/{clock(total_seconds)}  {left} left  "
     return (head + render_meter(state, max(0, width - len(head)), unicode=unicode))[:width]
+
+
+def render_live(
+    state: MeterState, *, when: str, scene: str, chord: str, tempo_bpm: float, faults: str, width: int, unicode: bool
+) -> str:
+    """Return one line: time, scene, chord, tempo, what went wrong, and the meter; a long scene name gives way. [any]"""
+    music = f"{chord:{CHORD_WIDTH}}  {tempo_bpm:5.1f} bpm  " + (f"{faults}  " if faults else "")
+    room = max(NAME_MIN, width - len(when) - len(music) - METER_MIN - 4)
+    name = scene if len(scene) <= room else scene[: room - 1] + ("…" if unicode else "~")
+    head = f"{when}  {name}  {music}"
+    return (head + render_meter(state, max(0, min(METER_MAX, width - len(head))), unicode=unicode))[:width]
 
 
 def _place(db: float) -> float:

@@ -67,14 +67,8 @@ class PlayerProcess:
         assert self._child is None, "already started"
         self._reports, child_end = os.pipe()
         self._end, self._pending = None, b""
-        words = [
-            "--ring",
-            self.ring_name,
-            "--report-fd",
-            str(child_end),
-            "--settings",
-            json.dumps(asdict(self.settings)),
-        ]
+        words = ["--ring", self.ring_name, "--report-fd", str(child_end)]
+        words += ["--settings", json.dumps(asdict(self.settings))]
         try:
             self._child = Child("legando.realtime.player", words, pass_fd=child_end, piped=True)
         finally:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 NS_PER_S = 1_000_000_000
+MARGIN_NS = 5_000_000
+"""What the engine adds to the cost that it expects: a timer that wakes late, a host that answers late."""
 
 
 class CostWindow:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -221,6 +222,13 @@ def test_a_fallback_that_is_stopped_keeps_what_was_made(
     assert process.returncode == 130 and b"Traceback" not in err
     assert [path.name for path in in_empty_folder.iterdir()] == ["take.wav"]
     assert soundfile.info("take.wav").frames > 10_000
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -c {shlex.quote(MAIN)} render --prompt house --seconds 1 --out a.wav --json | true"
+    shown = subprocess.run(["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True)
+    assert "Traceback" not in shown.stderr and shown.returncode == 141
+    assert Path("a.wav").exists()
 
 
 def test_training_without_torch_says_what_to_install() -> None:

@@ -17,7 +17,8 @@ from legando.bridge.listen import ListenReport, listen
 from legando.realtime.cli import main
 from legando.realtime.display import Display
 from legando.realtime.errors import LegandoError
-from legando.realtime.host import Host, HostReport
+from legando.realtime.host import Host
+from legando.realtime.report import HostReport
 from legando.realtime.rig import BridgeRig, Rig, read_rig
 from legando.realtime.ring import ring_folder
 from legando.realtime.show import Show

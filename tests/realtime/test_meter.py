@@ -15,6 +15,7 @@ from legando.realtime.meter import (
     bar,
     clock,
     measure,
+    render_live,
     render_meter,
     render_progress,
     rest,
@@ -75,6 +76,33 @@ def test_the_line_looks_like_this() -> None:
     line = render_progress(state, done_seconds=10.0, total_seconds=30.0, elapsed_ns=4 * 10**9, width=80, unicode=False)
     assert line.startswith(" 33%  0:10/0:30  0:08 left  L[")
     assert 72 <= len(line) <= 80
+
+
+def test_where_there_is_little_room_one_bar_shows_the_louder_channel() -> None:
+    state = step_meter(Levels(peak_db=(-30.0, -15.0), rms_db=(-33.0, -20.0)), rest(2), 1)
+    assert render_meter(state, 30, unicode=False) == "[#############.....]  -15.0 dB"
+    assert render_meter(state, 16, unicode=False) == "-15.0 dB"
+
+
+LIVE = {"when": "0:07 left", "chord": "C#min7", "tempo_bpm": 104.0}
+
+
+def test_the_live_line_looks_like_this() -> None:
+    state = step_meter(Levels(peak_db=(-15.0, -30.0), rms_db=(-20.0, -33.0)), rest(2), 1)
+
+    def line(scene: str, faults: str, width: int) -> str:
+        return render_live(state, scene=scene, faults=faults, width=width, unicode=False, **LIVE)  # type: ignore[arg-type]
+
+    assert line("dawn", "", 79) == "0:07 left  dawn  C#min7  104.0 bpm  L[#######...] R[#####.....]  -15.0 dB"
+    narrow = line("four on the corner", "2 xruns", 79)
+    assert narrow.startswith("0:07 left  four on the c~  C#min7  104.0 bpm  2 xruns  [#")
+    assert "bpm  6 underruns, 77 xruns  L[###" in line("dawn", "6 underruns, 77 xruns", 119)
+
+
+@given(scene=st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=40), width=st.integers(1, 200))
+def test_no_live_line_is_wider_than_asked(scene: str, width: int) -> None:
+    line = render_live(rest(), scene=scene, faults="1 underrun", width=width, unicode=False, **LIVE)  # type: ignore[arg-type]
+    assert len(line) <= width and line.isascii()
 
 
 def test_the_clock_counts_down_to_zero() -> None:

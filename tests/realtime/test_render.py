@@ -134,9 +134,10 @@ def test_a_terminal_gets_one_line_drawn_over_itself_and_a_log_hardly_any(monkeyp
     for step in range(200):  # 20 s
         now_ns = step * 100_000_000
         for display in displays:
-            display.show_live(levels, text="dawn", played_s=step / 10, total_s=30.0)
+            display.show_live(levels, scene="dawn", chord="Cmin7", tempo_bpm=84.0, played_s=step / 10, total_s=30.0)
     for display in displays:
         display.end()
     drawn = terminal.getvalue()
-    assert drawn.count("\r") > 150 and drawn.count("\n") == 1 and "dawn" in drawn and "left" in drawn
+    assert drawn.count("\r") > 150 and "\n" not in drawn and "0:11 left  dawn  Cmin7    84.0 bpm  L▐" in drawn
+    assert drawn.endswith("\r\x1b[K"), "the line is taken away at its end"
     assert log.getvalue().count("\n") == 1 and "\r" not in log.getvalue()

@@ -91,5 +91,9 @@ def test_verify_and_info_speak_about_the_shipped_bundle(shipped: Path, capsys: p
     assert main(["bundle", "verify"]) == 0
     assert "sha256" in capsys.readouterr().out
     assert main(["bundle", "info"]) == 0
+    shown = capsys.readouterr().out
+    assert str(shipped) in shown and "drum_and_bass" in shown
+    assert main(["bundle", "info", "--json"]) == 0
     about = json.loads(capsys.readouterr().out)
+    assert about["sha256"] in shown
     assert {"name", "sha256", "files", "steps", "chunk_latents"} <= set(about)

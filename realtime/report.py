@@ -1,0 +1,69 @@
+"""The report: what a live run came to, as a sentence for the performer and as plain figures for scripts. [any]"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from legando.realtime.exits import EXIT_OK
+from legando.realtime.render import RenderFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReport:
+    """What a run came to. `stopped` is the exit status of what stopped it, 0 when it came to its end."""
+
+    seconds: float
+    figures: RenderFigures
+    engine: str
+    latency_ms: dict[str, float]
+    underruns: int
+    concealed_frames: int
+    xruns: int
+    engine_restarts: int
+    player_restarts: int
+    stopped: int
+
+    def plain(self) -> dict[str, Any]:
+        """Return all figures by name, as `--json` prints them."""
+        return {
+            "seconds": self.seconds,
+            "chunks": len(self.figures.costs_ns),
+            "chunk_ms": self.figures.chunk_ms,
+            "compute_ms": self.figures.compute_ms(),
+            "latency_ms": self.latency_ms,
+            "engine": self.engine,
+            "underruns": self.underruns,
+            "concealed_frames": self.concealed_frames,
+            "xruns": self.xruns,
+            "engine_restarts": self.engine_restarts,
+            "player_restarts": self.player_restarts,
+            "interrupted": self.stopped != EXIT_OK,
+        }
+
+    def sentence(self) -> str:
+        """Return the figures that count, on a line."""
+        heard = faults(self.underruns, self.xruns) or "no drop-outs"
+        if self.concealed_frames:
+            heard += f", {1000 * self.concealed_frames / self.figures.sample_rate_hz:.0f} ms concealed"
+        if restarts := _counted((self.engine_restarts, "engine restart"), (self.player_restarts, "player restart")):
+            heard += f", {restarts}"
+        return (
+            f"played {self.seconds:.1f} s: {heard}; {made_in(self.figures)}; "
+            f"control to sound {self.latency_ms['sum']:.0f} ms"
+        )
+
+
+def made_in(figures: RenderFigures) -> str:
+    """Return what chunks cost, beside the time that they last. [any]"""
+    compute = figures.compute_ms()
+    return f"chunks of {figures.chunk_ms:g} ms made in {compute['p50']:.1f} ms (p99 {compute['p99']:.1f} ms)"
+
+
+def faults(underruns: int, xruns: int) -> str:
+    """Return what was heard as a gap, in words; nothing when nothing was. [any]"""
+    return _counted((underruns, "underrun"), (xruns, "xrun"))
+
+
+def _counted(*counts: tuple[int, str]) -> str:
+    return ", ".join(f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count)
