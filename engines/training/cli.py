@@ -19,6 +19,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 RUNS = Path("runs")
 FORWARDED = {
@@ -87,45 +88,32 @@ def _training(
     return parser
 
 
+def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how long a network may train, on what, and on how much."""
+    return {
+        "seconds": options.minutes * 60,
+        "threads": options.threads,
+        "device": options.device,
+        "limit": options.limit,
+    }
+
+
 def _codec(options: argparse.Namespace) -> None:
     from legando.engines.training.train_codec import train
 
-    train(
-        options.data,
-        options.runs / "codec",
-        seconds=options.minutes * 60,
-        threads=options.threads,
-        device=options.device,
-        limit=options.limit,
-    )
+    train(options.data, options.runs / "codec", **_limits(options))
 
 
 def _adversarial(options: argparse.Namespace) -> None:
     from legando.engines.training.train_codec import train_adversarial
 
-    train_adversarial(
-        options.data,
-        options.runs / "codec",
-        options.runs / "adversarial",
-        seconds=options.minutes * 60,
-        threads=options.threads,
-        device=options.device,
-        limit=options.limit,
-    )
+    train_adversarial(options.data, options.runs / "codec", options.runs / "adversarial", **_limits(options))
 
 
 def _flow(options: argparse.Namespace) -> None:
     from legando.engines.training.train_flow import train
 
-    train(
-        options.data,
-        options.runs / "codec",
-        options.runs / "flow",
-        seconds=options.minutes * 60,
-        threads=options.threads,
-        device=options.device,
-        limit=options.limit,
-    )
+    train(options.data, options.runs / "codec", options.runs / "flow", **_limits(options))
 
 
 def _bundle(options: argparse.Namespace) -> None:

@@ -1,0 +1,17 @@
+"""The pages that explain a folder name every file in it, and none that is not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("folder", ["realtime", "bench", "bridge"])
+def test_a_folders_page_names_its_files(folder: str) -> None:
+    named = set(re.findall(r"`(\w+\.(?:py|toml))`", (ROOT / folder / "README.md").read_text()))
+    there = {path.name for path in (ROOT / folder).glob("*.py")} - {"__init__.py"}
+    assert there <= named, f"{folder}/README.md does not explain {', '.join(sorted(there - named))}"
+    gone = {name for name in named if not (ROOT / folder / name).exists()}
+    assert not gone, f"{folder}/README.md explains {', '.join(sorted(gone))}, which is not there"
