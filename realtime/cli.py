@@ -9,13 +9,12 @@ Modules are imported by the command that needs them, so that `--help` and mistak
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from legando.realtime.arguments import Parser, number, whole
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
@@ -25,49 +24,16 @@ SECONDS_MAX = 86_400.0
 TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 
 
-class _Parser(argparse.ArgumentParser):
-    """Answers a mistake with one sentence instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def _number(name: str, low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {name} from {low:g} to {high:g}")
-        return value
-
-    return read
-
-
-def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {name}, a whole number from {low} to {high}")
-        return value
-
-    return read
-
-
-_seconds = _number("length in seconds", 0.1, SECONDS_MAX)
-_tempo = _number("tempo in bpm", TEMPO_MIN_BPM, TEMPO_MAX_BPM)
-_seed = _whole("seed", 0, 2**63 - 1)
+_seconds = number("length in seconds", 0.1, SECONDS_MAX)
+_tempo = number("tempo in bpm", TEMPO_MIN_BPM, TEMPO_MAX_BPM)
+_seed = whole("seed", 0, 2**63 - 1)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands. [control]"""
-    parser = _Parser(prog="legando", description="A live generative instrument: endless music, steered as it plays.")
+    parser = Parser(prog="legando", description="A live generative instrument: endless music, steered as it plays.")
     commands = parser.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
 
     render = _command(commands, "render", "write music to a WAV file, faster than it plays")
@@ -79,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--tempo", type=_tempo, metavar="BPM", help="default: the MIDI file's, or the style's own")
     render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take; default: 0")
     render.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
-    latents, steps = _whole("chunk size", 2, 16), _whole("number of steps", 1, 64)
+    latents, steps = whole("chunk size", 2, 16), whole("number of steps", 1, 64)
     render.add_argument("--chunk", type=latents, metavar="N", help="N x 20 ms a chunk; default: the bundle's")
     render.add_argument("--steps", type=steps, metavar="N", help="denoising steps a chunk; default: the bundle's")
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
@@ -111,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> argparse.ArgumentParser:
+def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
 
 

@@ -6,6 +6,7 @@ that logs stay short. All of it goes to standard error; standard output is for r
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import textwrap
@@ -47,8 +48,7 @@ class Display:
         self.end()
         if self._terminal:
             text = textwrap.fill(text, self._width(), subsequent_indent="  ", break_long_words=False)
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._write(text + "\n")
 
     def wait_for(self, text: str) -> None:
         """Show on a terminal what is waited for, until anything else is drawn or said."""
@@ -101,8 +101,7 @@ class Display:
     def end(self) -> None:
         """Take the drawn line away: what is said next stands in its place."""
         if self._open:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            self._write("\r\x1b[K")
             self._open = False
 
     def _step(self, levels: Levels) -> bool:
@@ -116,12 +115,13 @@ class Display:
         return True
 
     def _draw(self, line: str) -> None:
-        if self._terminal:
-            self._stream.write(f"\r{line}\x1b[K")
-            self._open = True
-        else:
-            self._stream.write(line.rstrip() + "\n")
-        self._stream.flush()
+        self._open = self._terminal
+        self._write(f"\r{line}\x1b[K" if self._terminal else line.rstrip() + "\n")
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # the terminal was closed: the take is worth more than the line
+            self._stream.write(text)
+            self._stream.flush()
 
     def _width(self) -> int:
         return shutil.get_terminal_size((100, 24)).columns - 1

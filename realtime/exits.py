@@ -1,4 +1,4 @@
-"""How a command ends: exit statuses, and SIGTERM as clean a way out as Ctrl-C. [control]"""
+"""How a command ends: exit statuses; a kill or a closed terminal is as clean a way out as Ctrl-C. [control]"""
 
 from __future__ import annotations
 
@@ -8,30 +8,42 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-EXIT_OK, EXIT_USER, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_TERMINATED = 0, 2, 130, 141, 143
+EXIT_OK, EXIT_USER, EXIT_INTERRUPTED, EXIT_PIPE = 0, 2, 130, 141
+_POLITE = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked this process to end (SIGTERM)."""
+    """Somebody asked this process to end (SIGTERM), or its terminal was closed (SIGHUP)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def exit_of(stop: KeyboardInterrupt) -> int:
-    """Return the exit status that says how a command was stopped. [any]"""
-    return EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+    """Return the exit status that says how a command was stopped: 128 and the signal, as shells do. [any]"""
+    return 128 + stop.number if isinstance(stop, Terminated) else EXIT_INTERRUPTED
 
 
 @contextlib.contextmanager
 def polite_kill() -> Iterator[None]:
-    """Let SIGTERM raise `Terminated` meanwhile; does nothing outside the main thread. [control]"""
+    """Let SIGTERM and SIGHUP raise `Terminated` meanwhile; does nothing outside the main thread. [control]
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        raise Terminated
+    A signal that is ignored stays so: `nohup legando serve` outlives its terminal.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise Terminated(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.getsignal(number) for number in _POLITE}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -45,6 +45,11 @@ class RenderFigures:
         audio_ns = len(self.costs_ns) * self.chunk_frames * 1e9 / self.sample_rate_hz
         return sum(self.costs_ns) / audio_ns if audio_ns else 0.0
 
+    @property
+    def slow_chunks(self) -> int:
+        """How many chunks took longer than they last."""
+        return sum(cost * self.sample_rate_hz > self.chunk_frames * 1_000_000_000 for cost in self.costs_ns)
+
     def compute_ms(self) -> dict[str, float]:
         """Return p50, p99 (nearest rank) and max of the chunks' compute times in milliseconds."""
         ordered = np.sort(np.array(self.costs_ns or [0], dtype=np.int64)) / 1e6

@@ -29,6 +29,7 @@ class HostReport:
         return {
             "seconds": self.seconds,
             "chunks": len(self.figures.costs_ns),
+            "slow_chunks": self.figures.slow_chunks,
             "chunk_ms": self.figures.chunk_ms,
             "compute_ms": self.figures.compute_ms(),
             "latency_ms": self.latency_ms,
@@ -46,8 +47,9 @@ class HostReport:
         heard = faults(self.underruns, self.xruns) or "no drop-outs"
         if self.concealed_frames:
             heard += f", {1000 * self.concealed_frames / self.figures.sample_rate_hz:.0f} ms concealed"
-        if restarts := _counted((self.engine_restarts, "engine restart"), (self.player_restarts, "player restart")):
-            heard += f", {restarts}"
+        slow, engine, player = self.figures.slow_chunks, self.engine_restarts, self.player_restarts
+        if more := _counted((slow, "slow chunk"), (engine, "engine restart"), (player, "player restart")):
+            heard += f", {more}"
         return (
             f"played {self.seconds:.1f} s: {heard}; {made_in(self.figures)}; "
             f"control to sound {self.latency_ms['sum']:.0f} ms"

@@ -21,6 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from legando.realtime.arguments import Parser
+
 RUNS = Path("runs")
 FORWARDED = {
     "data": "legando.engines.training.dataset",
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the steps that are not forwarded."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="legando train",
         description="Make a model: data, codec, adversarial, flow, language, style, bundle, evaluate. "
         "Every training resumes what its run folder holds.",
@@ -76,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _training(
-    steps: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, *, minutes: float
+    steps: argparse._SubParsersAction[Parser], name: str, text: str, *, minutes: float
 ) -> argparse.ArgumentParser:
     parser = steps.add_parser(name, help=text)
     parser.add_argument("--data", type=Path, default=Path("data/train"), help="folder of pieces (default: data/train)")

@@ -8,7 +8,6 @@ style (STYLE_DIM), genre (its index), seed.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import sys
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from legando.engines.score import TICKS_PER_BAR, Score
 from legando.engines.training.composer import Piece, compose
 from legando.engines.training.renderer import render
+from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES
 
 
@@ -135,7 +135,9 @@ def build(
 
 def main() -> None:
     """Build a data set from the command line. [any]"""
-    parser = argparse.ArgumentParser(description="Compose and render pieces into a folder. Interrupt and rerun freely.")
+    parser = Parser(
+        prog="legando train data", description="Compose and render pieces into a folder. Interrupt and rerun freely."
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder, made if need be")
     parser.add_argument("--pieces", type=int, default=200)
     parser.add_argument("--seed0", type=int, default=0, help="seed of the first piece")

@@ -7,7 +7,6 @@ Each function plays what it needs and returns figures; the tests of the shipped 
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -33,6 +32,7 @@ from legando.engines.training.metrics_rhythm import CHANCE_MOST, ONSETS_LEAST, b
 from legando.engines.training.metrics_seams import seam_percentiles
 from legando.engines.training.renderer import render
 from legando.engines.training.takes import Take, memory_growth_mb, play
+from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES, Controls
 from legando.realtime.errors import LegandoError
 
@@ -231,7 +231,7 @@ def table(figures: Sequence[Figure], title: str) -> Table:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate a bundle from the command line; exit status 1 when a target is missed, 2 for bad input."""
-    parser = argparse.ArgumentParser(prog="legando train evaluate", description="Measure a bundle against its targets.")
+    parser = Parser(prog="legando train evaluate", description="Measure a bundle against its targets.")
     parser.add_argument("--bundle", type=Path, help="bundle folder; the shipped one when left out")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples")
     parser.add_argument("--json", action="store_true", help="print one object instead of a table")

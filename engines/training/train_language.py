@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from legando.engines.language_export import save_language
 from legando.engines.score import VOCABULARY_SIZES
 from legando.engines.training.progress import Run
 from legando.engines.training.score_crops import ScoreBatch, crops, unigram_losses
+from legando.realtime.arguments import Parser
 from legando.realtime.controls import PARTS
 
 CROP_TICKS = 192
@@ -104,7 +104,7 @@ def train(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `legando train language`; returns the exit status. [any]"""
-    parser = argparse.ArgumentParser(prog="legando train language", description="Train, or go on training.")
+    parser = Parser(prog="legando train language", description="Train, or go on training.")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
     parser.add_argument("--minutes", type=float, default=15.0, help="training time in all (default: 15)")
     parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")

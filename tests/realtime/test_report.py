@@ -7,7 +7,7 @@ from legando.realtime.report import HostReport, faults
 
 QUIET = HostReport(
     seconds=8.0,
-    figures=RenderFigures(48_000, 3840, frames=384_000, costs_ns=[n * 1_000_000 for n in range(1, 101)]),
+    figures=RenderFigures(48_000, 3840, frames=384_000, costs_ns=[n * 500_000 for n in range(1, 101)]),
     engine="sines",
     latency_ms={"chunk": 80.0, "sum": 244.4},
     underruns=0,
@@ -21,13 +21,15 @@ QUIET = HostReport(
 
 def test_a_quiet_run_says_so() -> None:
     assert QUIET.sentence() == (
-        "played 8.0 s: no drop-outs; chunks of 80 ms made in 50.0 ms (p99 99.0 ms); control to sound 244 ms"
+        "played 8.0 s: no drop-outs; chunks of 80 ms made in 25.0 ms (p99 49.5 ms); control to sound 244 ms"
     )
 
 
 def test_what_went_wrong_is_counted() -> None:
     rough = replace(QUIET, underruns=1, xruns=2, concealed_frames=5760, engine_restarts=1)
     assert "8.0 s: 1 underrun, 2 xruns, 120 ms concealed, 1 engine restart;" in rough.sentence()
+    slow = replace(QUIET, figures=replace(QUIET.figures, costs_ns=[80_000_000, 80_000_001, 90_000_000]))
+    assert "8.0 s: no drop-outs, 2 slow chunks;" in slow.sentence() and slow.plain()["slow_chunks"] == 2
     assert faults(0, 0) == "" and faults(0, 1) == "1 xrun"
 
 
