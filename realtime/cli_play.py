@@ -87,12 +87,15 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         report = host.run()
         if writer is not None:
             writer.commit()
-    saved = {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256} if writer is not None else {}
     if arguments.json:
-        print(json.dumps(report.plain() | saved))
+        print(json.dumps(report.plain() | _saved(writer)))
     else:
-        display.say(report.sentence() + (f"; saved to {saved['out']}" if saved else ""))
+        display.say(report.sentence() + (f"; saved to {writer.path}" if writer is not None else ""))
     return report.stopped
+
+
+def _saved(writer: WavWriter | None) -> dict[str, str]:
+    return {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256} if writer is not None else {}
 
 
 def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, reason: str) -> int:
@@ -111,6 +114,8 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
                 raise
             writer.commit()
             display.say(f"stopped; {out} holds the first {writer.seconds:.1f} s")
+            if arguments.json:
+                print(json.dumps({"seconds": writer.seconds, "interrupted": True, **_saved(writer)}))
             return exit_of(stop)
         writer.commit()
     tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None)

@@ -69,8 +69,9 @@ class WavWriter:
         except (soundfile.SoundFileError, OSError, AssertionError) as error:  # a short write is an assertion there
             self.abort()
             raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error
-        self._hash.update(block.data)
-        self.frames += len(block)
+        hashed = self._hash.copy()
+        hashed.update(block.data)
+        self._hash, self.frames = hashed, self.frames + len(block)
 
     @property
     def seconds(self) -> float:
@@ -86,6 +87,7 @@ class WavWriter:
         """Close the file, put it in its place, and return that. [control]"""
         assert self._file is not None, "the file is closed"
         try:
+            self._file.truncate(self.frames)  # Ctrl-C may have come after a block was written, before it was counted
             self._file.close()
             self._file = None
             with self._part.open("rb") as part:

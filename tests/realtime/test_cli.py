@@ -210,18 +210,19 @@ def test_a_fallback_that_is_stopped_keeps_what_was_made(
     from legando.realtime.devices import has_output
 
     require(not has_output()[0], "this machine has a sound device")
-    command = [sys.executable, "-c", MAIN, "play", "--live", "--seconds", "20000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", MAIN, "play", "--live", "--seconds", "20000", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         part = in_empty_folder / ".take.wav.part"
         until = time.monotonic() + 20
         while not (part.exists() and part.stat().st_size > 100_000):
             assert time.monotonic() < until and process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     assert process.returncode == 130 and b"Traceback" not in err
     assert [path.name for path in in_empty_folder.iterdir()] == ["take.wav"]
-    assert soundfile.info("take.wav").frames > 10_000
+    figures, frames = json.loads(out), soundfile.info("take.wav").frames
+    assert frames > 10_000 and figures["interrupted"] is True and figures["seconds"] == frames / 48_000
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,27 @@ def test_the_hash_is_that_of_the_float_frames_however_they_were_cut(tmp_path: Pa
                 writer.write(frames[start : start + size])
         hashes.add(writer.pcm_sha256)
     assert hashes == {hashlib.sha256(frames.astype("<f4").tobytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT"])
+def test_after_an_interrupt_in_the_middle_of_a_block_file_length_and_hash_agree(tmp_path: Path, subtype: str) -> None:
+    writer, frames = WavWriter(tmp_path / "a.wav", subtype=subtype), noise(2000)
+    writer.write(frames[:1000])
+    file: Any = writer._file
+
+    class Interrupted:
+        def write(self, block: Frames) -> None:
+            file.write(block)
+            raise KeyboardInterrupt
+
+    writer._file = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        writer.write(frames[1000:])
+    writer._file = file
+    writer.commit()
+    assert soundfile.info(tmp_path / "a.wav").frames == writer.frames == 1000
+    assert writer.pcm_sha256 == hashlib.sha256(frames[:1000].tobytes()).hexdigest()
+    assert np.abs(soundfile.read(tmp_path / "a.wav", dtype="float32")[0] - frames[:1000]).max() <= 2**-23
 
 
 def test_views_in_any_memory_order_are_written_as_frames(tmp_path: Path) -> None:
