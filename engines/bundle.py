@@ -53,7 +53,10 @@ class Bundle:
     @classmethod
     def load(cls, path: Path | None = None) -> Bundle:
         """Read and verify a bundle folder; None is the shipped one. Raises BundleError."""
-        path = default_path() if path is None else path
+        if path is None:
+            path = default_path()
+            if not path.is_dir():
+                raise BundleError(f"the bundle that legando ships with is not at {path}; install legando again")
         if not path.is_dir():
             raise BundleError(f"{path} is no bundle folder; give a folder with a {MANIFEST} in it")
         source = path / MANIFEST

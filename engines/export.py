@@ -199,6 +199,8 @@ def export_bundle(
         **about,
         "files": describe_files(part),
     }
+    for file in part.iterdir():
+        file.chmod(0o644)
     (part / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     if folder.exists():
         shutil.rmtree(folder)

@@ -38,6 +38,9 @@ from legando.realtime.errors import RigError
 LATENT_WIDTH = 64
 STEPS_MAX = 64
 PHRASE_BARS = 8
+PREROLL_TICKS = 8 * TICKS_PER_BAR
+"""Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
+_PREROLL_COUNTER = 1 << 32
 _LEAD_REST_TICKS = 8
 """How long the model's own lead stays silent after the performer's last note; a held chord leaves it playing."""
 
@@ -110,13 +113,14 @@ class Generator:
         if controls.position_ticks is not None:
             self._clock.follow(controls.position_ticks)
         start_ticks = self._clock.position_ticks
-        strokes: list[Stroke] = []
+        strokes = self._preroll(style, controls) if self._chunks == 0 else []
         written: list[tuple[int, tuple[int, ...]]] = []
         if (controls.held or controls.notes) and recognise_held(controls.held) is None:  # a line, not a chord
             self._played_tick = self._clock.next_tick
         for tick, offset in self._clock.advance(self.chunk_frames, controls.tempo_bpm, swing_of(controls.style)):
             tokens = self._write_tick(tick, style, controls)
             written.append((tick, tokens))
+            self._reader.tick = tick
             strokes += tick_strokes(self._reader, self._track, tokens, offset)
         strokes += [Stroke(n.offset_frames, "lead", n.pitch, n.velocity) for n in controls.notes]
         ticks_per_frame = 1.0 / (tick_seconds(controls.tempo_bpm) * SAMPLE_RATE_HZ)
@@ -149,13 +153,21 @@ class Generator:
         self._chunks += 1
         return chunk
 
+    def _preroll(self, style: NDArray[np.float32], controls: Controls) -> list[Stroke]:
+        """Write the bars before the first one, and return the strokes of the chord that they leave sounding."""
+        for tick in range(self._clock.next_tick - PREROLL_TICKS, self._clock.next_tick):
+            self._reader.tick = tick
+            self._reader.step(self._write_tick(tick, style, controls))
+        strokes = [Stroke(0, "chord", pitch, 0.8) for pitch in self._reader.voicing if self._reader.chord >= 2]
+        return strokes + [Stroke(0, "texture", pitch, 0.6) for pitch in self._reader.pad]
+
     def _write_tick(self, tick: int, style: NDArray[np.float32], controls: Controls) -> tuple[int, ...]:
         """Let the language model write one tick, within what the performer holds and mutes."""
         given = self._language.inputs
         given["style"][0] = style
         given["position"][0] = (tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % PHRASE_BARS)
         given["temperature"][0, 0] = controls.temperature
-        given["noise"][0] = gumbel(self.seed, SCORE, tick, LOGITS)
+        given["noise"][0] = gumbel(self.seed, SCORE, tick if tick >= 0 else _PREROLL_COUNTER + tick, LOGITS)
         held_features(controls.held, self._held)
         leads = tick - self._played_tick < _LEAD_REST_TICKS
         score_mask(controls.held, controls.muted, self._reader.chord, tick, leads, given["mask"][0])

@@ -120,6 +120,7 @@ def run(connection: Connection, settings: EngineSettings) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()
+        first = True
         while True:
             planned_ns = _wait(pacer)
             position = ring.written_frames
@@ -130,7 +131,9 @@ def run(connection: Connection, settings: EngineSettings) -> None:
             chunk = generator.step(controls)
             ring.write(chunk.frames)
             cost_ns = time.perf_counter_ns() - began_ns
-            pacer.add(time.perf_counter_ns() - planned_ns)
+            if not first:  # the first chunk also composes the bars before it: no measure of the next
+                pacer.add(time.perf_counter_ns() - planned_ns)
+            first = False
             send_message(
                 connection,
                 Made(
