@@ -1,8 +1,8 @@
 """Train the denoiser on the codec's latents, block by block with clean past. [any]
 
-The target is the mean of each latent, not a sample of it: seven of eight latents are mostly the codec's own noise
-(its share of their spread is 0.17 to 0.92), and a model of samples spends itself on that noise and then plays it. They
-are scaled by their whole spread, so that a latent counts by how much it says. The clean copy is lightly noised at a level drawn for
+The target is the mean of each latent, not a sample of it: most latents are largely the codec's own noise (its share of
+their spread is 0.17 to 0.92), and a model of samples spends itself on that noise and then plays it. They are scaled by
+their whole spread, so that a latent counts by how much it says. The clean copy is lightly noised at a level drawn for
 each sequence, so that the model forgives its own past mistakes and does not drift. Style is dropped in a tenth of the
 sequences.
 """
