@@ -177,12 +177,16 @@ def endless_figures(desk: Desk, seconds: float = 600.0, prompt: str = PROMPT) ->
     """A long take: its last minute against its second, clipping, seams, cost. Three minutes or more."""
     take = desk.take(seconds, prompt=prompt)
     moved = metrics.drift(take.minute(60.0), take.minute(take.seconds - 60.0))
+    played = render(piece_of(take, desk.controls(prompt)))
+    minute = 60 * take.sample_rate_hz
+    score_moved = metrics.drift(played[minute : 2 * minute], played[-minute:])
     click, flux = seam_percentiles(take.audio, take.chunk_frames)
     inner, _ = seam_percentiles(take.audio, take.chunk_frames, first_frame=3 * GRAIN_FRAMES)
     chunk_ms = 1000.0 * take.chunk_frames / take.sample_rate_hz
     return [
         Figure(name=f"loudness, minute 2 to {seconds / 60:g}", value=abs(moved.loudness_db), unit="dB", at_most=3.0),
         Figure(name=f"centroid, minute 2 to {seconds / 60:g}", value=abs(moved.centroid), at_most=0.25),
+        Figure(name="the same in a render of the score: what the music itself moved", value=abs(score_moved.centroid)),
         Figure(name="loudness", value=metrics.loudness_db(take.audio), unit="LUFS"),
         Figure(name="clipped frames", value=metrics.clipped_frames(take.audio), at_most=0.0),
         Figure(name="seam percentile, click", value=click, at_most=0.60),

@@ -29,7 +29,8 @@ from tests.realtime.conftest import JackServer
 from tests.realtime.tone_generator import SPEC
 
 pytestmark = pytest.mark.live
-MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
+MAIN = "import sys; from legando.realtime.cli import main; sys.exit(main())"
+"""The real thing: the shipped bundle."""
 PERFORMANCE = DEFAULT_RIG.with_name("performance.mid")
 PORT = "test hands"
 
@@ -165,10 +166,10 @@ def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_sample
         publish = "{endpoint}"
         [[scene]]
         name = "one"
-        prompts = ["house"]
+        prompts = ["deep house"]
         [[scene]]
         name = "two"
-        prompts = ["dub"]
+        prompts = ["smoky jazz trio"]
         """
     )
     command = [sys.executable, "-c", MAIN, "play", "--rig", str(rig), "--seconds", str(seconds + 8), "--json"]
