@@ -79,6 +79,10 @@ class Network:
         if keep:
             self._turn = 1 - self._turn
 
+    def current(self, name: str) -> Array:
+        """Return the state that the next step will read, to look at or to change in place."""
+        return self.state[name][self._turn]
+
     def reset(self) -> None:
         """Return to the state before the first step."""
         for pair in self.state.values():

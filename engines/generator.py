@@ -41,6 +41,11 @@ PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
 """Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
 _PREROLL_COUNTER = 1 << 32
+ANCHOR_CHUNKS = 16
+"""How many of the coarse path's oldest places hold the anchor: chunks from the time when the style was set."""
+ANCHOR_AFTER_CHUNKS = 48
+_ANCHOR_STYLE_CHANGE = 0.05
+_COARSE = ("coarse_keys", "coarse_values")
 _LEAD_REST_TICKS = 8
 """How long the model's own lead stays silent after the performer's last note; a held chord leaves it playing."""
 
@@ -105,6 +110,9 @@ class Generator:
         self._track = FeatureTrack(self.latents)
         self._chunks = 0
         self._played_tick = -(10**9)
+        self._anchors = {name: np.zeros_like(self._denoiser.current(name)[..., :ANCHOR_CHUNKS, :]) for name in _COARSE}
+        self._anchor_style: NDArray[np.float32] | None = None
+        self._anchor_age = 0
 
     def step(self, controls: Controls) -> Chunk:
         """Make the next chunk. [engine]"""
@@ -132,6 +140,8 @@ class Generator:
         given["tick_tokens"][0] = features.tick_tokens
         given["tick_ages_s"][0] = features.tick_ages_s
         self._denoise(_checked_steps(controls.steps) if controls.steps is not None else self.default_steps)
+
+        self._hold_anchor(style)
 
         given = self._decoder.inputs
         given["latents"][0] = self._x
@@ -189,6 +199,22 @@ class Generator:
         self._noisy[...] = x
         t[0] = 1.0
         self._denoiser.run()
+
+    def _hold_anchor(self, style: NDArray[np.float32]) -> None:
+        """Keep some of the first sound of this style in the past that the coarse path sees, so that timbre stays.
+
+        The coarse path remembers two seconds, so timbre would wander. As language models keep their first tokens in
+        a sliding window (Xiao et al., ICLR 2024), the oldest places keep chunks from shortly after the style was set.
+        """
+        if self._anchor_style is None or np.abs(style - self._anchor_style).max() > _ANCHOR_STYLE_CHANGE:
+            self._anchor_style, self._anchor_age = style.copy(), 0
+        self._anchor_age += 1
+        for name, anchor in self._anchors.items():
+            past = self._denoiser.current(name)
+            if self._anchor_age == ANCHOR_AFTER_CHUNKS:
+                anchor[...] = past[..., -ANCHOR_CHUNKS:, :]
+            if self._anchor_age >= ANCHOR_AFTER_CHUNKS:
+                past[..., :ANCHOR_CHUNKS, :] = anchor
 
 
 def _checked_steps(steps: int) -> int:

@@ -18,7 +18,7 @@ from legando.engines.bundle import Bundle, describe_files
 from legando.engines.codec import Codec
 from legando.engines.denoiser import Conditions, Past
 from legando.engines.export import PAST_NAMES, example_inputs
-from legando.engines.generator import Generator
+from legando.engines.generator import ANCHOR_AFTER_CHUNKS, ANCHOR_CHUNKS, Generator
 from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.errors import BundleError, LegandoError, RigError
 from tests.engines.networks import small_bundle, small_codec, small_denoiser
@@ -126,6 +126,27 @@ def test_the_exported_decoder_takes_any_chunk_size(bundle: Bundle, latents: int)
         z = given["latents"].transpose(1, 2)
         audio, _ = codec.decoder.step((z, given["frames"], given["voices"], given["excitation"]), given["state"])
     np.testing.assert_allclose(network.outputs["audio"], audio.numpy(), atol=1e-4)
+
+
+def test_the_past_keeps_the_first_sound_of_a_style_and_lets_go_when_the_style_changes(bundle: Bundle) -> None:
+    def oldest(generator: Generator) -> NDArray[np.float32]:
+        return generator._denoiser.current("coarse_keys")[..., :ANCHOR_CHUNKS, :].copy()
+
+    generator = Generator(bundle)
+    for _ in range(ANCHOR_AFTER_CHUNKS):
+        generator.step(HOUSE)
+    first = oldest(generator)
+    for _ in range(40):
+        generator.step(HOUSE)
+    np.testing.assert_array_equal(oldest(generator), first)
+    other = replace(HOUSE, brightness=1.0)
+    for _ in range(ANCHOR_AFTER_CHUNKS - 1):
+        generator.step(other)
+    assert np.abs(oldest(generator) - first).max() > 1e-4
+    generator.step(other)
+    second = oldest(generator)
+    generator.step(other)
+    np.testing.assert_array_equal(oldest(generator), second)
 
 
 def broken(path: Path, name: str) -> None:
