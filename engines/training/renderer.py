@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.engines.score import DRUM_VOICES, TEXTURE, TEXTURES, Hit, Note, read_score
+from legando.engines.timeline import swung
 from legando.engines.training import drums, mix, soundfont
 from legando.engines.training.composer import Piece
 from legando.engines.training.patches import CHOICES, PATCHES, SAMPLED_DRUMS, Patch, patch_names
@@ -59,8 +60,7 @@ _REVERB = {"bass": 0.0, "chord": 0.35, "lead": 0.4, "texture": 0.6}
 
 def tick_to_seconds(tick: float, tempo_bpm: float, swing: float) -> float:
     """Return when a tick sounds: sixteenths from the start, whole odd ones later by swing times a tick. [any]"""
-    late = swing if float(tick).is_integer() and int(tick) % 2 == 1 else 0.0
-    return (tick + late) * 15.0 / tempo_bpm
+    return swung(tick, swing) * 15.0 / tempo_bpm
 
 
 def piece_frames(piece: Piece) -> int:
