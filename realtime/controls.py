@@ -12,12 +12,33 @@ from legando.realtime.errors import RigError
 PARTS = ("chord", "drums", "bass", "lead", "texture")
 """The parts of a score, in the order in which the language model samples them."""
 
-GENRES = ("house", "techno", "drum_and_bass", "ambient", "lofi", "trap", "disco", "synthwave", "funk", "jazz")
+GENRES = (
+    "house",
+    "techno",
+    "drum_and_bass",
+    "ambient",
+    "lofi",
+    "trap",
+    "disco",
+    "synthwave",
+    "funk",
+    "jazz",
+    "dub",
+    "breakbeat",
+    "downtempo",
+    "orchestral",
+    "rock",
+    "afrobeat",
+)
 MOODS = ("density", "brightness", "space", "drive")
-GENRE_SLOTS = 12
+GENRE_SLOTS = 20
 STYLE_DIM = GENRE_SLOTS + len(MOODS)
-"""A style vector: `GENRE_SLOTS` genre weights that sum to 1 (the last two slots are spare), then `MOODS` in 0..1."""
+"""A style vector: `GENRE_SLOTS` genre weights that sum to 1 (the last four slots are spare), then `MOODS` in 0..1."""
 
+SECTIONS = ("intro", "build", "full", "break", "solo")
+"""The sections of a form, as `legando.engines.arranger` lays them out."""
+
+GUIDANCE_MAX = 4.0
 TEMPO_MIN_BPM = 40.0
 TEMPO_MAX_BPM = 240.0
 
@@ -38,7 +59,9 @@ class Controls:
     `style` is a vector of `STYLE_DIM` floats (see `legando.engines.style`), `held` the MIDI pitches that are down at
     the start of the chunk, `notes` what happens inside it. `density`, `brightness`, `space` and `drive` are 0..1, or
     None to leave what the prompt says. `muted` names parts. `position_ticks` is where an outside clock says we are
-    (sixteenths since start), or None to run free. `steps` overrides the number of denoising steps.
+    (sixteenths since start), or None to run free. `section` holds the music in one of `SECTIONS`; None leaves the form to
+    the arranger. `guidance` says how strongly the sound follows the style: 1 as trained, more exaggerates it, 0
+    ignores it. `temperature` is how freely the score is written. `steps` overrides the number of denoising steps.
     """
 
     style: tuple[float, ...]
@@ -48,6 +71,8 @@ class Controls:
     space: float | None = None
     drive: float | None = None
     temperature: float = 0.9
+    guidance: float = 1.0
+    section: str | None = None
     muted: frozenset[str] = field(default_factory=frozenset)
     held: tuple[int, ...] = ()
     notes: tuple[NoteEvent, ...] = ()
@@ -67,6 +92,10 @@ class Controls:
                 raise RigError(f"{name} {value:g} is outside 0 to 1")
         if not 0.0 < self.temperature <= 4.0:
             raise RigError(f"temperature {self.temperature:g} is outside 0 (excluded) to 4")
+        if not 0.0 <= self.guidance <= GUIDANCE_MAX:
+            raise RigError(f"guidance {self.guidance:g} is outside 0 to {GUIDANCE_MAX:g}")
+        if self.section is not None and self.section not in SECTIONS:
+            raise RigError(f"there is no section {self.section}; sections are {', '.join(SECTIONS)}")
         if unknown := self.muted - set(PARTS):
             raise RigError(f"cannot mute {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
 
