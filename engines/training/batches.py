@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Crops: audio b 2 t, frames b n F, voices b 2n V 8, tick tokens b c 8 5, tick ages b c 8, style b 16."""
+    """Crops: audio b 2 t, frames b n F, voices b 2n V 8, tick tokens b c 8 5, tick ages b c 8, style b STYLE_DIM."""
 
     audio: Tensor
     frames: Tensor
@@ -46,16 +47,23 @@ class Batch:
 
 
 def prepare(folder: Path, limit: int | None = None) -> list[Prepared]:
-    """Read a data set folder, at most `limit` pieces, and work out its features."""
+    """Read a data set folder, at most `limit` pieces, and work out its features; name and skip what is damaged."""
     paths = sorted(folder.glob("piece_*.npz"))[:limit]
-    if not paths:
+    pieces = [piece for path in paths if (piece := prepare_file(path)) is not None]
+    if not pieces:
         raise LegandoError(f"{folder} holds no pieces; make some with `legando train data --out {folder}`")
-    pieces = []
-    for path in paths:
-        item = load(path)
-        features = piece_features(item.score, item.tempo_bpm, item.swing, CHUNK_LATENTS)
-        pieces.append(Prepared(item.audio, features, np.asarray(item.style, np.float32)))
     return pieces
+
+
+def prepare_file(path: Path) -> Prepared | None:
+    """Read one piece; say on stderr that it is skipped, and return None, when it cannot be used."""
+    try:
+        item = load(path)
+    except LegandoError as error:
+        print(f"skipped: {error}", file=sys.stderr, flush=True)
+        return None
+    features = piece_features(item.score, item.tempo_bpm, item.swing, CHUNK_LATENTS)
+    return Prepared(item.audio, features, np.asarray(item.style, np.float32))
 
 
 class Crops:

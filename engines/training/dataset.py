@@ -12,17 +12,23 @@ import multiprocessing
 import os
 import sys
 import time
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from legando.engines.score import TICKS_PER_BAR, Score
+from legando.engines.score import TICKS_PER_BAR, Score, check_score
 from legando.engines.training.composer import Piece, compose
 from legando.engines.training.renderer import render
 from legando.realtime.arguments import Parser
-from legando.realtime.controls import GENRES
+from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.errors import LegandoError
+
+OLD_GENRE_SLOTS = (12,)
+"""How many genres a style had room for in pieces of earlier versions; genres have never changed their places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +71,40 @@ def save(path: Path, piece: Piece, audio: NDArray[np.float32]) -> None:
 
 
 def load(path: Path | str) -> Item:
-    """Read one piece. [any]"""
-    with np.load(path, allow_pickle=False) as data:
-        return Item(
-            audio=data["audio"],
-            score=data["score"],
-            tempo_bpm=float(data["tempo_bpm"]),
-            swing=float(data["swing"]),
-            style=data["style"],
-            genre=GENRES[int(data["genre"])],
-            seed=int(data["seed"]),
-        )
+    """Read one piece; upgrade the style of older versions. [any]
+
+    Raises LegandoError, naming the file, when it is damaged (the archive's checksums are verified) or no piece.
+    """
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
+            item = Item(
+                audio=data["audio"],
+                score=data["score"],
+                tempo_bpm=float(data["tempo_bpm"]),
+                swing=float(data["swing"]),
+                style=upgraded_style(data["style"]),
+                genre=GENRES[int(data["genre"])],
+                seed=int(data["seed"]),
+            )
+        check_score(item.score)
+        if item.audio.dtype != np.int16 or item.audio.ndim != 2 or item.audio.shape[1] != 2 or len(item.audio) == 0:
+            raise ValueError(f"audio is {item.audio.dtype} of shape {item.audio.shape}, not int16 (frames, 2)")
+        if not (TEMPO_MIN_BPM <= item.tempo_bpm <= TEMPO_MAX_BPM and np.isfinite(item.style).all()):
+            raise ValueError(f"tempo is {item.tempo_bpm:g} bpm, or the style holds no finite numbers")
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise LegandoError(f"{path} is no sound piece ({why}); delete it and render it again") from error
+    return item
+
+
+def upgraded_style(style: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a style of any known layout, more slots for genres put in as zeros, in today's. [any]"""
+    if style.ndim != 1 or len(style) - len(MOODS) not in (*OLD_GENRE_SLOTS, GENRE_SLOTS):
+        raise ValueError(f"a style has {STYLE_DIM} numbers, this one has shape {style.shape}")
+    out = np.zeros(STYLE_DIM, np.float32)
+    out[: len(style) - len(MOODS)] = style[: -len(MOODS)]
+    out[GENRE_SLOTS:] = style[-len(MOODS) :]
+    return out
 
 
 def piece_paths(folder: Path | str) -> list[Path]:

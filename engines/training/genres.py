@@ -272,6 +272,6 @@ RECIPES: dict[str, Genre] = dict(
     zip(
         GENRES,
         (_HOUSE, _TECHNO, _DRUM_AND_BASS, _AMBIENT, _LOFI, _TRAP, _DISCO, _SYNTHWAVE, _FUNK, _JAZZ),
-        strict=True,
+        strict=False,
     )
 )
