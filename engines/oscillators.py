@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from legando.engines.codec_config import CodecConfig
-from legando.engines.timeline import GRAIN_FRAMES, SAMPLE_RATE_HZ, SLOTS, VOICES
+from legando.engines.timeline import GRAIN_FRAMES, KICK_PITCH, SAMPLE_RATE_HZ, SLOTS, VOICES
 
 RELEASE_MAX_S = 1.0
 _TEMPERED_LOW, _TEMPERED_COUNT = 24, 72
@@ -112,6 +112,7 @@ class OscillatorBank(nn.Module):
         sounding = (voices[..., 1] > 0) | (voices[..., 4] < RELEASE_MAX_S)
         rows = sounding.reshape(-1).nonzero().squeeze(1)
         pitches = (voices[..., 0].reshape(-1)[rows] - _TEMPERED_LOW).round().long()
+        pitches = torch.where(pitches < 0, _TEMPERED_COUNT, pitches)  # the kick
         grain_of = rows // voices.shape[2]
         flat_even, flat_odd = even.reshape(-1, 2, even.shape[-1])[rows], odd.reshape(-1, 2, odd.shape[-1])[rows]
         e = hidden.new_zeros(batch * grains, 2, GRAIN_FRAMES, dtype=torch.float32)
@@ -134,8 +135,8 @@ def join_halves(even: Tensor, odd: Tensor) -> Tensor:
 
 
 def harmonic_table(harmonics: int) -> tuple[Tensor, Tensor]:
-    """Return cos and sin of k w s for the 72 tempered pitches: each (72, harmonics, 480)."""
-    pitch = torch.arange(_TEMPERED_LOW, _TEMPERED_LOW + _TEMPERED_COUNT).double()
+    """Return cos and sin of k w s for the 72 tempered pitches and the kick's: each (73, harmonics, 480)."""
+    pitch = torch.cat([torch.arange(_TEMPERED_LOW, _TEMPERED_LOW + _TEMPERED_COUNT), torch.tensor([KICK_PITCH])]).double()
     omega = 2.0 * math.pi * 440.0 / SAMPLE_RATE_HZ * 2.0 ** ((pitch - 69.0) / 12.0)
     order = torch.arange(1, harmonics + 1).double()
     half = torch.arange(GRAIN_FRAMES).double() + 0.5

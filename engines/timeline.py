@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +48,17 @@ GRAIN_FRAMES = 480
 LATENT_FRAMES = 960
 LATENT_RATE_HZ = 50
 
-SLOTS: dict[str, tuple[int, int]] = {"bass": (0, 2), "chord": (2, 8), "texture": (10, 3), "lead": (13, 6)}
-"""First slot and number of slots of each tonal part."""
-VOICES = 19
+SLOTS: dict[str, tuple[int, int]] = {"bass": (0, 2), "chord": (2, 8), "texture": (10, 3), "lead": (13, 6), "kick": (19, 1)}
+"""First slot and number of slots of each tonal part, and of the kick."""
+VOICES = 20
+KICK_PITCH = 4
 VOICE_FIELDS = 8
 AGE_MAX_S = 4.0
 DETUNE_CENTS = 6.0
 _DETUNE = 2.0 ** (np.array([0.0, DETUNE_CENTS, -DETUNE_CENTS]) / 1200.0)
 
 _DRUMS = len(DRUM_VOICES)
+_KICK = DRUM_VOICES.index("kick")
 _ROLLS = {"bass": 0, "chord": 1, "texture": 1, "lead": 2}
 _ROLL_AT = 2 * _DRUMS
 _ONSET_AT = _ROLL_AT + 3 * ROLL_PITCHES
@@ -96,6 +99,10 @@ class ChunkFeatures:
 def tick_seconds(tempo_bpm: float) -> float:
     """Return the length of a sixteenth in seconds. [any]"""
     return 15.0 / tempo_bpm
+
+
+def _pitch_hz(pitch: Any) -> Any:
+    return 440.0 * np.exp2((pitch - 69.0) / 12.0)
 
 
 def swung(tick: float, swing: float) -> float:
@@ -176,6 +183,11 @@ class FeatureTrack:
         self._state[slot, :5] = (pitch, 1.0, velocity, 0.0, 0.0)
         self._phase[slot] = 0.0
 
+    def _kick(self, velocity: float, frames_to_centre: int) -> None:
+        slot = SLOTS["kick"][0]
+        self._state[slot, :5] = (KICK_PITCH, 0.0, velocity, 0.0, 0.0)
+        self._phase[slot] = _pitch_hz(KICK_PITCH) * _DETUNE * frames_to_centre / SAMPLE_RATE_HZ
+
     def _end(self, part: str, pitch: int) -> None:
         for key in [k for k in self._sounding if k[0] == part and pitch in (-1, k[1])]:
             slot, _ = self._sounding.pop(key)
@@ -205,6 +217,8 @@ class FeatureTrack:
                     hit = min(latents - 1, stroke.offset_frames // LATENT_FRAMES)
                     frames[hit, stroke.pitch] = stroke.velocity
                     frames[hit, _DRUMS + stroke.pitch] = (stroke.offset_frames - hit * LATENT_FRAMES) / LATENT_FRAMES
+                    if stroke.pitch == _KICK:
+                        self._kick(stroke.velocity, limit - stroke.offset_frames)
                 elif stroke.velocity <= 0.0:
                     self._end(stroke.part, stroke.pitch)
                 else:
@@ -216,7 +230,7 @@ class FeatureTrack:
                 row[_ROLL_AT + _ROLLS[part] * ROLL_PITCHES + pitch - ROLL_LOW] = velocity
             self._state[:, 5:8] = self._phase
             voices[grain] = self._state
-            hz = 440.0 * np.exp2((self._state[:, 0].astype(np.float64) - 69.0) / 12.0)
+            hz = _pitch_hz(self._state[:, 0].astype(np.float64))
             self._phase += hz[:, None] * _DETUNE * (GRAIN_FRAMES / SAMPLE_RATE_HZ)
             self._phase %= 1.0
             released = self._state[:, 1] == 0.0

@@ -19,10 +19,13 @@ class SpectralLoss(nn.Module):
     Steps take turns between mid and side, left and right. The long windows count only bins below `LOW_HZ`, unsmoothed:
     they see the gaps between harmonics, which mel bands blur. Window lengths rotate too, since the transforms cost more
     than the network. `power` compares the energy of each band over `POWER_FRAMES` frames: the best guess of an
-    uncertain logarithm is its median, so without it everything comes out 2 to 4 dB too quiet (measured).
+    uncertain logarithm is its median, so without it everything comes out 2 to 4 dB too quiet (measured). `balance` does
+    the same for the whole crop in `BALANCE_BANDS` broad bands, squared, which asks for the mean: the level of the sides
+    was 3 dB out without it.
     """
 
     POWER_FRAMES = 16
+    BALANCE_BANDS = 8
     SHORT = ((512, 192, 64), (1024, 384, 96), (2048, 768, 128))
     LONG = (4096, 8192)
     LOW_HZ = 3000.0
@@ -55,18 +58,23 @@ class SpectralLoss(nn.Module):
         log_mel = made.new_zeros(())
         linear = made.new_zeros(())
         power = made.new_zeros(())
+        balance = made.new_zeros(())
         for size, hop, _ in short:
             a, b = (self.magnitude(v, size, hop) for v in views)
             mel = getattr(self, f"mel_{size}")
             log_mel = log_mel + (torch.log(a @ mel + FLOOR) - torch.log(b @ mel + FLOOR)).abs().mean()
             linear = linear + (a - b).abs().mean() / (b.mean() + 1e-4)
-            energies = [torch.log(self.pooled(x.square() @ mel) + FLOOR**2) for x in (a, b)]
+            bands = [x.square() @ mel for x in (a, b)]
+            energies = [torch.log(self.pooled(x) + FLOOR**2) for x in bands]
             power = power + 0.5 * (energies[0] - energies[1]).abs().mean()
+            broad = [rearrange(x, "b c t (k w) -> b c k (t w)", k=self.BALANCE_BANDS).mean(3) for x in bands]
+            ratio = torch.log(broad[0] + FLOOR**2) - torch.log(broad[1] + FLOOR**2)
+            balance = balance + torch.where(ratio.abs() < 2.0, 0.5 * ratio.square(), 2.0 * ratio.abs() - 2.0).mean()
         size = self.LONG[step // 4 % 2]
         low = int(self.LOW_HZ / 48_000 * size)
         a, b = (self.magnitude(v, size, size // 3)[..., 2:low] for v in views)
         tone = (torch.log(a + FLOOR) - torch.log(b + FLOOR)).abs().mean() + (a - b).abs().mean() / (b.mean() + 1e-4)
-        return {"log_mel": log_mel / 2, "linear": linear / 2, "tone": tone / 2, "power": power / 2}
+        return {"log_mel": log_mel / 2, "linear": linear / 2, "tone": tone / 2, "power": power / 2, "balance": balance / 2}
 
 
 def kl_loss(mean: Tensor, log_variance: Tensor) -> Tensor:

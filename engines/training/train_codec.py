@@ -75,7 +75,7 @@ def set_rate(optimizer: torch.optim.Optimizer, peak: float, fraction: float, ste
 
 def spectral_sum(parts: dict[str, Tensor]) -> Tensor:
     """Return the weighted sum of the spectral losses."""
-    return parts["log_mel"] + 0.5 * parts["linear"] + parts["tone"] + parts["power"]
+    return parts["log_mel"] + 0.5 * parts["linear"] + parts["tone"] + parts["power"] + 0.5 * parts["balance"]
 
 
 def train(
