@@ -5,11 +5,14 @@ A run is a folder:
 | file | holds |
 |---|---|
 | `checkpoint.safetensors` | networks and optimizer moments as tensors; step, time, settings as JSON in its header |
+| `checkpoint.safetensors.previous` | the checkpoint before, for when the newest is damaged |
 | `history.jsonl` | a JSON object per row: step, elapsed seconds, means of the values logged since the row before |
 | `curves.png` | the history as pictures |
+| `spectrograms.png` | what the networks make now beside the original, where the training draws it |
 
 Runs add up: `Run(folder, seconds=...)` counts the time of earlier sessions, so a stopped run goes on where it stood and
-a finished one goes on when it is given more. Ctrl-C or SIGTERM ends the loop after the current step and saves.
+a finished one goes on when it is given more. Ctrl-C or SIGTERM ends the loop after the current step and saves; a kill
+loses what came after the latest save, `save_every_s` at most.
 
     run = Run(Path("runs/codec"), seconds=3600)
     run.restore({"model": model}, {"adam": optimizer})
@@ -23,23 +26,31 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from legando.engines.training.board import Board, active
+from legando.engines.training.checkpoint import (
+    CHECKPOINT,
+    PREVIOUS,
+    read_checkpoint,
+    read_model,
+    read_newest,
+    under,
+    write_checkpoint,
+)
 from legando.realtime.errors import LegandoError
 
-FORMAT = 1
-CHECKPOINT = "checkpoint.safetensors"
+__all__ = ["CHECKPOINT", "PREVIOUS", "Run", "draw_curves", "read_checkpoint", "read_history", "read_model"]
+
 HISTORY = "history.jsonl"
 CURVES = "curves.png"
 
@@ -71,11 +82,14 @@ class Run:
         self.step = 0
         self.elapsed_s = 0.0
         self.stopping = False
+        self.draw: Callable[[Path], None] | None = None
+        """Called with the folder after each save: draws what the networks make now."""
         self._models: dict[str, nn.Module] = {}
         self._optimizers: dict[str, torch.optim.Optimizer] = {}
         self._sums: dict[str, tuple[float | Tensor, int]] = {}
         self._row_step = 0
-        self._line_s = 0.0
+        self._session = (0, 0.0)
+        self._board: Board | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -92,15 +106,19 @@ class Run:
         """Register what is saved and load the checkpoint, if the folder has one; return whether it had. [any]"""
         self._models = dict(models)
         self._optimizers = dict(optimizers)
-        path = self.folder / CHECKPOINT
-        if not path.exists():
+        found = read_newest(self.folder)
+        if found is None:
             (self.folder / HISTORY).unlink(missing_ok=True)
             return False
-        tensors, about = read_checkpoint(path)
-        for name, model in self._models.items():
-            model.load_state_dict(_under(tensors, f"model/{name}/"))
-        for name, optimizer in self._optimizers.items():
-            _restore_optimizer(optimizer, _under(tensors, f"optimizer/{name}/"), about["optimizers"][name])
+        tensors, about = found
+        try:
+            for name, model in self._models.items():
+                model.load_state_dict(under(tensors, f"model/{name}/"))
+            for name, optimizer in self._optimizers.items():
+                _restore_optimizer(optimizer, under(tensors, f"optimizer/{name}/"), about["optimizers"][name])
+        except (RuntimeError, KeyError, ValueError) as error:
+            why = " ".join(str(error).split())[:300]
+            raise LegandoError(f"{self.folder} holds another network ({why}); give a new folder") from error
         torch.set_rng_state(tensors["rng"])
         self.step = self._row_step = int(about["step"])
         self.elapsed_s = float(about["elapsed_s"])
@@ -111,24 +129,29 @@ class Run:
         """Yield step numbers until the limit or a signal, saving every few minutes and at the end. [any]"""
         previous = self._catch_signals()
         last = saved = time.perf_counter()
+        self._session = (self.step, self.elapsed_s)
+        shared = active()
+        self._board = shared or Board([self.folder.name], quiet=self.quiet)
         try:
-            while not self.stopping and self.fraction < 1.0:
-                yield self.step
-                self.step += 1
-                now = time.perf_counter()
-                self.elapsed_s += now - last
-                if self.step - self._row_step >= self.row_every_steps:
-                    self._write_row()
-                if now - saved > self.save_every_s:
-                    self.save()
-                    saved = time.perf_counter()
-                last = time.perf_counter()
-            self.save()
+            with nullcontext() if shared else self._board:
+                self._show({})
+                while not (self.stopping or self._board.over) and self.fraction < 1.0:
+                    yield self.step
+                    self.step += 1
+                    now = time.perf_counter()
+                    self.elapsed_s += now - last
+                    if self.step - self._row_step >= self.row_every_steps:
+                        self._write_row()
+                    if now - saved > self.save_every_s:
+                        self.save()
+                        saved = time.perf_counter()
+                    last = time.perf_counter()
+                self.save()
+                self._show({}, "done" if self.fraction >= 1.0 else "stopped")
         finally:
+            self._board = None
             for number, handler in previous.items():
                 signal.signal(number, handler)
-            if not self.quiet and sys.stderr.isatty():
-                sys.stderr.write("\n")
 
     def log(self, **values: float | Tensor) -> None:
         """Add values of this step to the means of the next row; tensors stay on their device until then. [any]"""
@@ -137,11 +160,19 @@ class Run:
             self._sums[name] = (total + (value.detach() if isinstance(value, Tensor) else value), count + 1)
 
     def save(self) -> None:
-        """Write the checkpoint (whole or not at all), the pending row and the curves. [any]"""
+        """Write the checkpoint (whole or not at all), the pending row and the pictures. [any]
+
+        Raises LegandoError, and keeps the checkpoint before, when a network holds numbers that are not finite.
+        """
         self._write_row()
+        for name, model in self._models.items():
+            if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
+                raise LegandoError(
+                    f"{name} in {self.folder} is not finite after step {self.step}; "
+                    f"run again to go on from the checkpoint before"
+                )
         tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
         about: dict[str, Any] = {
-            "format": FORMAT,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
             "optimizers": {},
@@ -158,10 +189,10 @@ class Run:
                     else:
                         scalars.setdefault(str(index), {})[key] = value
             about["optimizers"][name] = {"groups": state["param_groups"], "scalars": scalars}
-        part = self.folder / (CHECKPOINT + ".part")
-        save_file(tensors, part, metadata={"run": json.dumps(about)})
-        part.replace(self.folder / CHECKPOINT)
+        write_checkpoint(self.folder, tensors, about)
         draw_curves(self.folder)
+        if self.draw is not None:
+            self.draw(self.folder)
 
     def _write_row(self) -> None:
         self._row_step = self.step
@@ -174,20 +205,15 @@ class Run:
             file.write(json.dumps(row) + "\n")
         self._show(means)
 
-    def _show(self, means: Mapping[str, float]) -> None:
-        """One live line on a terminal; a line every 30 s where the output is a file."""
-        terminal = sys.stderr.isatty()
-        now = time.perf_counter()
-        if self.quiet or (not terminal and now - self._line_s < 30.0):
+    def _show(self, means: Mapping[str, float], state: str = "running") -> None:
+        if self._board is None:
             return
-        self._line_s = now
-        speed = self.step / max(self.elapsed_s, 1e-9)
-        left_s = self.elapsed_s * (1.0 - self.fraction) / max(self.fraction, 1e-9)
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        line = f"{self.folder.name} {self.fraction:4.0%}  step {self.step}  {speed:.2f}/s  {_clock(left_s)} left"
-        line = f"{line}  {figures}"
-        sys.stderr.write(f"\r\x1b[2K{line[:160]}" if terminal else line + "\n")
-        sys.stderr.flush()
+        first_step, first_s = self._session
+        rate = (self.step - first_step) / max(self.elapsed_s - first_s, 1e-9)
+        left_s = self.elapsed_s * (1.0 - self.fraction) / max(self.fraction, 1e-9) if self.fraction else -1.0
+        self._board.show(
+            self.folder.name, state, fraction=self.fraction, step=self.step, rate=rate, left_s=left_s, figures=means
+        )
 
     def _catch_signals(self) -> dict[int, Any]:
         """Turn the first SIGINT or SIGTERM into a clean stop; the second one acts as before."""
@@ -197,6 +223,8 @@ class Run:
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.stopping = True
+            if self._board is not None:
+                self._board.stopped = True
             signal.signal(number, previous[number])
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -209,29 +237,6 @@ class Run:
         part = self.folder / (HISTORY + ".part")
         part.write_text("".join(json.dumps(row) + "\n" for row in rows))
         part.replace(self.folder / HISTORY)
-
-
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a checkpoint, on the CPU, and what its header says. [any]"""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if "run" not in metadata:
-            raise LegandoError(f"{path} is no training checkpoint; give a folder that a training run has written")
-        about: dict[str, Any] = json.loads(metadata["run"])
-        if about.get("format") != FORMAT:
-            raise LegandoError(
-                f"{path} has checkpoint format {about.get('format')}, this version reads {FORMAT}; use a new folder"
-            )
-        # safe_open is no mapping: it has keys() but cannot be iterated
-        return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
-
-
-def read_model(folder: Path, name: str = "model") -> dict[str, Tensor]:
-    """Return one network's state dict out of a run's checkpoint. [any]"""
-    tensors = _under(read_checkpoint(folder / CHECKPOINT)[0], f"model/{name}/")
-    if not tensors:
-        raise LegandoError(f"{folder / CHECKPOINT} holds no network named {name}")
-    return tensors
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
@@ -280,16 +285,6 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, moments: Mapping[str, T
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
 def _own(value: Tensor) -> Tensor:
     """A copy on the CPU that shares memory with nothing: safetensors refuses shared memory."""
     return value.detach().cpu().contiguous().clone()
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

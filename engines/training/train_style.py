@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from legando.engines.lexicon import Meaning, examples, genre_moods, held_out_phrases
 from legando.engines.style import HEAD_FILE, TOKENIZER_FILE, TextEncoder
-from legando.engines.training.progress import CHECKPOINT, Run
+from legando.engines.training.progress import CHECKPOINT, PREVIOUS, Run
 from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES, MOODS
 from legando.realtime.errors import LegandoError
@@ -43,7 +43,7 @@ class Head(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Embedded prompts (n, 384) and what they ask for: genres (n, 10), moods (n, 4), weights of both."""
+    """Embedded prompts (n, 384) and what they ask for: genres (n, 16), moods (n, 4), weights of both."""
 
     embeddings: Tensor
     genres: Tensor
@@ -62,17 +62,17 @@ class Prompts:
 
 
 def embed_prompts(encoder: TextEncoder, pairs: Iterable[tuple[str, Meaning]]) -> Prompts:
-    """Embed prompts. One that names no genre asks for all of them evenly, but softly: it counts 0.6.
+    """Embed prompts.
 
     Moods that nobody spoke about count a fifth: they are a guess from the genre. [any]
     """
     embeddings, genres, moods, weights, mood_weights = [], [], [], [], []
     for text, meaning in pairs:
         embeddings.append(encoder.embed(text.lower()))
-        genres.append([meaning.genres.get(g, 0.0) if meaning.genres else 1.0 / len(GENRES) for g in GENRES])
+        genres.append([meaning.genres.get(g, 0.0) for g in GENRES])
         asked = genre_moods(meaning.genres, meaning.moods)
         moods.append([asked[mood] for mood in MOODS])
-        weights.append(1.0 if meaning.genres else 0.6)
+        weights.append(1.0)
         mood_weights.append([1.0 if mood in meaning.moods else 0.2 for mood in MOODS])
     return Prompts(
         torch.from_numpy(np.stack(embeddings)),
@@ -88,7 +88,8 @@ def fit(prompts: Prompts, folder: Path, *, steps: int, quiet: bool) -> Head:
     torch.manual_seed(0)
     head = Head(prompts.embeddings.shape[1])
     optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.02)
-    (folder / CHECKPOINT).unlink(missing_ok=True)  # always afresh: the lexicon may have changed, and it is quick
+    for name in (CHECKPOINT, PREVIOUS):  # always afresh: the lexicon may have changed, and it is quick
+        (folder / name).unlink(missing_ok=True)
     run = Run(folder, steps=steps, quiet=quiet)
     run.restore({"head": head}, {"adam": optimizer})
     for _ in run.steps():
