@@ -6,6 +6,7 @@
 | `weights.safetensors` | the weights of all networks as float16 |
 | `decoder.onnx`, `denoiser.onnx`, `language.onnx` | graphs; their weights point into `weights.safetensors` |
 | `style.safetensors`, `tokenizer.json` | the prompt head and its tokenizer |
+| `habits.json` | what is usual in each genre, for the arranger |
 | `reference.safetensors` | inputs and outputs that each network must reproduce at load |
 
 Nothing is unpickled, and no file outside the folder is read: names with a path in them are refused.
@@ -22,7 +23,7 @@ from typing import Any
 
 from legando.realtime.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 REQUIRED = (
     "weights.safetensors",
@@ -31,6 +32,7 @@ REQUIRED = (
     "language.onnx",
     "style.safetensors",
     "tokenizer.json",
+    "habits.json",
     "reference.safetensors",
 )
 _MANIFEST_MAX_BYTES = 1_000_000

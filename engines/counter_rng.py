@@ -7,8 +7,8 @@ make the same numbers. Layout: the key is the 64-bit seed (low word first); the 
 | word | holds |
 |---|---|
 | 0 | block number within the call: four numbers come out of each block |
-| 1, 2 | the caller's 64-bit counter (tick or chunk number), low word first |
-| 3 | stream: `SCORE` or `LATENT` |
+| 1, 2 | the caller's 64-bit counter (tick, chunk or bar), low word first |
+| 3 | stream: one of `SCORE`, `LATENT`, `NOISE`, `FORM` |
 
 Integers and uniforms are the same bits on every machine. Logarithms, roots, sines and cosines are taken in float64 and
 rounded to float32 at the end, so that a last-bit difference between maths libraries practically never shows.
@@ -27,6 +27,9 @@ LATENT = 1
 """Stream of the denoiser's starting noise; its counter is the chunk."""
 NOISE = 2
 """Stream of the decoder's excitation; always of seed 0 and counter 0."""
+
+FORM = 3
+"""Stream of the arranger's decisions; its counter names the decision."""
 
 _ROUNDS = 10
 _MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype="<u4")

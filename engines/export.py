@@ -31,7 +31,7 @@ from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.language import LanguageModel
 from legando.engines.language_export import INPUT_NAMES, OUTPUT_NAMES, LanguageStep, export_inputs
 from legando.engines.timeline import FEATURES, SAMPLE_RATE_HZ, TICK_WINDOW, VOICE_FIELDS, VOICES
-from legando.realtime.controls import GENRES, STYLE_DIM
+from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 
 CHUNK_LATENTS = 4
 PAST_NAMES = ("fine_keys", "fine_values", "coarse_keys", "coarse_values")
@@ -87,7 +87,7 @@ def example_inputs(decoder: Decoder, denoiser: Denoiser, latents: int, seed: int
     frames[:, 0, :8] = 1.0
     frames[:, :, 60:64] = 0.8
     style = torch.zeros(1, STYLE_DIM)
-    style[0, 0], style[0, 12:] = 1.0, 0.5
+    style[0, 0], style[0, GENRE_SLOTS:] = 1.0, 0.5
     return {
         "decoder": {
             "latents": normal(1, latents, 64),
@@ -119,6 +119,7 @@ def export_bundle(
     language: LanguageModel,
     style_head: Path,
     tokenizer: Path,
+    habits: Mapping[str, Any],
     name: str,
     steps: int,
     about: Mapping[str, Any],
@@ -180,6 +181,7 @@ def export_bundle(
     save_file({k: np.ascontiguousarray(v) for k, v in reference.items()}, part / "reference.safetensors")
     shutil.copyfile(style_head, part / "style.safetensors")
     shutil.copyfile(tokenizer, part / "tokenizer.json")
+    (part / "habits.json").write_text(json.dumps(habits, indent=1) + "\n")
     manifest = {
         "kind": "legando-bundle",
         "format": FORMAT,

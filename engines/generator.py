@@ -1,19 +1,21 @@
 """The generator: control snapshots in, chunks of sound out, without end. [engine]
 
-One step, top to bottom: which ticks begin in this chunk; the language model writes them, held to what the performer
-holds; score and live notes become features; the denoiser makes latents out of noise in a few steps and remembers them;
+One step, top to bottom: which ticks begin in this chunk; the arranger says what the bar is to hold; the language model
+writes the ticks, held to what the performer holds; score and live notes become features; the denoiser makes latents out of noise in a few steps and remembers them;
 the decoder and the seam make audio. All randomness is counted (seed, stream, counter), so the same bundle, back end,
 seed and snapshots give the same bytes.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from legando.engines.arranger import Arranger, read_habits
 from legando.engines.backend import ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
 from legando.engines.constraints import LOGITS, held_features, recognise_held, score_mask
@@ -92,6 +94,7 @@ class Generator:
         self._decoder = Network(bundle.file("decoder.onnx"), sizes)
         for name, network in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
             network.check(bundle.file("reference.safetensors"), name)
+        self._arranger = Arranger(seed, read_habits(json.loads(bundle.file("habits.json").read_text())))
         self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)
         self._held = self._language.inputs["held"][0]
         self._excitation = excitation_table()
@@ -175,6 +178,7 @@ class Generator:
         """Let the language model write one tick, within what the performer holds and mutes."""
         given = self._language.inputs
         given["style"][0] = style
+        given["plan"][0] = self._arranger.row(tick // TICKS_PER_BAR, style, controls.section)
         given["position"][0] = (tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % PHRASE_BARS)
         given["temperature"][0, 0] = controls.temperature
         given["noise"][0] = gumbel(self.seed, SCORE, tick if tick >= 0 else _PREROLL_COUNTER + tick, LOGITS)

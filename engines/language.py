@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from legando.engines.arranger import PLAN
 from legando.engines.constraints import FORBIDDEN
 from legando.engines.score import BASS, CHORD, HOLD, LEAD, TICKS_PER_BAR, VOCABULARY_SIZES
 from legando.realtime.controls import STYLE_DIM
@@ -122,6 +123,7 @@ class LanguageModel(nn.Module):
             nn.Linear(STYLE_DIM, width, bias=False), nn.GELU(), nn.Linear(width, width, bias=False)
         )
         self.held_in = nn.Linear(12, width, bias=False)
+        self.plan_in = nn.Linear(PLAN, width, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.to_heads = nn.ModuleList(nn.Linear(width, inner) for _ in VOCABULARY_SIZES)
@@ -132,8 +134,11 @@ class LanguageModel(nn.Module):
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.05)
 
-    def _embed(self, previous: Tensor, sounding: Tensor, style: Tensor, position: Tensor, held: Tensor) -> Tensor:
+    def _embed(
+        self, previous: Tensor, sounding: Tensor, style: Tensor, position: Tensor, held: Tensor, plan: Tensor
+    ) -> Tensor:
         x = self.tick_in(position[..., 0]) + self.bar_in(position[..., 1]) + self.style_in(style) + self.held_in(held)
+        x = x + self.plan_in(plan)
         for part, table in enumerate(self.token_in):
             x = x + table(previous[..., part])
         for index, table in enumerate(self.sounding_in):
@@ -153,13 +158,14 @@ class LanguageModel(nn.Module):
         style: Tensor,
         position: Tensor,
         held: Tensor,
+        plan: Tensor,
         previous: Tensor | None = None,
         sounding: Tensor | None = None,
     ) -> Tensor:
         """Return the logits (b, t, LOGITS) of every tick, given the tokens before it and inside it. [engine]
 
-        tokens (b, t, 5) int64; style (b, t, STYLE_DIM); position (b, t, 2) int64; held (b, t, 12); `previous` (b, 5)
-        and `sounding` (b, 3) are what came before the first tick: nothing, if left out.
+        tokens (b, t, 5) int64; style (b, t, STYLE_DIM); position (b, t, 2) int64; held (b, t, 12); plan
+        (b, t, PLAN); `previous` (b, 5) and `sounding` (b, 3) are what came before the first tick: nothing, if left out.
         """
         b = tokens.shape[0]
         if previous is None:
@@ -169,7 +175,7 @@ class LanguageModel(nn.Module):
         before = torch.cat((previous[:, None], tokens[:, :-1]), dim=1)
         resolved = resolve_holds(tokens[..., list(SUSTAINED)], sounding)
         sounding_before = torch.cat((sounding[:, None], resolved[:, :-1]), dim=1)
-        x = self._embed(before, sounding_before, style, position, held)
+        x = self._embed(before, sounding_before, style, position, held, plan)
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
@@ -199,6 +205,7 @@ class LanguageModel(nn.Module):
         style: Tensor,
         position: Tensor,
         held: Tensor,
+        plan: Tensor,
         noise: Tensor,
         mask: Tensor,
         temperature: Tensor,
@@ -207,14 +214,14 @@ class LanguageModel(nn.Module):
         """Sample one tick: return tokens (b, 5) int64, logits (b, LOGITS) before mask and temperature, next state.
 
         previous (b, 5) int64: the tick before, `START_TOKENS` at first; style (b, STYLE_DIM), zero for none; position
-        (b, 2) int64: tick in bar, bar in phrase; held (b, 12): pitch classes that the performer holds; noise
-        (b, LOGITS): standard Gumbel; mask (b, LOGITS): 0 or FORBIDDEN; temperature (b, 1) above 0.
+        (b, 2) int64: tick in bar, bar in phrase; held (b, 12): pitch classes that the performer holds; plan
+        (b, PLAN): the arranger's row for this bar, zero for none; noise (b, LOGITS): standard Gumbel; mask (b, LOGITS): 0 or FORBIDDEN; temperature (b, 1) above 0.
         """
         window = self.config.window_ticks
         length = torch.clamp(state.length + 1, max=window)
         slots = torch.arange(window, device=previous.device)
         empty = (slots[None, :] < window - length[:, None])[:, None, None, :]
-        x = self._embed(previous, state.sounding, style, position, held)[:, None]  # b 1 width
+        x = self._embed(previous, state.sounding, style, position, held, plan)[:, None]  # b 1 width
         keys, values = [], []
         for index, block in enumerate(self.blocks):
             x, k, v = cast(Block, block).step(x, state.keys[index], state.values[index], empty)

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from legando.engines.arranger import PLAN
 from legando.engines.constraints import LOGITS
 from legando.engines.language import START_TOKENS, LanguageConfig, LanguageModel, LanguageState
 from legando.realtime.controls import STYLE_DIM
@@ -22,6 +23,7 @@ INPUT_NAMES = (
     "style",
     "position",
     "held",
+    "plan",
     "noise",
     "mask",
     "temperature",
@@ -46,6 +48,7 @@ class LanguageStep(nn.Module):
         style: Tensor,
         position: Tensor,
         held: Tensor,
+        plan: Tensor,
         noise: Tensor,
         mask: Tensor,
         temperature: Tensor,
@@ -55,7 +58,7 @@ class LanguageStep(nn.Module):
         sounding: Tensor,
     ) -> tuple[Tensor, ...]:
         state = LanguageState(keys, values, length, sounding)
-        tokens, logits, after = self.model.step(previous, style, position, held, noise, mask, temperature, state)
+        tokens, logits, after = self.model.step(previous, style, position, held, plan, noise, mask, temperature, state)
         return tokens, logits, *after
 
 
@@ -67,6 +70,7 @@ def export_inputs(model: LanguageModel, batch: int = 1) -> dict[str, Tensor]:
         "style": torch.zeros(batch, STYLE_DIM),
         "position": torch.zeros(batch, 2, dtype=torch.int64),
         "held": torch.zeros(batch, 12),
+        "plan": torch.zeros(batch, PLAN),
         "noise": torch.zeros(batch, LOGITS),
         "mask": torch.zeros(batch, LOGITS),
         "temperature": torch.ones(batch, 1),

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from legando.engines.score import BASS, CHORD, DRUMS, HOLD, LEAD, REST, TEXTURE, TEXTURES, TICKS_PER_BAR, Score
+from legando.engines.arranger import LIVE_FORMS, SECTION_BARS, Band, Bar, section_bars
+from legando.engines.score import BASS, CHORD, DRUMS, HOLD, LEAD, REST, TEXTURE, TICKS_PER_BAR, Score
 from legando.engines.training.genres import DIATONIC, MODES, RECIPES, Genre
 from legando.engines.training.players import (
-    BIT,
     LEAD_RANGE,
-    Bar,
     Chord,
     pick,
     play_bass,
@@ -36,7 +35,10 @@ FORMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One composed piece: `score` (ticks, 5) as in `legando.engines.score`; odd sixteenths come swing * tick late."""
+    """One composed piece: `score` (ticks, 5) as in `legando.engines.score`; odd sixteenths come swing * tick late.
+
+    `bars` is the arrangement that it was written to, empty where it is not known.
+    """
 
     score: Score
     tempo_bpm: float
@@ -45,6 +47,7 @@ class Piece:
     genre: str
     key: tuple[int, str]
     seed: int
+    bars: tuple[Bar, ...] = ()
 
 
 def _style(rng: np.random.Generator, genre: str | None) -> tuple[float, ...]:
@@ -93,41 +96,19 @@ def _harmony(rng: np.random.Generator, recipe: Genre, tonic: int, bars: int) -> 
 
 
 def _arrange(rng: np.random.Generator, recipe: Genre, bars: int) -> list[Bar]:
-    """Lay out sections of four bars: which parts and drum voices sound, textures, where fills belong."""
-    form = pick(rng, FORMS)
-    sections = -(-bars // 4)
-    has_drums = rng.random() < recipe.drums_chance
-    has_lead = rng.random() < recipe.lead_chance
-    home, away = pick(rng, recipe.textures), pick(rng, recipe.break_textures)
+    """Lay out sections of four bars, by the rules that the arranger has in live play."""
+    form = pick(rng, FORMS + LIVE_FORMS)
+    sections = -(-bars // SECTION_BARS)
+    band = Band(
+        home=pick(rng, recipe.textures),
+        away=pick(rng, recipe.break_textures),
+        has_drums=rng.random() < recipe.drums_chance,
+        has_lead=rng.random() < recipe.lead_chance,
+    )
     out: list[Bar] = []
     for index in range(sections):
         name = form[index * len(form) // sections] if sections > 2 else form[(index + 2) % len(form)]
-        mask, texture, parts = 255, home, {"drums", "bass", "chord", "lead"}
-        if name == "intro":
-            parts = [{"drums", "chord"}, {"chord"}, {"drums", "bass"}, {"chord", "lead"}, {"drums"}][rng.integers(5)]
-            mask, texture = (255 if rng.random() < 0.4 else BIT["hat"] | BIT["kick"] | BIT["cymbal"]), away
-        elif name == "build":
-            parts = {"drums", "bass", "chord"} if rng.random() < 0.7 else {"drums", "chord", "lead"}
-            mask = 255 if rng.random() < 0.5 else 255 & ~BIT["open_hat"] & ~BIT["ghost"]
-        elif name == "break":
-            parts = (
-                {"chord"} | ({"lead"} if rng.random() < 0.5 else set()) | ({"bass"} if rng.random() < 0.4 else set())
-            )
-            if rng.random() < 0.35:
-                parts |= {"drums"}
-            mask, texture = 255 & ~BIT["kick"] & ~BIT["snare"], away
-        elif name == "solo":
-            parts = [{"drums", "bass"}, {"bass"}, {"drums"}, {"lead", "chord"}, {"drums", "lead"}][rng.integers(5)]
-        if not has_drums:
-            parts = parts - {"drums"} | {"chord"}
-        if not has_lead and name != "solo":
-            parts = parts - {"lead"} | {"chord"}
-        length = min(4, bars - 4 * index)
-        rises = name in ("build", "break") and rng.random() < 0.4
-        for bar in range(length):
-            layer = "riser" if rises and bar >= length - 2 else texture
-            calm = name in ("intro", "break")
-            out.append(Bar(frozenset(parts), mask, TEXTURES.index(layer), bar == 0, bar == length - 1, calm))
+        out += section_bars(name, band, min(SECTION_BARS, bars - SECTION_BARS * index), rng.random)
     return out
 
 
@@ -190,4 +171,13 @@ def compose(
             if token == HOLD and not sounding:
                 score[tick, column] = REST
             sounding = token >= 2 or (token == HOLD and sounding)
-    return Piece(score=score, tempo_bpm=tempo, swing=swing, style=drawn, genre=main, key=(tonic, mode), seed=seed)
+    return Piece(
+        score=score,
+        tempo_bpm=tempo,
+        swing=swing,
+        style=drawn,
+        genre=main,
+        key=(tonic, mode),
+        seed=seed,
+        bars=tuple(plan),
+    )

@@ -13,6 +13,7 @@ from legando.engines.codec import Codec
 from legando.engines.denoiser import Denoiser
 from legando.engines.export import export_bundle
 from legando.engines.language_export import load_language
+from legando.engines.training.habits import measure_habits
 from legando.engines.training.progress import read_history, read_model
 from legando.engines.training.train_codec import averaged
 from legando.engines.training.train_style import installed_tokenizer
@@ -43,6 +44,7 @@ def make_bundle(runs: Path, out: Path, *, name: str, steps: int, figures: Path |
             language=language,
             style_head=style_head,
             tokenizer=installed_tokenizer(),
+            habits=measure_habits(),
             name=name,
             steps=steps,
             about=about,

@@ -5,12 +5,12 @@ They take the plan of the sections, the chords and a density level (ten times th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from legando.engines.arranger import BIT, Bar
 from legando.engines.score import (
     BASS_HIGH,
     BASS_LOW,
@@ -26,20 +26,7 @@ from legando.engines.training.genres import Genre
 
 T = TypeVar("T")
 Chord = tuple[int, str]  # root pitch class, quality
-BIT = {name: 1 << index for index, name in enumerate(DRUM_VOICES)}
 LEAD_RANGE = (60, 88)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What sounds in one bar: parts, the drum voices let through (a bit mask), texture, place in the section."""
-
-    parts: frozenset[str]
-    drum_mask: int
-    texture: int
-    first: bool
-    last: bool
-    calm: bool
 
 
 def pick(rng: np.random.Generator, options: tuple[T, ...]) -> T:

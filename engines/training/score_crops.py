@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from legando.engines.arranger import PLAN, plan_row, score_rates
 from legando.engines.language import START_TOKENS, SUSTAINED
 from legando.engines.score import HOLD, REST, TICKS_PER_BAR, VOCABULARY, Score, chord_pitch_classes
 from legando.engines.training.composer import Piece, compose
@@ -24,6 +25,7 @@ STYLE_DROPOUT = 0.1
 HELD_SHARE = 0.5
 CHANGE_SHARE = 0.25
 LOST_TONE = 0.1
+PLAN_DROPOUT = 0.05
 
 _TONES = np.zeros((VOCABULARY["chord"], 12), dtype=np.float32)
 for _token in range(VOCABULARY["chord"]):
@@ -32,12 +34,13 @@ for _token in range(VOCABULARY["chord"]):
 
 @dataclass(frozen=True, slots=True)
 class ScoreBatch:
-    """What `LanguageModel.forward` takes: b t 5, b t STYLE_DIM, b t 2, b t 12, b 5, b 3."""
+    """What `LanguageModel.forward` takes: b t 5, b t STYLE_DIM, b t 2, b t 12, b t PLAN, b 5, b 3."""
 
     tokens: Tensor
     style: Tensor
     position: Tensor
     held: Tensor
+    plan: Tensor
     previous: Tensor
     sounding: Tensor
 
@@ -71,6 +74,15 @@ def unigram_losses(pieces: int = 200, seed: int = 0) -> tuple[float, ...]:
     return tuple(losses)
 
 
+def piece_plan(piece: Piece) -> NDArray[np.float32]:
+    """Return the plan of each tick of a composed piece (ticks, PLAN). [any]"""
+    rates = score_rates(piece.score, piece.bars)
+    rows = np.empty((len(piece.bars), PLAN), dtype=np.float32)
+    for row, bar in zip(rows, piece.bars, strict=True):
+        plan_row(bar, rates, row)
+    return np.repeat(rows, TICKS_PER_BAR, axis=0)
+
+
 def _piece(rng: np.random.Generator) -> Piece:
     return compose(int(rng.integers(1 << 62)))
 
@@ -85,6 +97,7 @@ def _crop(rng: np.random.Generator, ticks: int, live: bool, phrase_bars: int) ->
         first = int(rng.integers(min(first, len(piece.score) - ticks) + 1))
     tokens, sounds, before, before_sounds = _cut(piece.score, first, ticks, fresh or first == 0)
     style = np.tile(np.array(piece.style, dtype=np.float32), (ticks, 1))
+    plan = piece_plan(piece)[first : first + ticks]
     where = first + np.arange(ticks)
     if live and rng.random() < CHANGE_SHARE:
         other = _piece(rng)
@@ -95,9 +108,12 @@ def _crop(rng: np.random.Generator, ticks: int, live: bool, phrase_bars: int) ->
         start = min(start, len(other.score) - rest)  # the same place in the phrase, unless the piece is too short
         tokens[turn:], sounds[turn:], _, _ = _cut(other.score, start, rest, True)
         style[turn:] = np.array(other.style, dtype=np.float32)
+        plan[turn:] = piece_plan(other)[start : start + rest]
         where[turn:] = start + np.arange(rest)
     if live and rng.random() < STYLE_DROPOUT:
         style[:] = 0.0
+    if live and rng.random() < PLAN_DROPOUT:
+        plan[:] = 0.0
     held = _TONES[sounds[:, 0]]
     gate = np.zeros((ticks, 1), dtype=np.float32)
     if rng.random() < HELD_SHARE:
@@ -106,7 +122,7 @@ def _crop(rng: np.random.Generator, ticks: int, live: bool, phrase_bars: int) ->
         gate = gate * (rng.random((1, 12)) < 0.75)
     position = np.stack((where % TICKS_PER_BAR, where // TICKS_PER_BAR % phrase_bars), axis=1)
     assert style.shape == (ticks, STYLE_DIM)
-    return tokens, style, position, (held * gate).astype(np.float32), before, before_sounds
+    return tokens, style, position, (held * gate).astype(np.float32), plan, before, before_sounds
 
 
 def _cut(

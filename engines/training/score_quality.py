@@ -5,13 +5,14 @@ Every figure is given beside that of the composer's own pieces: the model cannot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from legando.engines.arranger import PLAN, Arranger, Habits
 from legando.engines.constraints import LOGITS, held_features, score_mask
 from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.language import START_TOKENS, LanguageModel
@@ -54,13 +55,22 @@ def generate(
     seed: int = 0,
     temperature: float = 1.0,
     held: Sequence[tuple[int, ...]] | None = None,
+    habits: Mapping[str, Habits] | None = None,
 ) -> NDArray[np.int16]:
-    """Write one score for each style (n, STYLE_DIM): (n, ticks, 5). `held` gives the notes held on each tick. [any]"""
+    """Write one score for each style (n, STYLE_DIM): (n, ticks, 5). [any]
+
+    `held` gives the notes held on each tick; with `habits` an arranger lays out the form.
+    """
     n = len(styles)
     state, previous = model.initial_state(n), torch.tensor([START_TOKENS] * n)
     out = np.empty((n, ticks, 5), dtype=np.int16)
     features, masks = np.zeros((n, 12), dtype=np.float32), np.zeros((n, LOGITS), dtype=np.float32)
+    arrangers = None if habits is None else [Arranger(seed + row, habits) for row in range(n)]
+    plan = np.zeros((n, PLAN), dtype=np.float32)
     for tick in range(ticks):
+        if arrangers is not None and tick % TICKS_PER_BAR == 0:
+            for row, arranger in enumerate(arrangers):
+                plan[row] = arranger.row(tick // TICKS_PER_BAR, styles[row])
         notes = () if held is None else held[tick]
         position = torch.tensor([[tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % model.config.phrase_bars]] * n)
         for row in range(n):
@@ -71,6 +81,7 @@ def generate(
             torch.from_numpy(styles),
             position,
             torch.from_numpy(features),
+            torch.from_numpy(plan),
             torch.from_numpy(np.stack([gumbel(seed + row, SCORE, tick, LOGITS) for row in range(n)])),
             torch.from_numpy(masks),
             torch.full((n, 1), temperature),

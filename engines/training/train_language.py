@@ -29,7 +29,9 @@ VALIDATION_SEED = (1 << 63) + 1
 
 def part_losses(model: LanguageModel, batch: ScoreBatch) -> list[Tensor]:
     """Return the cross-entropy of each part, in nats a tick. [any]"""
-    logits = model(batch.tokens, batch.style, batch.position, batch.held, batch.previous, batch.sounding).float()
+    logits = model(
+        batch.tokens, batch.style, batch.position, batch.held, batch.plan, batch.previous, batch.sounding
+    ).float()
     rows = torch.split(logits, list(VOCABULARY_SIZES), dim=-1)
     return [F.cross_entropy(row.flatten(0, 1), batch.tokens[..., part].flatten()) for part, row in enumerate(rows)]
 

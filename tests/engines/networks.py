@@ -12,6 +12,7 @@ from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import Denoiser, DenoiserConfig, Layer
 from legando.engines.export import export_bundle
 from legando.engines.language import LanguageConfig, LanguageModel
+from legando.engines.training.habits import measure_habits
 
 
 def small_codec() -> Codec:
@@ -48,6 +49,7 @@ def small_bundle(folder: Path) -> Bundle:
         language=language.eval(),
         style_head=empty,
         tokenizer=empty,
+        habits=measure_habits(2),
         name="small",
         steps=2,
         about={},
