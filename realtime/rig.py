@@ -3,7 +3,9 @@
 | table | holds |
 |---|---|
 | `[audio]` | device, host API, block size, lead, level |
-| `[midi]`, `[[midi.bind]]` | input ports, clock, which CC moves which control |
+| `[midi]` | input ports, feedback to their lights |
+| `[[bind]]` | what on a controller moves which control, and how; `[[midi.bind]]` is an older name for it |
+| `[clock]` | whose MIDI clock is followed, and who is sent one |
 | `[engine]` | bundle, seed, denoising steps, chunk size |
 | `[bridge]` | where the audio is published |
 | `[performance]` | a MIDI file that plays as if live, how long a run lasts |
@@ -14,7 +16,6 @@ Paths are relative to the rig file. A key that legando does not know is refused,
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 import types
@@ -24,38 +25,18 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from legando.realtime.controls import MOODS, PARTS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.binding import Binding as Binding
+from legando.realtime.checks import check_choice, check_range, nearest
+from legando.realtime.controlnames import CONTROLS, counted
+from legando.realtime.controls import MOODS, PARTS
 from legando.realtime.errors import LegandoError, RigError
+from legando.realtime.portname import check_port_name
 from legando.realtime.prompts import Prompt, parse_prompt
 
 DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
 
-CONTROL_RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(MOODS, (0.0, 1.0)),
-    "temperature": (0.4, 1.6),
-    "tempo_bpm": (60.0, 180.0),
-    "level": (0.0, 1.0),
-}
-"""What a CC may be bound to, and the range that it covers where the binding names none."""
-
-_CONTROL_LIMITS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(MOODS, (0.0, 1.0)),
-    "temperature": (0.05, 4.0),
-    "tempo_bpm": (TEMPO_MIN_BPM, TEMPO_MAX_BPM),
-    "level": (0.0, 1.0),
-}
 CLOCKS = ("internal", "midi")
 MIDI_APIS = ("auto", "alsa", "jack", "core", "windows")
-
-
-def _check(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not low <= value <= high:
-        raise RigError(f"{name} = {value:g} is outside {low:g} to {high:g}; choose a value inside")
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise RigError(f"{name} = {value!r} is not one of {', '.join(choices)}{_nearest(value, choices)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,53 +50,42 @@ class AudioRig:
     level: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("block_frames", self.block_frames, 16, 8192)
-        _check("lead_ms", self.lead_ms, 0.0, 2000.0)
-        _check("level", self.level, 0.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """One CC (0..127; any channel unless 1..16 is named) that moves one control between `min` and `max`."""
-
-    control: str
-    cc: int
-    channel: int | None = None
-    mode: str = "absolute"
-    min: float | None = None
-    max: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_choice("control", self.control, tuple(CONTROL_RANGES))
-        _check_choice("mode", self.mode, ("absolute",))
-        _check("cc", self.cc, 0, 119)
-        _check("channel", self.channel, 1, 16)
-        if self.cc == 64:
-            raise RigError("cc = 64 is the sustain pedal; bind another controller number")
-        for name in ("min", "max"):
-            _check(name, getattr(self, name), *_CONTROL_LIMITS[self.control])
-
-    def value_at(self, cc_value: int) -> float:
-        """Return the control's value for a CC value of 0..127."""
-        low, high = CONTROL_RANGES[self.control]
-        low = low if self.min is None else self.min
-        high = high if self.max is None else self.max
-        return low + (high - low) * cc_value / 127.0
+        check_range("block_frames", self.block_frames, 16, 8192)
+        check_range("lead_ms", self.lead_ms, 0.0, 2000.0)
+        check_range("level", self.level, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MidiRig:
-    """MIDI input. `inputs` are (parts of) port names, `"*"` is every port; `virtual_input` is a port to offer."""
+    """MIDI input. `inputs` are port names as `portname` reads them; `virtual_input` is a port to offer.
+
+    With `feedback` the lights of a controller show what its pads and buttons have set.
+    """
 
     inputs: tuple[str, ...] = ()
     virtual_input: str = ""
     api: str = "auto"
     clock: str = "internal"
+    feedback: bool = False
     bindings: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
 
     def __post_init__(self) -> None:
-        _check_choice("clock", self.clock, CLOCKS)
-        _check_choice("api", self.api, MIDI_APIS)
+        for name in self.inputs:
+            check_port_name("inputs", name)
+        check_choice("clock", self.clock, CLOCKS)
+        check_choice("api", self.api, MIDI_APIS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRig:
+    """MIDI clock. `in` is the port whose clock is followed, `out` the port that is sent ours; empty is nobody."""
+
+    input: str = field(default="", metadata={"key": "in"})
+    output: str = field(default="", metadata={"key": "out"})
+
+    def __post_init__(self) -> None:
+        check_port_name("in", self.input)
+        check_port_name("out", self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +98,9 @@ class EngineRig:
     chunk_latents: int | None = None
 
     def __post_init__(self) -> None:
-        _check("seed", self.seed, 0, 2**63 - 1)
-        _check("steps", self.steps, 1, 64)
-        _check("chunk_latents", self.chunk_latents, 2, 16)
+        check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("steps", self.steps, 1, 64)
+        check_range("chunk_latents", self.chunk_latents, 2, 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +123,7 @@ class PerformanceRig:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _check("seconds", self.seconds, 0.1, 86400.0)
+        check_range("seconds", self.seconds, 0.1, 86400.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +150,9 @@ class Scene:
         if not sum(prompt.weight for prompt in self.prompts) > 0:
             raise RigError(f"the prompts of scene {self.name!r} weigh 0 in all; give at least one a positive weight")
         for name in (*MOODS, "tempo_bpm", "temperature"):
-            _check(name, getattr(self, name), *_CONTROL_LIMITS[name])
+            check_range(name, getattr(self, name), CONTROLS[name].least, CONTROLS[name].most)
         for part in sorted(self.muted):
-            _check_choice("muted", part, PARTS)
+            check_choice("muted", part, PARTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +161,8 @@ class Rig:
 
     audio: AudioRig = AudioRig()
     midi: MidiRig = MidiRig()
+    binds: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
+    clock: ClockRig = ClockRig()
     engine: EngineRig = EngineRig()
     bridge: BridgeRig = BridgeRig()
     performance: PerformanceRig = PerformanceRig()
@@ -200,6 +172,24 @@ class Rig:
     def __post_init__(self) -> None:
         if not self.scenes:
             raise RigError("the rig has no scene; add a [[scene]] with a name and prompts")
+        for binding in self.bindings:
+            family = binding.control.partition(".")[0]
+            have = {"scene": len(self.scenes), "weight": max(len(scene.prompts) for scene in self.scenes)}.get(family)
+            if have is not None and counted(binding.control) >= have:
+                noun = "scenes" if family == "scene" else "prompts in any scene"
+                raise RigError(
+                    f"control = {binding.control!r} is bound, but the rig has {have} {noun}; choose a lower one"
+                )
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """All bindings, whichever way they are written."""
+        return self.midi.bindings + self.binds
+
+    @property
+    def follows_clock(self) -> bool:
+        """Whether an outside MIDI clock sets tempo and position."""
+        return self.midi.clock == "midi" or bool(self.clock.input)
 
     def path(self, name: str) -> Path | None:
         """Return a path named in the rig, relative to the rig file; None for an empty name."""
@@ -235,7 +225,7 @@ def _read_table(kind: type[_T], table: Mapping[str, object], where: str) -> _T:
     title = f"[{where}]" if where else "the top level"
     for key in table:
         if key not in known:
-            hint = _nearest(key, tuple(known)) or f"; known keys: {', '.join(known)}"
+            hint = nearest(key, tuple(known)) or f"; known keys: {', '.join(known)}"
             raise RigError(f"unknown key {key!r} in {title}{hint}")
     values: dict[str, object] = {}
     for key, item in known.items():
@@ -271,9 +261,10 @@ def _convert(value: object, hint: Any, where: str) -> object:
         if not math.isfinite(value):
             raise RigError(f"{where} = {value} is not a finite number")
         return float(value)
-    if hint in (int, str) and isinstance(value, hint) and not isinstance(value, bool):
+    if hint in (int, str, bool) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    wanted = {int: "a whole number", float: "a number", str: "text in quotes"}.get(hint, str(hint))
+    names = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
+    wanted = names.get(hint, str(hint))
     raise RigError(f"{where} must be {wanted}, it is {_kind(value)}")
 
 
@@ -281,8 +272,3 @@ def _kind(value: object) -> str:
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "a list"
     return str(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""

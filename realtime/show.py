@@ -34,9 +34,9 @@ class Show:
         styled = [_styled(scene, instrument) for scene in self.rig.scenes]
         performance = Performance(
             styled,
-            self.rig.midi.bindings,
+            self.rig.bindings,
             sample_rate_hz=SAMPLE_RATE_HZ,
-            follow_clock=self.rig.midi.clock == "midi",
+            follow_clock=self.rig.follows_clock,
             tempo_bpm=self.tempo_bpm,
             level=self.rig.audio.level,
         )

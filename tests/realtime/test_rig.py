@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from legando.realtime.binding import Binding
+from legando.realtime.controlnames import CONTROLS
 from legando.realtime.errors import RigError
 from legando.realtime.midifile import read_midi_file
 from legando.realtime.prompts import Prompt, parse_prompt
-from legando.realtime.rig import CONTROL_RANGES, Binding, read_rig
+from legando.realtime.rig import read_rig
 
 SCENE = '[[scene]]\nname = "a"\nprompts = ["deep house:0.5", "dub"]\n'
 
@@ -115,6 +117,6 @@ def test_a_prompt_has_weight_one_unless_it_says_otherwise() -> None:
 
 
 def test_every_control_can_be_bound_over_its_whole_range() -> None:
-    for control, (low, high) in CONTROL_RANGES.items():
-        binding = Binding(control=control, cc=10)
-        assert (binding.value_at(0), binding.value_at(127)) == (low, high)
+    for name, control in CONTROLS.items():
+        binding = Binding(control=name, cc=10)
+        assert (binding.value_at(0), binding.value_at(127)) == (control.low, control.high)
