@@ -2,8 +2,8 @@
 
 Run `python -m legando.engines.training.dataset --out data/train --pieces 200 --workers 2`.
 
-Each `piece_%06d.npz` (no pickle) holds: audio int16 (frames, 2), score int16 (ticks, 5), tempo_bpm, swing,
-style (STYLE_DIM), genre (its index), seed.
+Each `piece_%06d.npz`, numbered by its seed (no pickle), holds: audio int16 (frames, 2), score int16 (ticks, 5),
+tempo_bpm, swing, style (STYLE_DIM), genre (its index), seed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +45,9 @@ class Item:
     seed: int
 
 
-def make_piece(seed: int, bars: int) -> Piece:
+def make_piece(seed: int, bars: int, genre: str | None = None) -> Piece:
     """Compose the piece of a seed, genres in turn, cut or grown to 20 to 40 s by whole pairs of bars. [any]"""
-    genre = GENRES[seed % len(GENRES)]
+    genre = genre or GENRES[seed % len(GENRES)]
     first = compose(seed, genre=genre, bars=1)
     bar_s = TICKS_PER_BAR * 15.0 / first.tempo_bpm
     fits = int(np.clip(bars, np.ceil(20.0 / bar_s), np.floor(40.0 / bar_s)))
@@ -112,9 +113,10 @@ def piece_paths(folder: Path | str) -> list[Path]:
     return sorted(Path(folder).glob("piece_*.npz"))
 
 
-def _one(job: tuple[Path, int, int, bool]) -> float:
-    path, seed, bars, held_out = job
-    piece = make_piece(seed, bars)
+def render_one(job: tuple[Path, int, int, bool, str]) -> float:
+    """Render the piece of (path, seed, bars, held_out, genre) into its file; return its length in seconds. [any]"""
+    path, seed, bars, held_out, genre = job
+    piece = make_piece(seed, bars, genre)
     audio = render(piece, held_out=held_out)
     save(path, piece, audio)
     return len(audio) / 48_000
@@ -128,12 +130,22 @@ def build(
     bars: int = 16,
     workers: int = 1,
     held_out: bool = False,
+    genres: Sequence[str] = GENRES,
     progress: bool = True,
 ) -> int:
-    """Render pieces with seeds seed0, seed0 + 1, ... that are not there yet; return how many were made. [any]"""
+    """Render pieces with seeds seed0, seed0 + 1, ... that are not there yet; return how many were made. [any]
+
+    `genres` take turns by seed; files are named by seed, so that a folder can be grown with other genres under other
+    seeds. Raises ValueError for an unknown genre, or none.
+    """
+    if not genres or (unknown := set(genres) - set(GENRES)):
+        raise ValueError(
+            f"cannot render {', '.join(sorted(unknown)) if genres else 'no genres'}; choose from {', '.join(GENRES)}"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(folder / f"piece_{i:06d}.npz", seed0 + i, bars, held_out) for i in range(pieces)]
+    seeds = range(seed0, seed0 + pieces)
+    jobs = [(folder / f"piece_{seed:06d}.npz", seed, bars, held_out, genres[seed % len(genres)]) for seed in seeds]
     jobs = [job for job in jobs if not job[0].exists()]
     begun, seconds = time.perf_counter(), 0.0
 
@@ -152,11 +164,11 @@ def build(
 
     if workers <= 1 or len(jobs) <= 1:
         for done, job in enumerate(jobs, 1):
-            seconds += _one(job)
+            seconds += render_one(job)
             report(done)
         return len(jobs)
     with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-        for done, length in enumerate(pool.imap_unordered(_one, jobs), 1):
+        for done, length in enumerate(pool.imap_unordered(render_one, jobs), 1):
             seconds += length
             report(done)
     return len(jobs)
@@ -173,8 +185,22 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=16, help="bars wished for; every piece is kept between 20 and 40 s")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--held-out", action="store_true", help="use only the patch families that training never sees")
+    parser.add_argument(
+        "--genres", default=",".join(GENRES), help="genres to render, in turn by seed (give other seeds other genres)"
+    )
     args = parser.parse_args()
-    build(args.out, pieces=args.pieces, seed0=args.seed0, bars=args.bars, workers=args.workers, held_out=args.held_out)
+    genres = tuple(args.genres.split(","))
+    if unknown := [genre for genre in genres if genre not in GENRES]:
+        parser.error(f"there is no genre {unknown[0]}; choose from {', '.join(GENRES)}")
+    build(
+        args.out,
+        pieces=args.pieces,
+        seed0=args.seed0,
+        bars=args.bars,
+        workers=args.workers,
+        held_out=args.held_out,
+        genres=genres,
+    )
 
 
 if __name__ == "__main__":

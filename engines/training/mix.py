@@ -115,6 +115,50 @@ def echo(send: Audio, delay_frames: int, feedback: float) -> Audio:
     return out
 
 
+def tape_echo(send: Audio, delay_frames: int, feedback: float) -> Audio:
+    """Repeat a send seven times, each duller and thinner than the last, swaying between the sides. [any]"""
+    out = np.zeros_like(send)
+    wave = send
+    for repeat in range(1, 8):
+        start = repeat * delay_frames
+        if start >= len(send):
+            break
+        wave = np.float32(feedback) * high_pass(low_pass(wave[: len(send) - start], 3400.0), 220.0)
+        left = np.float32(1.0 + (0.35 if repeat % 2 else -0.35))
+        out[start : start + len(wave)] += wave * np.array([left, 2.0 - left], np.float32)
+    return out
+
+
+def spring(send: Audio, rng: np.random.Generator, decay_s: float) -> Audio:
+    """Ring a spring tank: chirps from a chain of all-passes that return every 33 to 45 ms (Abel et al., DAFx 2006)."""
+    length = int(decay_s * SAMPLE_RATE)
+    impulse = np.zeros((length, 2))
+    for side in range(2):
+        trip_s = rng.uniform(0.033, 0.045)
+        for turn in range(1, int(decay_s / trip_s)):
+            impulse[int(turn * trip_s * SAMPLE_RATE), side] = (-1.0) ** turn * 10.0 ** (-3.0 * turn * trip_s / decay_s)
+    sections = np.tile(np.array([[0.62, 1.0, 0.0, 1.0, 0.62, 0.0]]), (70, 1))
+    tank = low_pass(signal.sosfilt(sections, impulse, axis=0).astype(np.float32), 4200.0)
+    tank = high_pass(tank, 250.0)
+    tank /= np.sqrt((tank**2).sum(axis=0, keepdims=True))
+    return np.asarray(signal.oaconvolve(send, tank, axes=0)[: len(send)], np.float32)
+
+
+def amplify(audio: Audio, drive: float) -> Audio:
+    """Run a part through a guitar amplifier: tight low end, two clipping stages, a loudspeaker cabinet. [any]
+
+    The notes of a chord meet in the clipping, so fifths grow the difference tone below them: a power chord.
+    """
+    level = active_level(audio)
+    if level < 1e-6:
+        return audio
+    hot = high_pass(low_pass(audio / np.float32(level), 5200.0), 90.0)
+    gain = np.float32(0.8 + 5.0 * drive**1.5)
+    hot = np.tanh(gain * hot + np.float32(0.15)) - np.tanh(np.float32(0.15))
+    hot = np.tanh(np.float32(1.0 + 1.2 * drive) * high_pass(hot.astype(np.float32), 60.0))
+    return high_pass(low_pass(low_pass(hot.astype(np.float32), 4600.0), 6500.0), 80.0)
+
+
 def limit(audio: Audio, peak: float = PEAK) -> Audio:
     """Keep the mix below `peak` with a gain that looks 4 ms around each sample; the result never exceeds it. [any]"""
     loud = np.abs(audio).max(axis=1)

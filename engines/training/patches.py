@@ -12,11 +12,17 @@ from legando.engines.training.synths import Voice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """One instrument. `program` is a General MIDI program (0..127) or None for the synthesiser `voice`."""
+    """One instrument. `program` is a General MIDI program (0..127) or None for the synthesiser `voice`.
+
+    `firm` is how much of the voice is laid under a loosely tuned program: sampled string sections beat by 15 cents.
+    `amp` is the drive (0..1) of a guitar amplifier that the whole part runs through, 0 for none.
+    """
 
     family: str
     voice: Voice
     program: int | None = None
+    firm: float = 0.0
+    amp: float = 0.0
 
 
 _SUB = Voice(wave="sine", cutoff=4.0, attack_s=0.004, sustain=0.95, release_s=0.05, drive=0.15)
@@ -29,6 +35,9 @@ _FM_BASS = Voice(engine="fm", ratio=1.0, index=2.2, decay_s=0.12, sustain=0.5, f
 _STRING_BASS = Voice(engine="pluck", cutoff=2.0, decay_s=0.6, sustain=1.0, release_s=0.07)
 _RUBBER = Voice(wave="triangle", cutoff=2.5, sweep=1.0, decay_s=0.1, sustain=0.7, release_s=0.05, drive=0.2)
 
+_ROUND_BASS = Voice(wave="triangle", cutoff=1.6, sustain=0.85, fall_s=0.5, release_s=0.06, sub=0.6, drive=0.1)
+_BOWED_BASS = Voice(wave="saw", cutoff=2.2, attack_s=0.05, unison=2, detune_cents=3.0, sustain=0.95, release_s=0.15)
+
 _EP = Voice(engine="fm", ratio=1.0, index=1.3, decay_s=0.5, sustain=0.35, fall_s=1.2, release_s=0.18)
 _TINE = Voice(engine="fm", ratio=4.0, index=0.7, decay_s=0.25, sustain=0.3, fall_s=1.0, release_s=0.2)
 _BELL = Voice(engine="fm", ratio=3.0, index=1.4, decay_s=0.6, sustain=0.1, fall_s=0.8, release_s=0.3)
@@ -40,6 +49,10 @@ _SOFT = Voice(wave="square", cutoff=1.4, attack_s=0.18, unison=2, detune_cents=7
 _ORGAN = Voice(wave="organ", cutoff=5.0, sustain=1.0, attack_s=0.006, release_s=0.05)
 _CLAV = Voice(wave="clav", cutoff=3.2, sweep=1.0, decay_s=0.1, sustain=0.3, fall_s=0.3, release_s=0.04)
 _STRING = Voice(engine="pluck", cutoff=2.6, decay_s=0.7, sustain=1.0, release_s=0.12)
+_SKANK = Voice(engine="pluck", cutoff=2.8, decay_s=0.22, sustain=1.0, release_s=0.03)
+_GUITAR = Voice(engine="pluck", cutoff=2.6, decay_s=1.8, sustain=1.0, release_s=0.06)
+_BOWED = Voice(wave="saw", cutoff=2.4, attack_s=0.07, unison=3, detune_cents=4.0, sustain=0.95, release_s=0.22)
+_SLOW_BOWED = Voice(wave="saw", cutoff=2.0, attack_s=0.25, unison=3, detune_cents=4.0, sustain=0.95, release_s=0.5)
 _POLY = Voice(wave="pulse", cutoff=2.6, sweep=1.2, decay_s=0.4, unison=2, detune_cents=6.0, release_s=0.15)
 _ENSEMBLE = Voice(wave="reed", cutoff=2.4, attack_s=0.08, unison=4, detune_cents=9.0, sustain=0.95, release_s=0.3)
 
@@ -50,14 +63,16 @@ _PLUCK = Voice(wave="saw", cutoff=1.2, sweep=3.0, decay_s=0.1, sustain=0.15, fal
 _HARP = Voice(engine="pluck", cutoff=2.4, decay_s=0.45, sustain=1.0, release_s=0.25)
 _REED = Voice(wave="reed", cutoff=2.6, attack_s=0.025, sustain=0.9, release_s=0.08, vibrato_cents=7.0)
 _FLUTE = Voice(wave="triangle", cutoff=3.0, attack_s=0.04, sustain=0.95, release_s=0.1, vibrato_cents=7.0)
+_MELODICA = Voice(wave="reed", cutoff=2.2, attack_s=0.03, sustain=0.9, release_s=0.06, vibrato_cents=6.0)
+_HORN = Voice(wave="saw", cutoff=1.7, sweep=0.6, decay_s=0.3, attack_s=0.035, sustain=0.9, release_s=0.12)
 
 
 def _synth(family: str, voice: Voice) -> Patch:
     return Patch(family=family, voice=voice)
 
 
-def _gm(family: str, program: int, voice: Voice) -> Patch:
-    return Patch(family=family, voice=voice, program=program)
+def _gm(family: str, program: int, voice: Voice, *, firm: float = 0.0, amp: float = 0.0) -> Patch:
+    return Patch(family=family, voice=voice, program=program, firm=firm, amp=amp)
 
 
 PATCHES: dict[str, Patch] = {
@@ -92,8 +107,9 @@ PATCHES: dict[str, Patch] = {
     "jazz_guitar": _gm("guitar", 26, _STRING),
     "clean_guitar": _gm("guitar", 27, _STRING),
     "nylon": _gm("nylon", 24, _STRING),
-    "strings": _gm("strings", 48, _WARM),
-    "slow_strings": _gm("strings", 49, _WARM),
+    "strings": _gm("strings", 48, _BOWED, firm=0.8),
+    "slow_strings": _gm("strings", 49, _SLOW_BOWED, firm=0.8),
+    "tremolo": _gm("strings", 44, _BOWED, firm=0.8),
     "synth_strings": _gm("synth_strings", 50, _WARM),
     "voices": _gm("voices", 53, _SOFT),
     "brass": _gm("brass", 61, _POLY),
@@ -109,6 +125,24 @@ PATCHES: dict[str, Patch] = {
     "flute": _gm("flute", 73, _FLUTE),
     "trumpet": _gm("trumpet", 59, _REED),
     "music_box": _gm("music_box", 10, _BELL),
+    "round_bass": _synth("round_bass", _ROUND_BASS),
+    "picked_bass": _gm("electric_bass", 34, _STRING_BASS),
+    "contrabass": _gm("bowed_bass", 43, _BOWED_BASS, firm=0.3),
+    "tuba": _gm("tuba", 58, _HORN),
+    "skank": _synth("skank", _SKANK),
+    "crunch_guitar": _gm("driven_guitar", 27, _GUITAR, amp=0.45),
+    "power_guitar": _gm("driven_guitar", 27, _GUITAR, amp=0.85),
+    "lead_guitar": _gm("driven_guitar", 29, _GUITAR, amp=0.4),
+    "melodica": _synth("melodica", _MELODICA),
+    "cello": _gm("cello", 42, _BOWED, firm=0.3),
+    "violin": _gm("violin", 40, _BOWED, firm=0.3),
+    "horns": _gm("horns", 60, _HORN),
+    "open_trumpet": _gm("trumpet", 56, _HORN),
+    "alto_sax": _gm("sax", 65, _REED),
+    "oboe": _gm("oboe", 68, _REED),
+    "clarinet": _gm("clarinet", 71, _FLUTE),
+    "concert_harp": _gm("harp", 46, _HARP),
+    "kalimba": _gm("kalimba", 108, _TINE),
 }
 
 HELD_OUT_FAMILIES = frozenset({"rubber", "ensemble", "nylon", "reed"})
@@ -193,8 +227,53 @@ CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "texture": ("slow_strings", "soft_pad"),
         "kit": ("acoustic",),
     },
+    "dub": {
+        "bass": ("round_bass", "round_bass", "sub", "fingered_bass"),
+        "chord": ("skank", "drawbar", "skank", "clean_guitar", "piano", "rhodes", "stab"),
+        "lead": ("melodica", "melodica", "flute_lead", "trumpet", "square_lead", "drawbar", "sax"),
+        "texture": ("soft_pad", "drawbar", "warm_pad"),
+        "kit": ("dub", "dub", "808"),
+    },
+    "breakbeat": {
+        "bass": ("acid", "fingered_bass", "saw_bass", "reese", "square_bass", "slap_bass"),
+        "chord": ("stab", "drawbar", "rhodes", "crunch_guitar", "clav", "poly", "brass"),
+        "lead": ("square_lead", "saw_lead", "lead_guitar", "pluck_lead", "brass", "vibes"),
+        "texture": ("warm_pad", "strings", "supersaw"),
+        "kit": ("breaks", "breaks", "909"),
+    },
+    "downtempo": {
+        "bass": ("round_bass", "fretless_bass", "sub", "acoustic_bass", "fingered_bass"),
+        "chord": ("rhodes", "legend", "piano", "vibes", "tremolo", "strings", "jazz_guitar", "fm_piano"),
+        "lead": ("trumpet", "vibes", "sine_lead", "jazz_guitar", "flute", "cello", "clarinet", "kalimba"),
+        "texture": ("slow_strings", "soft_pad", "voices", "warm_pad"),
+        "kit": ("lofi", "breaks", "dub"),
+    },
+    "orchestral": {
+        "bass": ("contrabass", "contrabass", "cello", "tuba"),
+        "chord": ("strings", "strings", "tremolo", "slow_strings", "horns", "brass", "concert_harp", "voices"),
+        "lead": ("violin", "flute", "oboe", "clarinet", "horns", "open_trumpet", "cello", "concert_harp"),
+        "texture": ("slow_strings", "voices", "tremolo", "horns"),
+        "kit": ("orchestral",),
+    },
+    "rock": {
+        "bass": ("picked_bass", "picked_bass", "fingered_bass"),
+        "chord": ("power_guitar", "power_guitar", "crunch_guitar", "crunch_guitar", "clean_guitar", "drawbar"),
+        "lead": ("lead_guitar", "lead_guitar", "crunch_guitar", "drawbar", "piano"),
+        "texture": ("drawbar", "strings", "warm_pad"),
+        "kit": ("rock", "rock", "acoustic"),
+    },
+    "afrobeat": {
+        "bass": ("fingered_bass", "picked_bass", "acoustic_bass", "round_bass"),
+        "chord": ("skank", "clean_guitar", "skank", "rhodes", "drawbar", "clav"),
+        "lead": ("brass", "sax", "open_trumpet", "alto_sax", "drawbar", "clean_guitar", "kalimba"),
+        "texture": ("drawbar", "warm_pad"),
+        "kit": ("afro",),
+    },
 }
-SAMPLED_DRUMS = {"lofi": 0.4, "jazz": 0.75, "funk": 0.6, "disco": 0.5, "drum_and_bass": 0.5, "trap": 0.2}
+SAMPLED_DRUMS = {
+    "lofi": 0.4, "jazz": 0.75, "funk": 0.6, "disco": 0.5, "drum_and_bass": 0.5, "trap": 0.2, "dub": 0.4,
+    "breakbeat": 0.6, "downtempo": 0.45, "orchestral": 0.6, "rock": 0.7, "afrobeat": 0.7,
+}  # fmt: skip
 """Chance that a drum voice is a sample, 0.25 for genres that are not named."""
 
 

@@ -26,7 +26,10 @@ TONAL = ("bass", "chord", "lead", "texture")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixPlan:
-    """Levels in dB against the kick (loudest 50 ms), the side chain's depth, the share of the reverb."""
+    """Levels in dB against the kick (loudest 50 ms), the side chain's depth, the share of the reverb.
+
+    `throw` is the level of dub's tape echo and spring reverb, `smash` how far the drums are driven into their limit.
+    """
 
     drums_db: float = 0.0
     bass_db: float = -3.0
@@ -36,6 +39,8 @@ class MixPlan:
     duck: float = 0.0
     room: float = 1.0
     echo: float = 0.15
+    throw: float = 0.0
+    smash: float = 0.0
 
 
 MIXES: dict[str, MixPlan] = {
@@ -49,6 +54,14 @@ MIXES: dict[str, MixPlan] = {
     "synthwave": MixPlan(duck=0.3, chord_db=-7.0, lead_db=-5.5, texture_db=-12.0, room=1.3, echo=0.3),
     "funk": MixPlan(bass_db=-2.0, chord_db=-6.5, lead_db=-6.0, room=0.7),
     "jazz": MixPlan(drums_db=-4.0, bass_db=-3.5, chord_db=-4.5, lead_db=-3.0, room=0.8, echo=0.05),
+    "dub": MixPlan(bass_db=-1.5, chord_db=-6.0, lead_db=-7.0, texture_db=-14.0, room=0.7, echo=0.3, throw=1.0),
+    "breakbeat": MixPlan(drums_db=1.0, bass_db=-3.0, chord_db=-8.0, lead_db=-7.5, room=0.7, smash=0.6),
+    "downtempo": MixPlan(bass_db=-1.5, chord_db=-6.5, lead_db=-6.0, texture_db=-10.5, room=1.3, echo=0.25, smash=0.25),
+    "orchestral": MixPlan(
+        drums_db=-3.0, bass_db=-4.5, chord_db=-3.5, lead_db=-3.5, texture_db=-8.0, room=1.5, echo=0.0
+    ),
+    "rock": MixPlan(drums_db=1.0, bass_db=-3.0, chord_db=-4.0, lead_db=-4.0, room=0.8, echo=0.1, smash=0.4),
+    "afrobeat": MixPlan(bass_db=-2.5, chord_db=-6.5, lead_db=-4.5, room=0.75, echo=0.1, smash=0.15),
 }
 _VOICE_DB = {
     "kick": 0.0, "snare": -2.0, "ghost": -4.0, "clap": -4.0,
@@ -99,21 +112,27 @@ def _tonal(piece: Piece, patch: Patch, notes: Sequence[Note], frames: int, rng: 
     played = [
         (_frame(piece, n.start_ticks), _frame(piece, n.end_ticks), n.pitch, _humanise(n.velocity, rng)) for n in notes
     ]
+    sampled = None
     if patch.program is not None and soundfont.available():
-        return soundfont.play_part(patch.program, played, frames)
+        sampled = soundfont.play_part(patch.program, played, frames)
+        if patch.firm == 0.0:
+            return mix.amplify(sampled, patch.amp) if patch.amp > 0.0 else sampled
     mono = np.zeros(frames, np.float32)
     for start, end, pitch, velocity in played:
         wave = play(patch.voice, pitch, (end - start) / SAMPLE_RATE, velocity)
         stop = min(frames, start + len(wave))
         mono[start:stop] += wave[: stop - start]
-    return np.stack([mono, mono], axis=1)
+    synthetic = np.stack([mono, mono], axis=1)
+    if sampled is not None:
+        return mix.level_to(sampled, 0.0) + np.float32(patch.firm) * mix.level_to(synthetic, 0.0)
+    return mix.amplify(synthetic, patch.amp) if patch.amp > 0.0 else synthetic
 
 
 def _drums(piece: Piece, hits: Sequence[Hit], frames: int, rng: np.random.Generator) -> tuple[Audio, Audio]:
     """Return the kick alone and the other voices, panned."""
     genre = _genre_for(piece, rng)
     kits = CHOICES[genre]["kit"]
-    kit = drums.make_kit(rng, kits[int(rng.integers(len(kits)))], SAMPLED_DRUMS.get(genre, 0.25))
+    kit = drums.make_kit(rng, kits[int(rng.integers(len(kits)))], SAMPLED_DRUMS.get(genre, 0.25), tonic=piece.key[0])
     brightness = piece.style[GENRE_SLOTS + 1]
     lanes: dict[int, NDArray[np.float32]] = {}
     hat, open_hat = DRUM_VOICES.index("hat"), DRUM_VOICES.index("open_hat")
@@ -141,10 +160,7 @@ def _drums(piece: Piece, hits: Sequence[Hit], frames: int, rng: np.random.Genera
         if name == "kick":
             kick += lane[:, None]
         else:
-            side = {"hat": 0.25, "open_hat": 0.25, "tom": -0.3, "cymbal": -0.35, "clap": 0.05, "ghost": 0.05}.get(
-                name, 0.0
-            )
-            rest += mix.pan(lane, side) * np.float32(np.sqrt(2.0))
+            rest += mix.pan(lane, _PANS.get(name, 0.0)) * np.float32(np.sqrt(2.0))
     return kick, rest
 
 
@@ -196,6 +212,9 @@ def render_stems(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -
     kick, rest = _drums(piece, hits, frames, np.random.default_rng([piece.seed, 3]))
     gain = np.float32(mix.decibels(plan.drums_db))
     rest = mix.low_pass(rest, 2800.0 * 2.0 ** (3.0 * brightness))
+    if plan.smash > 0.0:
+        push = np.float32(1.0 + 4.0 * plan.smash)
+        kick, rest = (np.tanh(push * x) / np.float32(push**0.6) for x in (kick, rest))
     stems["kick"], stems["drums"] = kick * gain, rest * gain
     kicks = [_frame(piece, h.start_ticks) for h in hits if DRUM_VOICES[h.voice] == "kick"]
     dip = mix.duck(frames, kicks, plan.duck, min(0.22, 0.5 * 60.0 / piece.tempo_bpm)) if plan.duck > 0 else None
@@ -222,6 +241,23 @@ def render_stems(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -
     return stems
 
 
+def _throw(piece: Piece, stems: dict[str, Audio], space: float, brightness: float) -> Audio:
+    """Return dub's hands on the desk: backbeats and skanks thrown into a tape echo, drums into a spring tank."""
+    rng = np.random.default_rng([piece.seed, 6])
+    frames = len(stems["kick"])
+    opened = {"drums": np.zeros(frames, np.float32), "chord": np.full(frames, 0.25, np.float32)}
+    for bar in range(len(piece.score) // 16):
+        for part, chance in (("drums", 0.45), ("chord", 0.5)):
+            if rng.random() < chance:
+                tick = 16 * bar + int(rng.choice([4, 6, 8, 10, 12]))
+                opened[part][_frame(piece, tick) : _frame(piece, tick + 3)] = 1.0
+    gates = {part: np.convolve(gate, np.full(96, 1 / 96, np.float32), "same")[:, None] for part, gate in opened.items()}
+    send = (stems["drums"] * gates["drums"] + stems["chord"] * gates["chord"]).astype(np.float32)
+    echoes = mix.tape_echo(send, round(3 * 15.0 / piece.tempo_bpm * SAMPLE_RATE), 0.62 + 0.15 * space)
+    tank = mix.spring(stems["drums"] * (0.25 + 0.75 * gates["drums"]).astype(np.float32), rng, 0.8 + 1.6 * space)
+    return mix.low_pass(echoes + np.float32(0.5) * tank, 2000.0 + 6000.0 * brightness) * np.float32(0.25 + 1.0 * space)
+
+
 def render(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -> Audio:
     """Render a piece: float32 (frames, 2) at 48 kHz, as long as its ticks plus `tail_s`. [any]
 
@@ -240,4 +276,6 @@ def render(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -> Audi
     if plan.echo > 0.05 and space > 0.2 and np.any(stems["lead"]):
         dotted = round(3 * 15.0 / piece.tempo_bpm * SAMPLE_RATE)
         dry = dry + mix.echo(stems["lead"], dotted, 0.5) * np.float32(plan.echo * 1.5 * space)
+    if plan.throw > 0.0:
+        dry = dry + np.float32(plan.throw) * _throw(piece, stems, space, brightness)
     return mix.master(mix.low_pass(dry.astype(np.float32), 4000.0 * 2.0 ** (2.4 * brightness)), drive)

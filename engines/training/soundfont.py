@@ -50,10 +50,13 @@ def available() -> bool:
     return path is not None and _synth(path) is not None
 
 
-def play_part(program: int, notes: Sequence[tuple[int, int, int, float]], frames: int) -> NDArray[np.float32]:
+def play_part(
+    program: int, notes: Sequence[tuple[int, int, int, float]], frames: int, *, bank: int = 0
+) -> NDArray[np.float32]:
     """Render notes (start frame, end frame, pitch, velocity 0..1) with a General MIDI program: (frames, 2). [any]
 
-    Call only where `available()`. Raises RuntimeError otherwise.
+    `bank` 128 holds the drum kits, where the pitch is an instrument. Call only where `available()`.
+    Raises RuntimeError otherwise.
     """
     path = soundfont_path()
     loaded = None if path is None else _synth(path)
@@ -64,7 +67,7 @@ def play_part(program: int, notes: Sequence[tuple[int, int, int, float]], frames
     synth, font = loaded
     synth.sounds_off()
     synth.generate(SAMPLE_RATE // 10)  # let the last part's voices end: the same notes give the same bytes
-    synth.program_select(0, font, 0, program)
+    synth.program_select(0, font, bank, program)
     events: list[Event] = []
     for start, end, pitch, velocity in notes:
         events.append((start, 1, pitch, max(1, min(127, round(127 * velocity)))))
@@ -85,3 +88,17 @@ def play_part(program: int, notes: Sequence[tuple[int, int, int, float]], frames
     if at < frames:
         out[at:] = np.frombuffer(synth.generate(frames - at), np.float32).reshape(-1, 2)
     return out
+
+
+@lru_cache(maxsize=256)
+def one_shot(bank: int, program: int, pitch: int, seconds: float) -> NDArray[np.float64]:
+    """Return one struck note, mono, from its onset: read only, float64. [any]
+
+    Call only where `available()`.
+    """
+    frames = round(seconds * SAMPLE_RATE)
+    mono = play_part(program, [(0, frames, pitch, 0.9)], frames, bank=bank).mean(axis=1).astype(np.float64)
+    loud = np.flatnonzero(np.abs(mono) > 0.02 * np.abs(mono).max())
+    wave: NDArray[np.float64] = mono[loud[0] if len(loud) else 0 :]
+    wave.setflags(write=False)
+    return wave

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from legando.engines.score import BASS, CHORD, DRUM_VOICES, DRUMS, HOLD, LEAD, TEXTURE, check_score, read_score
 from legando.engines.training.composer import Piece, compose
@@ -85,6 +86,34 @@ def test_genres_differ_in_drums_and_tempo() -> None:
     assert house[4] > 0.4 and house[12] > 0.4 and breaks[4] < 0.1 and breaks[10] > 0.3
 
 
+def test_the_newer_genres_keep_their_own_time() -> None:
+    def struck(genre: str, voice: str) -> NDArray[np.float64]:
+        bit = 1 << DRUM_VOICES.index(voice)
+        scores = [compose(s, style=style_of(genre, 0.6)).score for s in range(30)]
+        bars = np.concatenate([score[:, DRUMS].reshape(-1, 16) for score in scores])
+        return np.asarray(((bars & bit) > 0)[(bars > 0).any(axis=1)].mean(axis=0))
+
+    def chords(genre: str) -> NDArray[np.float64]:
+        scores = [compose(s, style=style_of(genre, 0.6)).score for s in range(30)]
+        return np.asarray((np.concatenate([s[:, CHORD].reshape(-1, 16) for s in scores]) >= 2).mean(axis=0))
+
+    one_drop = struck("dub", "kick")
+    assert one_drop[8] > 1.5 * one_drop[0]  # the one is dropped
+    skank = chords("dub")
+    assert skank[2] > 2 * skank[4] and skank[10] > 2 * skank[8]
+    for genre in ("rock", "breakbeat", "downtempo"):
+        backbeat = struck(genre, "snare")
+        assert min(backbeat[4], backbeat[12]) > 3 * max(backbeat[0], backbeat[2])
+    broken = struck("breakbeat", "kick")
+    assert broken[0] > 0.4 and broken[4] < 0.1 and broken[12] < 0.1
+    assert struck("afrobeat", "tom").sum() > max(2.5, struck("rock", "tom").sum())
+    assert (
+        struck("orchestral", "hat").sum() < 2.0 < struck("orchestral", "tom").sum() + struck("orchestral", "kick").sum()
+    )
+    tempo = {g: np.median([compose(s, genre=g, bars=1).tempo_bpm for s in range(25)]) for g in GENRES}
+    assert tempo["dub"] < tempo["downtempo"] < tempo["afrobeat"] < tempo["rock"]
+
+
 @pytest.mark.parametrize("genre", GENRES)
 def test_density_raises_the_event_rate(genre: str) -> None:
     def events(density: float) -> float:
@@ -107,7 +136,7 @@ def test_a_quarter_of_the_pieces_take_any_tempo_and_all_keys_occur() -> None:
 def test_bad_requests_say_what_is_possible() -> None:
     with pytest.raises(ValueError, match="unknown genre polka; choose one of house"):
         compose(0, genre="polka")
-    with pytest.raises(ValueError, match="a style has 16 numbers"):
+    with pytest.raises(ValueError, match="a style has 24 numbers"):
         compose(0, style=(1.0,))
     with pytest.raises(ValueError, match="1 bar or more"):
         compose(0, bars=0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from legando.engines.score import BASS, CHORD, DRUMS, LEAD, chord_pitch_classes, chord_token, read_score
+from legando.engines.score import BASS, CHORD, DRUMS, LEAD, Note, chord_pitch_classes, chord_token, read_score
 from legando.engines.training import dataset, drums, renderer, soundfont
 from legando.engines.training.composer import Piece, compose
 from legando.engines.training.mix import active_level
@@ -112,7 +112,9 @@ def test_drum_strokes_lie_on_the_swung_grid() -> None:
     assert abs(int(np.argmax(snare > 0.05 * snare.max())) - expected) < 0.004 * RATE
 
 
-@pytest.mark.parametrize("genre", ["house", "ambient", "lofi", "jazz", "synthwave"])
+@pytest.mark.parametrize(
+    "genre", ["house", "ambient", "lofi", "jazz", "synthwave", "dub", "downtempo", "orchestral", "rock", "afrobeat"]
+)
 def test_chords_of_the_score_are_in_the_chroma(genre: str) -> None:
     piece = chord_piece(31, genre)
     score = piece.score.copy()
@@ -156,7 +158,7 @@ def test_every_part_is_audible_in_its_stem(genre: str) -> None:
 
 def test_renders_without_a_soundfont_or_samples(bare: None) -> None:
     assert not soundfont.available() and drums.sample_folder() is None
-    for genre in ("jazz", "disco"):
+    for genre in ("jazz", "disco", "dub", "orchestral", "rock", "afrobeat"):
         piece = compose(1, genre=genre, bars=2)
         assert np.sqrt(np.mean(renderer.render(piece) ** 2)) > 0.1
     piece = chord_piece(31, "jazz")
@@ -195,11 +197,34 @@ def test_synth_notes_sound_at_the_notated_pitch() -> None:
 def test_data_set_resumes_and_reads_back(tmp_path: Path) -> None:
     assert dataset.build(tmp_path, pieces=2, seed0=40, bars=2, progress=False) == 2
     assert dataset.build(tmp_path, pieces=3, seed0=40, bars=2, progress=False) == 1
-    assert [p.name for p in dataset.piece_paths(tmp_path)] == [f"piece_{i:06d}.npz" for i in range(3)]
-    item = dataset.load(tmp_path / "piece_000001.npz")
+    assert [p.name for p in dataset.piece_paths(tmp_path)] == [f"piece_{i:06d}.npz" for i in range(40, 43)]
+    item = dataset.load(tmp_path / "piece_000041.npz")
     piece = dataset.make_piece(41, 2)
     assert item.genre == piece.genre and item.seed == 41 and item.tempo_bpm == piece.tempo_bpm
     assert np.array_equal(item.score, piece.score) and item.audio.dtype == np.int16
     assert len(item.audio) == renderer.piece_frames(piece) and np.abs(item.audio).max() > 3000
     assert 18.0 < len(item.audio) / RATE < 42.0
     assert read_score(item.score)[0]
+
+
+def test_a_data_set_grows_by_chosen_genres_under_other_seeds(tmp_path: Path) -> None:
+    assert dataset.build(tmp_path, pieces=2, seed0=7000, bars=2, genres=("dub", "rock"), progress=False) == 2
+    items = [dataset.load(path) for path in dataset.piece_paths(tmp_path)]
+    assert [(item.seed, item.genre) for item in items] == [(7000, "dub"), (7001, "rock")]
+    with pytest.raises(ValueError, match="polka; choose from house"):
+        dataset.build(tmp_path, pieces=1, genres=("polka",), progress=False)
+
+
+def test_string_sections_are_in_tune() -> None:
+    """Sampled sections alone beat by up to 16 cents; the voice under them holds the notated pitch."""
+    base = compose(1, genre="orchestral", bars=2)
+    for name in ("strings", "slow_strings", "tremolo"):
+        for pitch in (52, 57, 64, 69):
+            note = Note(part="chord", pitch=pitch, start_ticks=0.0, end_ticks=16.0, velocity=0.8)
+            wave = renderer._tonal(base, PATCHES[name], [note], 2 * RATE, np.random.default_rng(0)).mean(axis=1)[9600:]
+            spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave)), 1 << 18)) ** 2
+            f0 = 440 * 2 ** ((pitch - 69) / 12)
+            hz = np.fft.rfftfreq(1 << 18, 1 / RATE)
+            near = (hz > f0 * 2 ** (-0.5 / 12)) & (hz < f0 * 2 ** (0.5 / 12))
+            cents = 1200 * np.log2(hz[near] / f0)
+            assert abs(float((cents * spectrum[near]).sum() / spectrum[near].sum())) < 6.0, (name, pitch)

@@ -1,0 +1,183 @@
+"""Recipes of the genres that come from machines and turntables: house to breakbeat. [any]
+
+The notation of rhythms and harmony is explained in `legando.engines.training.genre`.
+"""
+
+from __future__ import annotations
+
+from legando.engines.training.genre import ARPS, LONG_LEADS, RIFFS, SONGS, Genre
+
+HOUSE = Genre(
+    tempo_bpm=(118, 128), swing=(0.0, 0.14), density=(0.3, 0.85),
+    kick=("x...x...x...x...", "x...x...x...x..8", "x...x...x..7x..."),
+    clap=("....x.......x...", "....x.......x..7"),
+    ghost=(".......6......7.", "...7.....6.....8", ""),
+    hat=("4.3.4.3.4.3.4.3.", "535.535.535.5357", "6.3.6.376.3.6.37"),
+    open_hat=("..x...x...x...x.", "..2...2...2...2.", "..x.......x....."),
+    tom=("", "", "...8......9..8.."),
+    bass=("..R-..R-..R-..Rr", "..R...O...R...Oo", "R..R..R...r.O.r.", "..R-..Rr..R-..f-", "R-.r..O-..R-.r.o"),
+    bass_low=31,
+    progressions=("minor 0.min7 8.maj7 3.maj7 10.7", "minor 0.min9 5.min9 8.maj7 10.7",
+                  "dorian 0.min9 5.7 0.min9 5.7",
+                  "minor 5.min7 0.min7 8.maj7 7.min7", "major 5.maj7 4.min7 2.min9 7.sus4",
+                  "minor 0.min 10.maj 8.maj 10.maj"),
+    bars_a_chord=(1.0, 1.0, 2.0),
+    comping=("..x-..x-..5-..x-", "x--x--x-..5..x-.", "...x-..x-...5.x-", "x-.x-..4x-.5..>-", "x---------------"),
+    lead=RIFFS + ARPS[:2], lead_chance=0.65, textures=("none", "none", "pad", "ambience"), fill="snare",
+)  # fmt: skip
+
+TECHNO = Genre(
+    tempo_bpm=(126, 140), swing=(0.0, 0.06), density=(0.35, 0.95),
+    kick=("x...x...x...x...", "x...x...x...x..7", "x..8x...x...x.8."),
+    clap=("", "....x.......x...", "............x..."),
+    snare=("", "....7.......6..8", "..........7....."),
+    hat=("..x...x...x...x.", "3.x33.x33.x33.x3", "4545454545454546", "x.3.x.3.x.3.x.3."),
+    open_hat=("", "..4...4...4...4.", "......3.......3."),
+    tom=("", "...5..6....5..7.", ".....4..6....4..", "..6..5..6..5..7."),
+    ride=("", "", "7.7.7.7.7.7.7.7."),
+    bass=(".RRR.RRR.RRR.RRR", "..R...R...R...R.", ".rRr.rRr.rRr.rRr", "R..r..R..r..R.r.", "..Rr..Rr..Rr..RO"),
+    bass_low=29,
+    progressions=("minor 0.min 0.min 0.min 0.min", "minor 0.min 0.min 3.maj 10.maj", "minor 0.min 1.maj 0.min 10.maj",
+                  "minor 0.min7 0.min7 8.maj7 8.maj7", "dorian 0.min 5.maj 0.min 5.maj",
+                  "minor 0.sus4 0.min 10.sus4 0.min"),
+    bars_a_chord=(1.0, 2.0, 4.0), sevenths=False,
+    comping=("...x......x.....", "x..x..x..3..5...", "...x..x...5x....", "x.............5.", "x---------------"),
+    lead=ARPS, lead_centre=70, lead_chance=0.45, textures=("none", "ambience", "pad", "none"),
+    break_textures=("ambience", "pad_ambience", "riser"), fill="snare_roll",
+)  # fmt: skip
+
+DRUM_AND_BASS = Genre(
+    tempo_bpm=(168, 178), swing=(0.0, 0.05), density=(0.4, 0.95),
+    kick=("x.........x.....", "x.........x....6", "x..5......x.....", "x.....6...x..7.."),
+    snare=("....x.......x...", "....x.......x..8", "....x..8....x..."),
+    ghost=(".......4.4.....6", "..6....4.5....7.", ".......5.3......"),
+    hat=("x.2.x.2.x.2.x.2.", "x.4x.4x.x.4x.4x.", "x5x5x5x5x5x5x5x5", "..x...x...x...x."),
+    open_hat=("", "..............5.", "..6............."),
+    ride=("", "5...5...5...5..."),
+    bass=("R---------R-----", "R-----r---R---f-", "R---.R--..r-R---", "R-R-..r-O---.-..", "R---------------"),
+    bass_low=29,
+    progressions=("minor 0.min9 8.maj7 3.maj7 10.7", "minor 0.min 8.maj 10.maj 7.min",
+                  "minor 0.min7 5.min7 8.maj7 7.min7",
+                  "dorian 0.min9 10.maj7 5.7 0.min9", "minor 8.maj7 10.7 0.min7 0.min7"),
+    bars_a_chord=(1.0, 2.0, 2.0),
+    comping=("x---------------", "x-----------x---", "x-..............", "x-----4-....6-..", "...x-.....5-...."),
+    lead=LONG_LEADS + RIFFS[:2], lead_chance=0.6, textures=("pad", "pad_ambience", "none", "ambience"), fill="breaks",
+)  # fmt: skip
+
+TRAP = Genre(
+    tempo_bpm=(130, 160), swing=(0.0, 0.08), density=(0.3, 0.9),
+    kick=("x.....x...x.....", "x..x......x..6..", "x.........6..x..", "x......x..5....."),
+    snare=("........x.......", "........x......8"), clap=("........x.......", ""),
+    ghost=("", ".....7.......8.."),
+    hat=("x.x.x.x.x.x.x.x.", "x.3.x.3.x.3.x536", "x.x.x.x6xx6x.x66", "x.x.xx5.x.x.6x5x"),
+    open_hat=("", "......4.........", "..............6."),
+    tom=("", "", "...........8.8.8"),
+    bass=("R-----R---r-----", "R--R------R--o--", "R-------....R---", "R---------f-R---", "R-----------r-a-"),
+    bass_low=26,
+    progressions=("minor 0.min 8.maj 0.min 7.min", "minor 0.min 0.min 8.maj 10.maj", "minor 0.min 5.min 8.maj 7.maj",
+                  "minor 8.maj 7.min 0.min 0.min", "minor 0.min7 8.maj7 5.min7 7.7", "minor 0.min 1.maj 0.min 1.maj"),
+    bars_a_chord=(1.0, 2.0), sevenths=False,
+    comping=("x---------------", "x-------4-------", "x...5...x...6...", "x--x--x-----6---"),
+    lead=(*RIFFS[:3], *SONGS[:2], "x..x..x..x..x.5.x..x..x..x..6.7."), lead_centre=77, lead_chance=0.75,
+    textures=("none", "pad", "ambience"), fill="hat_roll", crash_chance=0.35,
+)  # fmt: skip
+
+DISCO = Genre(
+    tempo_bpm=(108, 124), swing=(0.0, 0.08), density=(0.4, 0.9),
+    kick=("x...x...x...x...", "x...x...x...x.7."),
+    snare=("....x.......x...", "....x.......x..7"), clap=("", "....5.......5..."),
+    ghost=("", ".......7..6.....", "..7....6......8."),
+    hat=("x.2.x.2.x.2.x.2.", "xx2xxx2xxx2xxx2x", "x44.x44.x44.x44."),
+    open_hat=("..x...x...x...x.",),
+    bass=("R.O.R.O.R.O.R.O.", "R.O.R.OoR.O.RoF.", "R..RO..RR..RO.F.", "R.r.O.R.S.F.A.O.", "R-.R.rO-R-.R.fA."),
+    bass_low=29,
+    progressions=("minor 0.min7 5.7 0.min7 5.7", "minor 0.min7 8.maj7 5.min7 7.7", "major 9.min7 2.min7 7.7 0.maj7",
+                  "minor 0.min 10.maj 8.maj 7.maj", "dorian 0.min9 3.maj7 10.maj7 5.7",
+                  "major 5.maj7 7.7 4.min7 9.min7"),
+    comping=("..x...x...x...x.", "x.xx.xx.5.xx.x5.", "x--x--x-x--5x-..", "..x-.x5.x-..x->-", "x-.x.x-.5-.x.x-."),
+    lead=SONGS + RIFFS[:2], lead_chance=0.7, textures=("pad", "pad", "none"), fill="toms",
+)  # fmt: skip
+
+SYNTHWAVE = Genre(
+    tempo_bpm=(84, 118), swing=(0.0, 0.0), density=(0.3, 0.85),
+    kick=("x...x...x...x...", "x.......x.......", "x.....5.x.......", "x.......x.x....."),
+    snare=("....x.......x...",), clap=("", "....6.......6..."),
+    hat=("x.x.x.x.x.x.x.x.", "x.3.x.3.x.3.x.3.", "x4x4x4x4x4x4x4x4", "..x...x...x...x."),
+    open_hat=("", "..5...5...5...5."), tom=("", "", "..............88"),
+    bass=("R.R.R.R.R.R.R.R.", "RrRrRrRrRrRrRrRr", "R.r.O.r.R.r.O.r.", "R--R--R-R--R--r-", "R.RrO.RrR.RrO.Fo"),
+    bass_low=28,
+    progressions=("minor 0.min 8.maj 3.maj 10.maj", "minor 8.maj 10.maj 0.min 0.min",
+                  "minor 0.min 10.maj 8.maj 7.min",
+                  "major 0.maj 7.maj 9.min 5.maj", "minor 0.min 3.maj 10.maj 5.min",
+                  "minor 0.min7 8.maj7 10.sus4 10.maj"),
+    bars_a_chord=(1.0, 1.0, 2.0), sevenths=False,
+    comping=("x---------------", "x-----------5---", "x-....x-....5-..", "x---x---x---x---"),
+    lead=SONGS + ARPS[:2] + LONG_LEADS[:2], lead_centre=76, lead_chance=0.8, textures=("pad", "pad", "none",
+    "pad_ambience"),
+    fill="toms",
+)  # fmt: skip
+
+DUB = Genre(
+    tempo_bpm=(64, 80), swing=(0.0, 0.16), density=(0.2, 0.7),
+    kick=("........x.......", "........x......7", "x.......x.......", "x...x...x...x...", "....x.......x..8"),
+    snare=("........x.......", "........x.....8.", "....6...x...6..."),
+    ghost=("", "......7....6....", "...6......7....8"), clap=("", "..7......6..7...", "......6.......8."),
+    hat=("x.5.x.5.x.5.x.5.", "..x5..x5..x5..x5", "x.x4x.x4x.x4x.x5", "3.x.3.x.3.x.3.x."),
+    open_hat=("", "......4.......4.", "..............3."),
+    tom=("", "", "...........8.9..", ".............7.8"),
+    bass=("R--.R-..F-..R---", "R-----..R-F-..R-", "..R-R---..r-F-S-", "R---..R-O-..F-r-", "R-..R-..T-F-R---",
+          "R---....R-r-S-F-"),
+    bass_low=26,
+    progressions=("minor 0.min 0.min 10.maj 10.maj", "minor 0.min7 5.min7 0.min7 5.min7",
+                  "dorian 0.min 0.min 5.maj 0.min",
+                  "minor 0.min 7.min 0.min 7.min", "minor 0.min7 8.maj7 0.min7 7.min7",
+                  "major 0.maj 2.min 0.maj 5.maj"),
+    bars_a_chord=(1.0, 1.0, 2.0), sevenths=False,
+    comping=("..x...x...x...x.", "..x5..x5..x5..x5", "..x...x...x.4.x.", "....x.......x.5.", "..xx..4...xx..5."),
+    lead=("....x---5-..x-------............", "..x-x-..x-----------........5-..", "x-----......x-x-x-------........",
+          "......x-..x-x---......5-..x-----"),
+    lead_centre=70, lead_chance=0.55, textures=("none", "vinyl", "ambience", "pad"),
+    break_textures=("ambience", "pad_ambience", "vinyl"), fill="toms", crash_chance=0.35,
+)  # fmt: skip
+
+BREAKBEAT = Genre(
+    tempo_bpm=(104, 138), swing=(0.0, 0.12), density=(0.4, 0.95),
+    kick=("x.x.......xx....", "x.x...5...x..7..", "x..x..x...x.....", "x.....x..xx..6..", "x.x....x..x....."),
+    snare=("....x.......x...", "....x..x.5..x...", "....x..5....x..x", "....x.......x.7."),
+    ghost=(".......4.4.....4", "......3..4.4...5", ".4.....5.3.....4"), clap=("", "....5.......5..."),
+    hat=("x.x.x.x.x.x.x.x.", "x4x.x4x.x4x.x4x4", "x.x5x.x.x.x5x.x6"),
+    open_hat=("", "......4.........", "..............4.", "..x...x...x...x."),
+    tom=("", "", ".............8.9"), ride=("", "", "6.6.6.6.6.6.6.6."),
+    bass=("R.R...O.R.r..S.F", "R--R..r.R-..f-A.", "R.r.R.O...R.rS.O", "R-----R-..R-f-a-", "..R.R.r...R.O.s.",
+          "R.RrO.R.R.RrS.F."),
+    bass_low=29,
+    progressions=("minor 0.min 0.min 0.min 10.maj", "dorian 0.7 0.7 3.maj 5.7", "minor 0.min 3.maj 10.maj 0.min",
+                  "dorian 0.min7 5.7 0.min7 5.7", "minor 0.min 8.maj 10.maj 0.min", "major 0.7 10.maj 5.maj 0.7"),
+    bars_a_chord=(1.0, 2.0, 4.0),
+    comping=("x..x......x..5..", "x.....x...5.....", "...x..x...x..5..", "x-..4-..x-....5-", "x---------------",
+             "..x...x..5x...x."),
+    lead=(*RIFFS, "x.x.x-..x..x.5..x.x.x-..5.7.x---"), lead_centre=72, lead_chance=0.65,
+    textures=("none", "none", "vinyl", "pad"), break_textures=("riser", "pad", "vinyl"), fill="breaks",
+)  # fmt: skip
+
+DOWNTEMPO = Genre(
+    tempo_bpm=(68, 100), swing=(0.04, 0.22), density=(0.2, 0.75),
+    kick=("x......x..x.....", "x.x.......x..6..", "x.....5...x....7", "x..x......xx....", "x.........6....."),
+    snare=("....x.......x...", "....x.......x..8", "....x..7....x..."),
+    ghost=(".......5.5......", "..6....4.....6.7", ".......4......6."), clap=("", "", "............7..."),
+    hat=("x.x.x.x.x.x.x.x.", "x.x5x.x.x.x5x.x6", "..x...x...x...x.", "x4x.x.x4x4x.x.x4"),
+    open_hat=("", "......5.........", "..............4."), ride=("", "5...5...5...5..."),
+    bass=("R-----..R-..r-F-", "R---..R-----O-..", "R-------....R-S-", "R-..R---f-..R-A-", "R-----r-T---F---",
+          "R---------------"),
+    bass_low=27,
+    progressions=("minor 0.min9 8.maj7 5.min7 7.7", "minor 0.min 10.maj 8.maj 7.7", "minor 0.min7 3.maj7 2.dim 7.7",
+                  "minor 0.min9 0.min9 8.maj7 8.maj7", "dorian 0.min9 3.maj7 5.7 0.min9",
+                  "minor 0.min 5.min 8.maj7 1.maj7"),
+    bars_a_chord=(1.0, 1.0, 2.0),
+    comping=("x---------------", "x-------5---4---", "x-----x---5-....", "x---..x-....5-..", "..x---5-..x---6-",
+             "x-x-4-x-x-x-5-x-"),
+    lead=(*LONG_LEADS, *SONGS[:2], "....x-----x-x-------..5-x-------"), lead_centre=72, lead_chance=0.7,
+    textures=("vinyl", "pad", "pad", "pad_ambience", "none"), break_textures=("pad", "pad_ambience", "vinyl"),
+    fill="drop",
+    crash_chance=0.3,
+)  # fmt: skip
