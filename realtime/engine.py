@@ -19,59 +19,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from legando.realtime.controls import Controls, NoteEvent
-from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, prefill_frames, send_message
+from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, send_message
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Generator, load_instrument
-from legando.realtime.ring import PlayerState, Ring
-from legando.realtime.schedule import MARGIN_NS, CostWindow, next_start_ns
+from legando.realtime.pacer import Pacer
+from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
+from legando.realtime.ring import Ring
 from legando.realtime.snapshot import controls_from_plain
 
 ANSWER_SHARE = 0.25
 """How much of a chunk the engine waits for an answer before it goes on with the last snapshot."""
-
-MAX_SLEEP_S = 0.02
-
-
-class Pacer:
-    """Says when the next chunk must start, by what the player has played or, without one, by the clock. [engine]"""
-
-    def __init__(self, ring: Ring, settings: EngineSettings, chunk_frames: int) -> None:
-        self._ring = ring
-        self._prefill_frames = prefill_frames(settings.lead_frames, chunk_frames)
-        self._settings = settings
-        self._costs = CostWindow(guess_ns=30_000_000)
-        self._origin_ns = 0  # clock: when frame 0 would have been played
-
-    def add(self, cost_ns: int) -> None:
-        """Remember what a chunk cost."""
-        self._costs.add(cost_ns)
-
-    def next_start_ns(self, now_ns: int) -> int:
-        """Return when to start the next chunk; asked again and again while waiting, since the player may stall."""
-        ring, settings = self._ring, self._settings
-        written = ring.written_frames
-        if settings.paced_by == "player":
-            playing = ring.player_state in (PlayerState.PLAYING, PlayerState.STARVED)
-            if not playing:
-                return now_ns if written - ring.played_frames < self._prefill_frames else now_ns + 10_000_000
-            played, at_ns = ring.played_frames, ring.played_at_ns
-        else:
-            if written == 0 or not self._origin_ns:
-                self._origin_ns = now_ns - written * 1_000_000_000 // ring.sample_rate_hz
-            at_ns = now_ns
-            played = (now_ns - self._origin_ns) * ring.sample_rate_hz // 1_000_000_000
-        start = next_start_ns(
-            written_frames=written,
-            played_frames=played,
-            now_ns=at_ns,
-            cost_p99_ns=self._costs.p99_ns,
-            margin_ns=MARGIN_NS,
-            lead_frames=settings.lead_frames,
-            sample_rate_hz=ring.sample_rate_hz,
-        )
-        if settings.paced_by == "clock" and start < now_ns and played > written:  # fell behind: do not rush after it
-            self._origin_ns = now_ns - written * 1_000_000_000 // ring.sample_rate_hz
-        return max(start, now_ns)
 
 
 class ControlSource:
@@ -105,8 +62,9 @@ def run(connection: Connection, settings: EngineSettings) -> None:
     """Make chunks until the host says stop or is gone. [engine]"""
     with contextlib.closing(Ring.attach(settings.ring)) as ring:
         generator = _prepare(settings, ring)
-        pacer = Pacer(ring, settings, generator.chunk_frames)
+        pacer = Pacer(ring, settings, chunk_frames=generator.chunk_frames, steps=generator.default_steps)
         source = ControlSource(connection, ANSWER_SHARE * generator.chunk_frames / ring.sample_rate_hz)
+        lock_memory()
         send_message(
             connection,
             Ready(
@@ -115,6 +73,8 @@ def run(connection: Connection, settings: EngineSettings) -> None:
                 chunk_frames=generator.chunk_frames,
                 latency_frames=generator.latency_frames,
                 engine=generator.engine,
+                steps=generator.default_steps,
+                priority=real_time(ENGINE_PRIORITY),
             ),
         )
         gc.collect()
@@ -122,17 +82,18 @@ def run(connection: Connection, settings: EngineSettings) -> None:
         gc.disable()
         first = True
         while True:
-            planned_ns = _wait(pacer)
+            pacer.wait()
             position = ring.written_frames
             controls = source.controls_at(position)
             if controls is None:
                 return
+            steps = pacer.take() if controls.steps is None else controls.steps
             began_ns = time.perf_counter_ns()
-            chunk = generator.step(controls)
+            chunk = generator.step(controls if steps == generator.default_steps else replace(controls, steps=steps))
             ring.write(chunk.frames)
             cost_ns = time.perf_counter_ns() - began_ns
             if not first:  # the first chunk also composes the bars before it: no measure of the next
-                pacer.add(time.perf_counter_ns() - planned_ns)
+                pacer.done()
             first = False
             send_message(
                 connection,
@@ -140,9 +101,10 @@ def run(connection: Connection, settings: EngineSettings) -> None:
                     position_frames=position,
                     frames=len(chunk.frames),
                     cost_ns=cost_ns,
-                    late_ns=began_ns - planned_ns,
+                    late_ns=pacer.started_late_ns,
                     tick=float(chunk.tick),
                     chord=chunk.chord,
+                    steps=steps,
                 ),
             )
             gc.collect(0)  # only what this chunk left behind
@@ -160,16 +122,6 @@ def _prepare(settings: EngineSettings, ring: Ring) -> Generator:
             f"the bundle makes {made[1]} channels at {made[0]} Hz, {wanted[1]} at {wanted[0]} are needed"
         )
     return generator
-
-
-def _wait(pacer: Pacer) -> int:
-    """Sleep until the next chunk must start and return when that was planned."""
-    while True:
-        now_ns = time.perf_counter_ns()
-        start_ns = pacer.next_start_ns(now_ns)
-        if start_ns <= now_ns:
-            return start_ns
-        time.sleep(min((start_ns - now_ns) / 1e9, MAX_SLEEP_S))
 
 
 def main() -> int:

@@ -41,13 +41,15 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The generator is warm."""
+    """The generator is warm. `priority` is the engine's real-time priority, 0 where it may have none."""
 
     sample_rate_hz: int
     channels: int
     chunk_frames: int
     latency_frames: int
     engine: str
+    steps: int
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Want:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A chunk is in the ring; `late_ns` is how long after its planned start it began."""
+    """A chunk is in the ring; `late_ns` is how late it began, `steps` the rung it was made on."""
 
     position_frames: int
     frames: int
@@ -67,6 +69,7 @@ class Made:
     late_ns: int
     tick: float
     chord: str
+    steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

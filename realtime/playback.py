@@ -3,7 +3,8 @@
 Arrays in, arrays out: no device and no clock, so that all of it is tested without one. Everything is allocated in
 `__init__`; a block makes no new arrays, only views and small numbers, which CPython takes from its free lists.
 
-With data in the ring and the level at 1 the samples pass bit for bit. When the ring runs dry, the last 20 ms are
+In this order: the ring or what conceals its gap, freeze, filter, then level, mute and panic as one gain. With data in
+the ring and all of them at rest the samples pass bit for bit. When the ring runs dry, the last 20 ms are
 played backwards under a fade: read from the end, the tail joins on without a jump. When data is back, it fades in
 over 5 ms, over what may be left of the tail. The position stands still meanwhile: music is late, never lost.
 """
@@ -13,13 +14,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from legando.realtime.freeze import Freeze
 from legando.realtime.ring import CLOSING, FINISHED, LEVEL_MAX, Frames, PlayerState, ReadStatus, Ring
+from legando.realtime.sweepfilter import SweepFilter
 
 CONCEAL_MS = 20.0
 RETURN_MS = 5.0
 LEVEL_SLEW_MS = 10.0
 CLOSING_MS = 20.0
 PEAK_FALL_DB_PER_S = 60.0
+PANIC_MS = 300.0
+"""How long a panic silences all: until the chunk in which the held notes have ended is heard."""
 
 
 def raised_cosine(frames: int, channels: int) -> Frames:
@@ -74,6 +79,10 @@ class Playback:
         self._closing_step = 1000.0 / (rate * CLOSING_MS)
         self._peak_fall = 10.0 ** (-PEAK_FALL_DB_PER_S / 20.0 / rate)
         self._peak_left = self._peak_right = 0.0
+        self._freeze = Freeze(rate, channels, max_block_frames=max_block_frames)
+        self._filter = SweepFilter(rate, channels)
+        self._panic_frames = round(rate * PANIC_MS / 1000)
+        self._panics, self._panic_left = ring.panics, 0
 
         self._closing = False
         self._position = max(ring.played_frames, ring.oldest_frames)
@@ -112,6 +121,9 @@ class Playback:
                 self._concealed += len(missing)
             self._add_tail(missing)
             self._remember(missing)
+        ring = self._ring
+        self._freeze.process(out, frozen=ring.immediate("freeze") > 0.5, loop_frames=ring.loop_frames)
+        self._filter.process(out, ring.immediate("filter"))
         self._apply_level(out)
         self._measure(out)
 
@@ -185,6 +197,11 @@ class Playback:
         target, step = self._ring.level, self._level_step
         if not 0.0 <= target <= LEVEL_MAX:  # also refuses a NaN
             target = self._gain
+        if self._ring.panics != self._panics:
+            self._panics, self._panic_left = self._ring.panics, self._panic_frames
+        if self._panic_left or self._ring.immediate("mute") > 0.5:
+            target = 0.0
+            self._panic_left = max(0, self._panic_left - len(out))
         if self._closing or self._ring.flags & CLOSING:
             target, step = 0.0, self._closing_step * max(1.0, self._gain)
             if self._gain == 0.0:

@@ -23,11 +23,13 @@ from legando.realtime.devices import choose_output, portaudio, query_outputs, qu
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.playback import Playback
 from legando.realtime.playerlink import PlayerSettings
+from legando.realtime.priority import PLAYER_PRIORITY, lock_memory, real_time
 from legando.realtime.ring import Frames, PlayerState, Ring
 
 WATCH_S = 0.02
 STANDSTILL_S = 2.0
 CLOSE_TIMEOUT_S = 1.0
+FIRST_CALL_S = 1.0
 EXIT_OK, EXIT_ERROR, EXIT_LOST = 0, 2, 3
 
 
@@ -38,11 +40,14 @@ class _Callback:
         self._ring = ring
         self._playback = playback
         self.broken = ""
+        self.priority = -1  # not known before the first call
 
     def __call__(self, out: Frames, frames: int, time: Any, status: Any) -> None:
         """Fill the device's buffer; never raise. [audio]"""
         began = perf_counter_ns()
         try:
+            if self.priority < 0:
+                self.priority = real_time(PLAYER_PRIORITY)  # this thread's; JACK's have one of their own
             self._playback.process(out)
             self._ring.publish_callback(
                 cost_ns=perf_counter_ns() - began, xrun=bool(status) and bool(status.output_underflow)
@@ -72,6 +77,7 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
             device = choose_output(query_outputs(sounddevice), settings.device, settings.host_api)
             if device.channels < ring.channels:
                 raise DeviceError(f"{device.name} has {device.channels} channels, {ring.channels} are needed")
+            lock_memory()
             gc.collect()
             gc.freeze()
             gc.disable()
@@ -94,6 +100,9 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
                     f"{settings.block_frames}: {error}; choose another device or block size"
                 ) from error
             ring.latency_ns = round(stream.latency * 1e9)
+            give_up_s = monotonic() + FIRST_CALL_S
+            while callback.priority < 0 and monotonic() < give_up_s:
+                sleep(0.002)
             report(
                 {
                     "ready": {
@@ -101,6 +110,7 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
                         "host_api": device.host_api,
                         "block_frames": settings.block_frames,
                         "latency_ms": stream.latency * 1000.0,
+                        "priority": max(0, callback.priority),
                     }
                 }
             )

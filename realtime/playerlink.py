@@ -42,12 +42,13 @@ class PlayerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerReady:
-    """What the player opened."""
+    """What the player opened, and the real-time priority of its callback, 0 for none."""
 
     device: str
     host_api: str
     block_frames: int
     latency_ms: float
+    priority: int
 
 
 class PlayerProcess:

@@ -6,7 +6,7 @@ words are 8 bytes; one owner for each group of words, and a cache line pair (128
 | word | type | field            | owner  | meaning                                                                |
 |------|------|------------------|--------|------------------------------------------------------------------------|
 | 0    | 8 s  | magic            | host   | `LGDORING`                                                             |
-| 1    | u64  | version          | host   | 1                                                                      |
+| 1    | u64  | version          | host   | 2                                                                      |
 | 2    | u64  | sample_rate_hz   | host   |                                                                        |
 | 3    | u64  | channels         | host   |                                                                        |
 | 4    | u64  | capacity_frames  | host   | a power of two                                                         |
@@ -27,7 +27,11 @@ words are 8 bytes; one owner for each group of words, and a cache line pair (128
 | 43   | f64  | peak_right       | player |                                                                        |
 | 48   | u64  | flags            | host   | `FINISHED`: nothing more will come; `CLOSING`: fade out now            |
 | 49   | f64  | level            | host   | gain of the player, 0 to 4                                             |
-| 64.. |      | spare            |        | immediate controls to come                                             |
+| 50   | f64  | mute             | host   | above 0.5: silence                                                     |
+| 51   | f64  | filter           | host   | -1 low-pass .. 0 open .. 1 high-pass                                   |
+| 52   | f64  | freeze           | host   | above 0.5: the last beat again and again                               |
+| 53   | u64  | loop_frames      | host   | how long that beat is                                                  |
+| 54   | u64  | panics           | host   | grows with each panic: silence until what was held has gone            |
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ from time import perf_counter_ns
 from legando.realtime.errors import LegandoError
 
 MAGIC = int.from_bytes(b"LGDORING", "little")
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 4096
 FINISHED = 1
 CLOSING = 2
@@ -50,7 +54,11 @@ LEVEL_MAX = 4.0
 (PLAYED_WORD, PLAYED_AT_WORD, UNDERRUNS_WORD, CONCEALED_WORD, XRUNS_WORD) = range(32, 37)
 (SKIPPED_WORD, CALLBACKS_WORD, CALLBACK_MAX_WORD, STATE_WORD, LATENCY_WORD) = range(37, 42)
 (PEAK_LEFT_WORD, PEAK_RIGHT_WORD) = range(42, 44)
-(FLAGS_WORD, LEVEL_WORD) = range(48, 50)
+(FLAGS_WORD, LEVEL_WORD, MUTE_WORD, FILTER_WORD, FREEZE_WORD, LOOP_WORD, PANICS_WORD) = range(48, 55)
+
+IMMEDIATE_LIMITS = {"level": (0.0, LEVEL_MAX), "mute": (0.0, 1.0), "filter": (-1.0, 1.0), "freeze": (0.0, 1.0)}
+"""The immediate controls that have a value; `panic` has none."""
+_IMMEDIATE_WORDS = {"level": LEVEL_WORD, "mute": MUTE_WORD, "filter": FILTER_WORD, "freeze": FREEZE_WORD}
 
 
 class PlayerState(enum.IntEnum):
@@ -193,9 +201,36 @@ class RingHeader:
 
     @level.setter
     def level(self, value: float) -> None:
-        if not 0.0 <= value <= LEVEL_MAX:
-            raise LegandoError(f"level {value:g} is outside 0 to {LEVEL_MAX:g}; choose one inside")
-        self._floats[LEVEL_WORD] = value
+        self.set_immediate("level", value)
+
+    def immediate(self, name: str) -> float:
+        """Return an immediate control's value; the player slews towards it. [any]"""
+        return self._floats[_IMMEDIATE_WORDS[name]]
+
+    def set_immediate(self, name: str, value: float) -> None:
+        """Set an immediate control; `panic` with a value above 0.5 is a panic. Raises LegandoError. [control]"""
+        if name == "panic":
+            if value > 0.5:
+                self._words[PANICS_WORD] += 1
+            return
+        low, high = IMMEDIATE_LIMITS[name]
+        if not low <= value <= high:
+            raise LegandoError(f"{name} {value:g} is outside {low:g} to {high:g}; choose one inside")
+        self._floats[_IMMEDIATE_WORDS[name]] = value
+
+    @property
+    def panics(self) -> int:
+        """How many panics there have been."""
+        return self._words[PANICS_WORD]
+
+    @property
+    def loop_frames(self) -> int:
+        """The length of what a freeze repeats: a beat."""
+        return self._words[LOOP_WORD]
+
+    @loop_frames.setter
+    def loop_frames(self, frames: int) -> None:
+        self._words[LOOP_WORD] = max(0, frames)
 
     @property
     def flags(self) -> int:

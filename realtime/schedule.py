@@ -1,13 +1,12 @@
-"""Schedule: when to start the next chunk, and with how many denoising steps. [any]
+"""Schedule: when to start the next chunk, and where in it a live note goes. [any]
 
 A chunk that starts late has heard the performer's latest move, so each starts as late as is safe: at its deadline, less
 the 99th percentile of what chunks have cost of late, less a margin. The deadline is when the player will have no more
-than the wanted lead in the ring. Pure functions of numbers; times are integer nanoseconds of one clock.
+than the wanted lead in the ring. With how many denoising steps is the ladder's to say (`ladder`). Pure functions of
+numbers; times are integer nanoseconds of one clock.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,6 +37,10 @@ class CostWindow:
         self._costs[self._count % len(self._costs)] = cost_ns
         self._count += 1
         self._stale = True
+
+    def clear(self) -> None:
+        """Forget all costs."""
+        self._count = 0
 
     def percentile_ns(self, percent: float) -> int:
         """Return the least cost that `percent` of the remembered ones do not exceed (nearest rank)."""
@@ -105,12 +108,33 @@ def next_start_ns(
     return max(now_ns, due - cost_p99_ns - margin_ns)
 
 
-def choose_steps(ladder: Sequence[int], cost_p99_ns: Sequence[int], slack_ns: int) -> int | None:
-    """Return the first number of steps of a ladder that fits the slack, or None: conceal. [any]
+# Where a live note goes.
 
-    ladder: steps, best quality first; cost_p99_ns: what each costs; slack_ns: time until the chunk must be written.
+
+class NoteDelay:
+    """The constant time from a key to its sound: the least that was met for every recent chunk. [control]
+
+    A key that is struck just after the engine has asked for a chunk waits longest: it can sound at the start of the
+    next one. So the delay is the largest, of late, from one question to the sound of the chunk after it; it rises at
+    once and falls slowly, since a delay that moves is heard as bad timing.
     """
-    for steps, cost_ns in zip(ladder, cost_p99_ns, strict=True):
-        if cost_ns <= slack_ns:
-            return steps
-    return None
+
+    def __init__(self, chunks: int = 128) -> None:
+        self._needs = CostWindow(chunks)
+
+    def add(self, need_ns: int) -> None:
+        """Remember one chunk: the time from the question before it to the sound of its first frame."""
+        self._needs.add(max(0, need_ns))
+
+    @property
+    def delay_ns(self) -> int:
+        """The delay of now: what 99 of 100 recent chunks could meet."""
+        return self._needs.p99_ns
+
+    def frame(self, *, time_ns: int, position_frames: int, sounds_at_ns: int, sample_rate_hz: int) -> int:
+        """Return the frame at which a key struck at `time_ns` sounds, not before `position_frames`. [any]
+
+        `sounds_at_ns` is when frame `position_frames`, the first of the chunk to be made, will be played.
+        """
+        later_ns = time_ns + self.delay_ns - sounds_at_ns
+        return position_frames + max(0, later_ns * sample_rate_hz // NS_PER_S)

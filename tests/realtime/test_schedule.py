@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.schedule import CostWindow, choose_steps, deadline_ns, frames_to_ns, next_start_ns
+from legando.realtime.schedule import CostWindow, NoteDelay, deadline_ns, frames_to_ns, next_start_ns
 
 RATE_HZ = 48_000
 CHUNK = 3840
@@ -99,17 +99,34 @@ def test_percentiles_are_those_of_the_newest_costs(costs: list[int], capacity: i
         assert sum(cost <= found for cost in newest) * 100 >= percent * len(newest)
 
 
-@given(slack=st.integers(-MS, 100 * MS), costs=st.lists(COST_NS, min_size=1, max_size=5))
-def test_the_best_rung_that_fits_is_taken(slack: int, costs: list[int]) -> None:
-    costs.sort(reverse=True)
-    ladder = list(range(len(costs), 0, -1))
-    steps = choose_steps(ladder, costs, slack)
-    if steps is None:
-        assert costs[-1] > slack
-    else:
-        at = ladder.index(steps)
-        assert costs[at] <= slack
-        assert all(cost > slack for cost in costs[:at])
+@given(
+    arrivals=st.lists(st.integers(0, 79 * MS), min_size=1, max_size=8),
+    leads=st.lists(st.integers(30 * MS, 60 * MS), min_size=40, max_size=40),
+)
+def test_live_notes_keep_their_distance_and_sound_as_soon_as_a_constant_delay_allows(
+    arrivals: list[int], leads: list[int]
+) -> None:
+    """Chunk n is asked for a lead before it sounds; keys struck since the last question come with the question."""
+    delay, sounds_ns = NoteDelay(64), []
+    asked_ns = 60 * MS - leads[0]
+    for number, lead_ns in enumerate(leads, start=1):
+        starts_ns = number * 80 * MS + 60 * MS  # when the chunk's first frame is played
+        delay.add(starts_ns - asked_ns)
+        before_ns, asked_ns = asked_ns, starts_ns - lead_ns
+        if number < 10:
+            continue
+        for arrival in sorted(arrivals):
+            struck_ns = before_ns + arrival
+            if struck_ns < asked_ns:
+                frame = delay.frame(
+                    time_ns=struck_ns, position_frames=number * CHUNK, sounds_at_ns=starts_ns, sample_rate_hz=RATE_HZ
+                )
+                assert frame >= number * CHUNK
+                heard_ns = starts_ns + frames_to_ns(frame - number * CHUNK, RATE_HZ)
+                assert abs(heard_ns - struck_ns - delay.delay_ns) <= 21_000, "the same delay for all, to a frame"
+                sounds_ns.append(delay.delay_ns)
+    # One chunk, and the lead of one of the questions: no constant could be less and still be met.
+    assert all(delay_ns <= 80 * MS + max(leads) for delay_ns in sounds_ns)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 48_000, 1 << 62])

@@ -39,6 +39,7 @@ class ToneGenerator:
         self.chunk_frames = 960 * chunk_latents
         self.latency_frames = 0
         self.engine = "sines"
+        self.default_steps = 4  # it takes none, but the ladder counts them
         self._seed = seed
         self._position = 0
         self._beat = 0.0

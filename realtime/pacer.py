@@ -1,0 +1,101 @@
+"""The pacer: when the next chunk must start, and with how many denoising steps; the engine's sense of time. [engine]
+
+It joins the pure parts (`schedule`, `ladder`) to the ring's counters: what the player has played or, without a player,
+what the clock would have played. One `plan` before the wait, one `take` when the controls are there, one `done` after.
+"""
+
+from __future__ import annotations
+
+import time
+
+from legando.realtime.enginelink import EngineSettings, prefill_frames
+from legando.realtime.ladder import Ladder, LadderCosts, rungs_of
+from legando.realtime.ring import PlayerState, Ring
+from legando.realtime.schedule import MARGIN_NS, CostWindow, deadline_ns, frames_to_ns
+
+BUDGET_SHARE = 0.9
+"""How much of a chunk's length making it may cost for good: beyond that the ladder goes down."""
+
+GUESS_NS = 30_000_000
+FILL_WAIT_NS = 10_000_000
+MAX_SLEEP_S = 0.02
+
+
+class Pacer:
+    """Owned by the engine's one thread."""
+
+    def __init__(self, ring: Ring, settings: EngineSettings, *, chunk_frames: int, steps: int) -> None:
+        self._ring = ring
+        self._settings = settings
+        self._prefill_frames = prefill_frames(settings.lead_frames, chunk_frames)
+        self._rungs = rungs_of(steps)
+        self._ladder = Ladder(self._rungs)
+        self._costs = LadderCosts(self._rungs, guess_ns=GUESS_NS)
+        self._overheads = CostWindow()  # from the planned start to the controls: a late timer, a slow answer
+        self._budget_ns = round(BUDGET_SHARE * frames_to_ns(chunk_frames, ring.sample_rate_hz))
+        self._origin_ns = 0  # clock: when frame 0 would have been played
+        self._planned_ns = self._taken_ns = self._rung = 0
+
+    @property
+    def started_late_ns(self) -> int:
+        """How long after its planned start the last chunk had its controls."""
+        return self._taken_ns - self._planned_ns
+
+    def wait(self) -> None:
+        """Sleep until the next chunk must start."""
+        self._ladder.plan(self._costs.p99_ns, self._budget_ns - self._overheads.p99_ns)
+        while True:
+            now_ns = time.perf_counter_ns()
+            start_ns = self.next_start_ns(now_ns)
+            if start_ns <= now_ns:
+                self._planned_ns = start_ns
+                return
+            time.sleep(min((start_ns - now_ns) / 1e9, MAX_SLEEP_S))
+
+    def take(self) -> int:
+        """Return the number of steps for the chunk that starts now, its controls being there."""
+        self._taken_ns = now_ns = time.perf_counter_ns()
+        due_ns = self._due_ns(now_ns)
+        slack_ns = self._costs.p99_ns[0] if due_ns is None else due_ns - now_ns
+        self._rung = self._ladder.take(self._costs.p99_ns, slack_ns)
+        return self._rungs[self._rung]
+
+    def done(self) -> int:
+        """Learn what the chunk cost that has just been written, and return that."""
+        cost_ns = time.perf_counter_ns() - self._taken_ns
+        self._costs.add(self._rung, cost_ns)
+        self._overheads.add(max(0, self.started_late_ns))
+        return cost_ns
+
+    def next_start_ns(self, now_ns: int) -> int:
+        """Return when to start the next chunk; asked again and again while waiting, since the player may stall."""
+        due_ns = self._due_ns(now_ns)
+        if due_ns is None:
+            filling = self._ring.written_frames - self._ring.played_frames < self._prefill_frames
+            return now_ns if filling else now_ns + FILL_WAIT_NS
+        expected_ns = self._costs.p99_ns[self._ladder.rung] + self._overheads.p99_ns
+        return max(now_ns, due_ns - expected_ns - MARGIN_NS)
+
+    def _due_ns(self, now_ns: int) -> int | None:
+        """Return when the next chunk must be written; None while the player does not play."""
+        ring, settings = self._ring, self._settings
+        written = ring.written_frames
+        if settings.paced_by == "player":
+            if ring.player_state not in (PlayerState.PLAYING, PlayerState.STARVED):
+                return None
+            played, at_ns = ring.played_frames, ring.played_at_ns
+        else:
+            if written == 0 or not self._origin_ns:
+                self._origin_ns = now_ns - frames_to_ns(written, ring.sample_rate_hz)
+            at_ns = now_ns
+            played = (now_ns - self._origin_ns) * ring.sample_rate_hz // 1_000_000_000
+            if played > written:  # fell behind: do not rush after it
+                self._origin_ns = now_ns - frames_to_ns(written, ring.sample_rate_hz)
+                played = written
+        return deadline_ns(
+            written_frames=written,
+            played_frames=played,
+            now_ns=at_ns,
+            lead_frames=settings.lead_frames,
+            sample_rate_hz=ring.sample_rate_hz,
+        )
