@@ -75,8 +75,8 @@ class Binding:
                 check_range(name, value, control.least, control.most)
         if self.way == "relative" and source.kind != "cc":
             raise RigError(f'mode = "relative" needs a cc, not {source}; use "absolute"')
-        if control.kind == "trigger" and self.way in ("relative", "centred"):
-            raise RigError(f'mode = "{self.way}" cannot press {control.name}; leave the mode out')
+        if control.kind != "knob" and self.way in ("relative", "centred"):
+            raise RigError(f'mode = "{self.way}" cannot switch {control.name}; leave the mode out')
         if self.pickup and self.way != "absolute":
             raise RigError(f'pickup is for mode = "absolute", not "{self.way}"; leave one of them out')
 

@@ -12,7 +12,7 @@ from legando.realtime.midifile import read_midi_file
 from legando.realtime.prompts import parse_prompts
 from legando.realtime.render import Frames, RenderFigures, render
 from legando.realtime.report import made_in
-from legando.realtime.rig import EngineRig, MidiRig, Rig, Scene, read_rig
+from legando.realtime.rig import EngineRig, Rig, Scene, read_rig
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.wavfile import WavWriter
 
@@ -79,7 +79,7 @@ def _show(arguments: argparse.Namespace) -> Show:
     prompts = parse_prompts(arguments.prompt or ())
     piece = read_midi_file(arguments.midi, SAMPLE_RATE_HZ) if arguments.midi is not None else None
     rig = Rig(
-        midi=MidiRig(bindings=read_rig().midi.bindings),
+        binds=tuple(binding for binding in read_rig().bindings if "." not in binding.control),
         engine=EngineRig(seed=arguments.seed, steps=arguments.steps, chunk_latents=arguments.chunk),
         scenes=(Scene(name="prompt", prompts=prompts),),
     )

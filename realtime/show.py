@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from legando.realtime.desk import StyledScene
 from legando.realtime.instrument import Instrument
 from legando.realtime.midifile import MidiPiece
-from legando.realtime.performance import Performance, StyledScene
+from legando.realtime.performance import Performance
 from legando.realtime.rig import Rig, Scene
 
 SAMPLE_RATE_HZ = 48_000
@@ -47,4 +48,9 @@ class Show:
 
 def _styled(scene: Scene, instrument: Instrument) -> StyledScene:
     style = instrument.encode([(prompt.text, prompt.weight) for prompt in scene.prompts if prompt.weight])
-    return StyledScene(scene=scene, style=style, usual_tempo_bpm=instrument.usual_tempo_bpm(style))
+    return StyledScene(
+        scene=scene,
+        style=style,
+        usual_tempo_bpm=instrument.usual_tempo_bpm(style),
+        prompt_styles=tuple(instrument.encode([(prompt.text, 1.0)]) for prompt in scene.prompts),
+    )

@@ -9,7 +9,8 @@ from typing import Any
 
 from legando.realtime.controls import Controls, NoteEvent
 
-_PLAIN = ("tempo_bpm", "density", "brightness", "space", "drive", "temperature", "position_ticks", "steps")
+_MOVED = ("tempo_bpm", "density", "brightness", "space", "drive", "temperature", "guidance", "section")
+_PLAIN = (*_MOVED, "position_ticks", "steps")
 
 
 def controls_to_plain(controls: Controls) -> dict[str, Any]:

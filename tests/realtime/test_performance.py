@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legando.realtime.binding import Binding
 from legando.realtime.controls import STYLE_DIM, Controls
+from legando.realtime.immediate import ImmediateControls
 from legando.realtime.performance import Performance, StyledScene
 from legando.realtime.prompts import Prompt
-from legando.realtime.rig import Binding, Scene
+from legando.realtime.rig import Scene
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 
 CHUNK = 3840
@@ -128,8 +130,9 @@ def test_each_scene_has_its_styles_tempo_until_somebody_gives_one() -> None:
 
 
 def test_the_level_knob_is_known_at_once_and_kept() -> None:
+    early = ImmediateControls(BINDINGS)
     performance = Performance(SCENES, BINDINGS)
-    assert performance.level_of(msg(CC, 7, 0)) == 0.0 and performance.level_of(msg(CC, 8, 0)) is None
+    assert early.feed(msg(CC, 7, 0)) == {"level": 0.0} and early.feed(msg(CC, 8, 0)) == {}
     performance.feed(0, msg(CC, 7, 0))
     performance.controls_for_chunk(0, CHUNK)
     assert performance.level == 0.0

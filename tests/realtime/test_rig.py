@@ -23,7 +23,11 @@ def write(folder: Path, text: str) -> Path:
 def test_the_shipped_rig_has_scenes_bindings_and_a_performance_that_exists() -> None:
     rig = read_rig()
     assert len(rig.scenes) >= 6
-    assert {(b.cc, b.control) for b in rig.midi.bindings} >= {(74, "brightness"), (7, "level"), (1, "drive")}
+    assert {(str(b.origin), b.control) for b in rig.bindings} >= {
+        ("cc 74", "brightness"),
+        ("cc 7", "level"),
+        ("cc 1", "drive"),
+    }
     path = rig.path(rig.performance.midi_file)
     assert path is not None
     piece = read_midi_file(path)
@@ -62,6 +66,37 @@ def test_a_whole_rig_reads_back(tmp_path: Path) -> None:
     assert rig.scenes[0].muted == {"drums"} and rig.scenes[0].tempo_bpm == 128.0
 
 
+def test_bindings_say_source_mode_range_curve_and_slew(tmp_path: Path) -> None:
+    text = """
+    [midi]
+    feedback = true
+    inputs = ["/key(step|lab)/", "launch"]
+    [[midi.bind]]
+    control = "level"
+    cc = 7
+    [[bind]]
+    source = "nrpn 2:44"
+    channel = 3
+    control = "tempo"
+    mode = "absolute"
+    range = [80, 140.0]
+    curve = "s"
+    slew = 2
+    pickup = true
+    [[bind]]
+    source = "note 36"
+    control = "scene.1"
+    [clock]
+    in = "MPC"
+    out = "/digi.*/"
+    """
+    rig = read_rig(write(tmp_path, text + SCENE))
+    assert [str(b.origin) for b in rig.bindings] == ["cc 7", "nrpn 300", "note 36"]
+    tempo = rig.bindings[1]
+    assert tempo.control == "tempo_bpm" and tempo.ends == (80.0, 140.0) and tempo.per_s == 30.0 and tempo.pickup
+    assert rig.clock.input == "MPC" and rig.clock.output == "/digi.*/" and rig.follows_clock and rig.midi.feedback
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -79,6 +114,13 @@ def test_a_whole_rig_reads_back(tmp_path: Path) -> None:
         ('[[midi.bind]]\ncontrol = "level"\ncc = 64\n' + SCENE, ["64", "sustain"]),
         ('[[midi.bind]]\ncontrol = "level"\ncc = 200\n' + SCENE, ["cc", "200", "119"]),
         ('[[midi.bind]]\ncontrol = "level"\n' + SCENE, ["midi.bind", "'cc'"]),
+        ('[[bind]]\ncontrol = "level"\nsource = "knob 3"\n' + SCENE, ["[bind]", "'knob'", "cc"]),
+        ('[[bind]]\ncontrol = "level"\nsource = "cc 3"\npickup = 1\n' + SCENE, ["bind.pickup", "true or false"]),
+        ('[[bind]]\ncontrol = "scene.9"\nsource = "cc 3"\n' + SCENE, ["'scene.9'", "scene.1"]),
+        ('[[bind]]\ncontrol = "weight.3"\nsource = "cc 3"\n' + SCENE, ["'weight.3'", "weight.2"]),
+        ('[midi]\ninputs = ["/(/"]\n' + SCENE, ["inputs", "'/(/'", "slashes"]),
+        ('[clock]\nin = "/(/"\n' + SCENE, ["[clock]", "in", "slashes"]),
+        ('[clock]\ninput = "x"\n' + SCENE, ["input", "'in'"]),
         ("[engine]\nseed = -1\n" + SCENE, ["seed", "-1"]),
         ('[bridge]\npublish = "udp://x"\n' + SCENE, ["publish", "udp://x", "tcp://"]),
         ("[engine]\nseed = 1\n", ["no scene", "[[scene]]"]),

@@ -1,0 +1,73 @@
+"""Keys and pedals: which pitches sound, whoever holds them. [control]
+
+A pitch sounds as long as any key on any channel holds it, or a pedal does. Sustain (CC 64) holds what is let go while
+it is down; sostenuto (CC 66) holds only the keys that were down when it was pressed.
+"""
+
+from __future__ import annotations
+
+Key = tuple[int, int]
+"""(channel 0..15, pitch 0..127): two keyboards may hold the same pitch, which sounds until both let go."""
+
+SUSTAIN_CC, SOSTENUTO_CC = 64, 66
+
+
+class Keys:
+    """State: keys down, keys that pedals hold, pedals down. Each change returns the pitches that end with it."""
+
+    def __init__(self) -> None:
+        self._down: set[Key] = set()
+        self._sustained: set[Key] = set()
+        self._captured: set[Key] = set()
+        self._sustain: set[int] = set()
+        self._sostenuto: set[int] = set()
+
+    @property
+    def sounding(self) -> set[int]:
+        """The pitches that sound now."""
+        return {pitch for _, pitch in self._down | self._sustained | self._captured}
+
+    def press(self, channel: int, pitch: int) -> None:
+        """Put a key down."""
+        self._sustained.discard((channel, pitch))
+        self._down.add((channel, pitch))
+
+    def let_go(self, channel: int, pitch: int) -> list[int]:
+        """Let a key up."""
+        key = (channel, pitch)
+        if key not in self._down:
+            return []
+        if channel in self._sustain:
+            self._sustained.add(key)
+        self._down.discard(key)
+        return self._ended({key})
+
+    def pedal(self, channel: int, number: int, down: bool) -> list[int]:
+        """Move the sustain or the sostenuto pedal of a channel."""
+        pedals, held = (self._sustain, self._sustained) if number == SUSTAIN_CC else (self._sostenuto, self._captured)
+        if down:
+            if number == SOSTENUTO_CC and channel not in pedals:
+                held |= {key for key in self._down if key[0] == channel}
+            pedals.add(channel)
+            return []
+        pedals.discard(channel)
+        freed = {key for key in held if key[0] == channel}
+        held -= freed
+        return self._ended(freed)
+
+    def release(self, channel: int | None = None, *, pedals: bool = False) -> list[int]:
+        """End everything on a channel, or on all; `pedals` lets them up too."""
+        held = self._down | self._sustained | self._captured
+        freed = {key for key in held if channel in (None, key[0])}
+        self._down -= freed
+        self._sustained -= freed
+        self._captured -= freed
+        if pedals:
+            gone = self._sustain | self._sostenuto if channel is None else {channel}
+            self._sustain -= gone
+            self._sostenuto -= gone
+        return self._ended(freed)
+
+    def _ended(self, freed: set[Key]) -> list[int]:
+        """Return the pitches of these keys that nobody holds any more."""
+        return sorted({pitch for _, pitch in freed} - self.sounding)
