@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from legando.engines.codec import Codec
+from legando.engines.codec_config import CodecConfig
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.oscillators import harmonic_table
 from legando.engines.training.batches import Batch, Crops, Prepared, prepare
+from legando.engines.training.learner import Average, Learner, batch_size, begin, set_rate
 from legando.engines.training.losses import (
     SpectralLoss,
     SpectrumDiscriminator,
@@ -24,33 +27,18 @@ from legando.engines.training.losses import (
     generator_losses,
     kl_loss,
 )
+from legando.engines.training.pictures import draw_codec
 from legando.engines.training.progress import Run, read_model
+
+if TYPE_CHECKING:
+    from legando.engines.training.fresh import FreshPieces
+
+__all__ = ["Average", "averaged", "reconstruct", "set_rate", "train", "train_adversarial"]
 
 CROP_LATENTS = 48
 BATCH = 8
 ADVERSARIAL_CROP_FRAMES = 24_000
 KL_WEIGHT = 0.02
-EMA = 0.998
-
-
-class Average(nn.Module):
-    """An exponential moving average of a network's weights: what is kept for use."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.shadow = {name: value.detach().clone() for name, value in model.named_parameters()}
-        for name, value in self.shadow.items():
-            self.register_buffer(name.replace(".", "/"), value)
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, decay: float) -> None:
-        """Move towards the network's weights."""
-        for name, value in model.named_parameters():
-            self.get_buffer(name.replace(".", "/")).lerp_(value, 1.0 - decay)
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the averaged parameters under the network's own names."""
-        return {name.replace("/", "."): value for name, value in self.named_buffers()}
 
 
 class Excitation:
@@ -65,48 +53,49 @@ class Excitation:
         return self._table[torch.from_numpy(np.stack(rows)).to(self._table.device)]
 
 
-def set_rate(optimizer: torch.optim.Optimizer, peak: float, fraction: float, step: int, floor: float = 0.05) -> None:
-    """Warm up over 200 steps, then follow a cosine down to `floor` of the peak."""
-    cosine = 0.5 * (1.0 + torch.cos(torch.tensor(fraction * 3.14159265))).item()
-    rate = peak * min(1.0, (step + 1) / 200) * (floor + (1.0 - floor) * cosine)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
 def spectral_sum(parts: dict[str, Tensor]) -> Tensor:
     """Return the weighted sum of the spectral losses."""
     return parts["log_mel"] + 0.5 * parts["linear"] + parts["tone"] + parts["power"] + 0.5 * parts["balance"]
 
 
 def train(
-    data: Path, folder: Path, *, seconds: float, threads: int = 2, device: str = "cpu", limit: int | None = None
+    data: Path,
+    folder: Path,
+    *,
+    seconds: float,
+    threads: int = 2,
+    device: str = "cpu",
+    limit: int | None = None,
+    fresh: FreshPieces | None = None,
+    config: CodecConfig | None = None,
 ) -> None:
     """Train encoder and decoder on spectra for `seconds` in all; resumes what `folder` holds."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    codec = Codec().to(device)
-    average = Average(codec).to(device)
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=1e-3, betas=(0.8, 0.98), weight_decay=1e-3)
+    begin(seed=0, threads=threads, device=device)
+    codec = Codec(config).to(device)
+    learner = Learner(codec, rate=1e-3, betas=(0.8, 0.98), decay=1e-3)
     run = Run(folder, seconds=seconds)
-    run.restore({"codec": codec, "average": average}, {"adam": optimizer})
-    crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH, seed=run.step)
+    run.restore({"codec": codec, "average": learner.average}, {"adam": learner.optimizer})
+    rows = batch_size(BATCH, device)
+    crops = Crops(prepare(data, limit), CROP_LATENTS, rows, seed=run.step, fresh=fresh)
+    shown = Codec(config).to(device)
+
+    def draw(to: Path) -> None:
+        shown.load_state_dict({**codec.state_dict(), **learner.average.weights()})
+        draw_codec(to, shown, crops.pieces[0])
+
+    run.draw = draw
     spectral = SpectralLoss().to(device)
     table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
     noise = Excitation(device)
     for step in run.steps():
-        set_rate(optimizer, 1e-3, run.fraction, step)
         batch = to_device(crops.next(), device)
         mean, log_variance = codec.encoder(batch.audio, mixed=True)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = codec.decoder(z, batch.frames, batch.voices, noise(step, BATCH), (table[0], table[1]), mixed=True)
+        made = codec.decoder(z, batch.frames, batch.voices, noise(step, rows), (table[0], table[1]), mixed=True)
         parts = spectral(made, batch.audio, step)
         kl = kl_loss(mean, log_variance)
         loss = spectral_sum(parts) + KL_WEIGHT * min(1.0, step / 500) * kl
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
-        optimizer.step()
-        average.update(codec, min(EMA, (step + 1) / (step + 10)))
+        learner.take(loss, step, run.fraction)
         run.log(loss=loss, kl=kl, **parts)
 
 
@@ -119,31 +108,42 @@ def train_adversarial(
     threads: int = 1,
     device: str = "cpu",
     limit: int | None = None,
+    fresh: FreshPieces | None = None,
+    config: CodecConfig | None = None,
 ) -> None:
     """Go on with the decoder alone, against a discriminator, from the averaged weights of `spectral_run`."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    codec = Codec().to(device)
+    begin(seed=1, threads=threads, device=device)
+    codec = Codec(config).to(device)
     codec.load_state_dict(averaged(spectral_run))
     codec.encoder.requires_grad_(False)
     decoder = codec.decoder
-    average = Average(decoder).to(device)
+    learner = Learner(decoder, rate=3e-4, betas=(0.8, 0.98), decay=1e-3)
     judge = SpectrumDiscriminator().to(device)
-    maker_step = torch.optim.AdamW(decoder.parameters(), lr=3e-4, betas=(0.8, 0.98), weight_decay=1e-3)
     judge_step = torch.optim.AdamW(judge.parameters(), lr=3e-4, betas=(0.5, 0.9))
     run = Run(folder, seconds=seconds)
-    run.restore({"decoder": decoder, "average": average, "judge": judge}, {"maker": maker_step, "judge": judge_step})
-    crops = Crops(prepare(data, limit), CROP_LATENTS, BATCH // 2, seed=1_000_000 + run.step)
+    run.restore(
+        {"decoder": decoder, "average": learner.average, "judge": judge},
+        {"maker": learner.optimizer, "judge": judge_step},
+    )
+    rows = batch_size(BATCH // 2, device)
+    crops = Crops(prepare(data, limit), CROP_LATENTS, rows, seed=1_000_000 + run.step, fresh=fresh)
+    shown = Codec(config).to(device)
+
+    def draw(to: Path) -> None:
+        shown.load_state_dict(codec.state_dict())
+        shown.decoder.load_state_dict({**decoder.state_dict(), **learner.average.weights()})
+        draw_codec(to, shown, crops.pieces[0])
+
+    run.draw = draw
     spectral = SpectralLoss().to(device)
     table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
     noise = Excitation(device)
     for step in run.steps():
-        set_rate(maker_step, 3e-4, run.fraction, step)
         batch = to_device(crops.next(), device)
         with torch.no_grad():
             mean, log_variance = codec.encoder(batch.audio)
             z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = decoder(z, batch.frames, batch.voices, noise(step, BATCH // 2), (table[0], table[1]), mixed=True)
+        made = decoder(z, batch.frames, batch.voices, noise(step, rows), (table[0], table[1]), mixed=True)
         parts = spectral(made, batch.audio, step)
         start = int(torch.randint(0, made.shape[2] - ADVERSARIAL_CROP_FRAMES, ()))
         window = slice(start, start + ADVERSARIAL_CROP_FRAMES)
@@ -157,11 +157,7 @@ def train_adversarial(
         share = gradient_share(spectrum_loss, adversarial + matching, made)
         ramp = min(1.0, step / 400)
         loss = spectrum_loss + 0.4 * ramp * share * (adversarial + matching)
-        maker_step.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
-        maker_step.step()
-        average.update(decoder, min(EMA, (step + 1) / (step + 10)))
+        learner.take(loss, step, run.fraction)
         run.log(judge=judged, adversarial=adversarial, matching=matching, share=share, **parts)
 
 

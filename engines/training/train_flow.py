@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,16 +19,21 @@ from einops import rearrange
 from torch import Tensor
 
 from legando.engines.codec import Codec
-from legando.engines.denoiser import Conditions, Denoiser
-from legando.engines.training.batches import CHUNK_LATENTS, Crops, Prepared, prepare
+from legando.engines.codec_config import CodecConfig
+from legando.engines.denoiser import Conditions, Denoiser, DenoiserConfig
+from legando.engines.training.batches import CHUNK_LATENTS, Batch, Crops, Prepared, prepare
+from legando.engines.training.learner import Learner, batch_size, begin
+from legando.engines.training.pictures import draw_flow
 from legando.engines.training.progress import Run
-from legando.engines.training.train_codec import Average, averaged, set_rate
+from legando.engines.training.train_codec import averaged
+
+if TYPE_CHECKING:
+    from legando.engines.training.fresh import FreshPieces
 
 CROP_LATENTS = 192
 BATCH = 8
 CONTEXT_NOISE = 0.3
 STYLE_DROPOUT = 0.1
-EMA = 0.998
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,34 @@ def encode_pieces(codec: Codec, pieces: list[Prepared], device: str) -> list[Lat
     return out
 
 
+class LatentStore:
+    """The latents of the pieces that a training holds; pieces that it takes in are encoded when first asked for."""
+
+    def __init__(self, codec: Codec, pieces: list[Prepared], device: str) -> None:
+        self._codec = codec
+        self._device = device
+        self._of = {p.name: item for p, item in zip(pieces, encode_pieces(codec, pieces, device), strict=True)}
+
+    def __call__(self, crops: Crops, batch: Batch) -> Tensor:
+        """Return the latents' means for a batch of crops: b n 64, on the device."""
+        if len(self._of) > 2 * len(crops.pieces) + 64:
+            kept = {piece.name for piece in crops.pieces}
+            self._of = {name: item for name, item in self._of.items() if name in kept}
+        rows = []
+        for number, start in zip(batch.piece, batch.start, strict=True):
+            piece = crops.pieces[number]
+            if piece.name not in self._of:
+                self._of[piece.name] = encode_pieces(self._codec, [piece], self._device)[0]
+            rows.append(self._of[piece.name].mean[start : start + crops.latents].float())
+        return torch.stack(rows).to(self._device)
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean and spread (standard deviation, the codec's noise included) of each latent."""
+        means = torch.cat([item.mean.float() for item in self._of.values()])
+        noise = torch.cat([item.deviation.float() for item in self._of.values()]).square().mean(0)
+        return means.mean(0), (means.var(0) + noise).sqrt().clamp(min=1e-3)
+
+
 def train(
     data: Path,
     spectral_run: Path,
@@ -58,49 +92,52 @@ def train(
     threads: int = 1,
     device: str = "cpu",
     limit: int | None = None,
+    fresh: FreshPieces | None = None,
+    config: DenoiserConfig | None = None,
+    codec_config: CodecConfig | None = None,
 ) -> None:
     """Train the denoiser for `seconds` in all; resumes what `folder` holds."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(2)
-    codec = Codec().to(device)
+    begin(seed=2, threads=threads, device=device)
+    codec = Codec(codec_config).to(device)
     codec.load_state_dict(averaged(spectral_run))
     pieces = prepare(data, limit)
-    latents = encode_pieces(codec, pieces, device)
-    model = Denoiser().to(device)
-    everything = torch.cat([item.mean.float() for item in latents])
-    spread = (everything.var(0) + torch.cat([item.deviation.float() for item in latents]).square().mean(0)).sqrt()
-    model.latent_mean.copy_(everything.mean(0))
-    model.latent_scale.copy_(spread.clamp(min=1e-3))
-    average = Average(model).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    latents = LatentStore(codec, pieces, device)
+    model = Denoiser(config).to(device)
+    mean, spread = latents.statistics()
+    model.latent_mean.copy_(mean)
+    model.latent_scale.copy_(spread)
+    learner = Learner(model, rate=1e-3, betas=(0.9, 0.98), decay=0.01)
     run = Run(folder, seconds=seconds)
-    run.restore({"denoiser": model, "average": average}, {"adam": optimizer})
-    crops = Crops(pieces, CROP_LATENTS, BATCH, seed=2_000_000 + run.step)
-    index = {id(piece): number for number, piece in enumerate(pieces)}
-    order = [index[id(piece)] for piece in crops.pieces]
+    run.restore({"denoiser": model, "average": learner.average}, {"adam": learner.optimizer})
+    rows = batch_size(BATCH, device)
+    crops = Crops(pieces, CROP_LATENTS, rows, seed=2_000_000 + run.step, fresh=fresh)
+    shown = Denoiser(config).to(device)
+
+    def draw(to: Path) -> None:
+        shown.load_state_dict({**model.state_dict(), **learner.average.weights()})
+        draw_flow(to, shown, codec, crops.pieces[0], steps=4)
+
+    run.draw = draw
     for step in run.steps():
-        set_rate(optimizer, 1e-3, run.fraction, step)
         batch = crops.next()
-        rows = []
-        for piece, start in zip(batch.piece, batch.start, strict=True):
-            item = latents[order[piece]]
-            window = slice(start, start + CROP_LATENTS)
-            rows.append(item.mean[window].float())
-        z = (torch.stack(rows).to(device) - model.latent_mean) / model.latent_scale
+        z = (latents(crops, batch) - model.latent_mean) / model.latent_scale
         clean = rearrange(z, "b (c n) d -> b c n d", n=CHUNK_LATENTS)
-        given = Conditions(
-            rearrange(batch.frames.to(device), "b (c n) f -> b c n f", n=CHUNK_LATENTS),
-            batch.style.to(device) * (torch.rand(BATCH, 1, device=device) > STYLE_DROPOUT),
-            batch.tick_tokens.to(device),
-            batch.tick_ages_s.to(device),
-        )
-        loss = flow_loss(model, clean, given, device)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        grad = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update(model, min(EMA, (step + 1) / (step + 10)))
+        loss = flow_loss(model, clean, conditions(batch, device), device)
+        grad = learner.take(loss, step, run.fraction)
         run.log(loss=loss, grad=grad)
+
+
+def conditions(batch: Batch, device: str, style_dropout: float = STYLE_DROPOUT) -> Conditions:
+    """Return a batch's conditions chunk by chunk on the device, style dropped from a share of the sequences."""
+    style = batch.style.to(device)
+    if style_dropout > 0.0:
+        style = style * (torch.rand(len(style), 1, device=device) > style_dropout)
+    return Conditions(
+        rearrange(batch.frames.to(device), "b (c n) f -> b c n f", n=CHUNK_LATENTS),
+        style,
+        batch.tick_tokens.to(device),
+        batch.tick_ages_s.to(device),
+    )
 
 
 def flow_loss(model: Denoiser, clean: Tensor, given: Conditions, device: str) -> Tensor:
