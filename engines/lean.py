@@ -1,0 +1,258 @@
+"""The denoiser and the decoder as the CPU runs them: lean graphs, written from the bundle's weights at load.
+
+Both stand where a `Network` of the bundle's own graph would: the same inputs, outputs and state, proven at load on the
+same reference. `lean_denoiser` and `lean_decoder` say what the graphs leave out. Everything is bound to memory that is
+allocated once. [engine]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from legando.engines.backend import TOLERANCE, Network, bound, open_session
+from legando.engines.bundle import Bundle
+from legando.engines.lean_decoder import RELEASE_MAX_S, DecoderGraph
+from legando.engines.lean_denoiser import STAGES, DenoiserGraphs
+from legando.engines.timeline import SLOTS, VOICES
+from legando.realtime.errors import BundleError
+
+Array = NDArray[Any]
+
+INT8_TOLERANCE = 0.08
+"""For the largest error of thousands: int8 weights and activations move a network by about 1 % root mean square."""
+MODULATIONS = 40
+"""How many pairs of time and style are remembered."""
+_PAST = ("fine_keys", "fine_values", "coarse_keys", "coarse_values")
+
+
+class LeanDenoiser(Network):
+    """The denoiser. `run(keep=False)` makes a velocity; `run()` only writes the past, and leaves the velocity alone.
+
+    `guidance` other than 1 pushes the velocity away from that of no style at all (a vector of zeros, as in training):
+    v0 + guidance (v - v0), after Ho and Salimans, 2022 (arXiv 2207.12598). Both come from one run of two rows, which
+    share the past; 0 is v0 alone.
+    """
+
+    def __init__(self, bundle: Bundle, *, int8: bool) -> None:
+        """Write the graphs and allocate. Raises BundleError."""
+        self.path = bundle.file("denoiser.onnx")
+        self.tolerance = INT8_TOLERANCE if int8 else TOLERANCE
+        self.guidance = 1.0
+        reference = _reference(bundle, "denoiser")
+        layers, _, heads, fine, size = reference["in/fine_keys"].shape
+        coarse, latents = reference["in/coarse_keys"].shape[3], reference["in/latents"].shape[1]
+        ticks, parts = reference["in/tick_tokens"].shape[1:]
+        weights = _weights(bundle, "denoiser.")
+        try:
+            graphs = DenoiserGraphs(weights, latents=latents, heads=heads, fine=fine, coarse=coarse, int8=int8)
+            models = (
+                graphs.conditions(ticks),
+                graphs.modulation(),
+                graphs.velocity(ticks),
+                graphs.velocity(ticks, batch=2),
+                graphs.memory(ticks),
+            )
+        except KeyError as error:
+            raise BundleError(
+                f"{bundle.path} has no weight denoiser.{error.args[0]}; export the bundle again"
+            ) from None
+        del weights
+        width = graphs.width
+        self.inputs = {
+            "latents": np.zeros((1, latents, graphs.latent), np.float32),
+            "t": np.zeros(1, np.float32),
+            "frames": np.zeros((1, latents, graphs.features), np.float32),
+            "style": np.zeros((1, graphs.style), np.float32),
+            "tick_tokens": np.zeros((1, ticks, parts), np.int64),
+            "tick_ages_s": np.zeros((1, ticks), np.float32),
+        }
+        self._both = np.zeros((2, latents, graphs.latent), np.float32)
+        self.outputs = {"velocity": self._both[:1]}
+        shapes = (fine, fine, coarse, coarse)
+        self.state = {
+            name: tuple(np.zeros((layers, 1, heads, length, size), np.float32) for _ in (0, 1))  # type: ignore[misc]
+            for name, length in zip(_PAST, shapes, strict=True)
+        }
+        self._turn = 0
+
+        # what the passes of a chunk share, and for which inputs it holds
+        self._seen = {name: self.inputs[name].copy() for name in ("frames", "tick_tokens", "tick_ages_s")}
+        self._fresh = False
+        self._kept = np.zeros((MODULATIONS, layers, 2 * STAGES, width), np.float32)
+        self._keys: dict[tuple[float, bytes], int] = {}
+        self._next = 0
+        self._gains = np.zeros((layers, 2 * STAGES, 2, width), np.float32)  # the two rows of guidance
+        self._gain = np.zeros((layers, 2 * STAGES, width), np.float32)
+        self._nothing = np.zeros_like(self.inputs["style"])
+        self._style = np.zeros_like(self.inputs["style"])
+        self._made = np.zeros((layers, 2 * STAGES, width), np.float32)
+        self._models = [open_session(model, f"the denoiser of {bundle.path}") for model in models]
+        score = {
+            f"score_{kind}_{layer}": np.zeros((1, ticks, width), np.float32)
+            for kind in ("keys", "values")
+            for layer in range(layers)
+        }
+        hidden = np.zeros((1, latents, width), np.float32)
+        shared: dict[str, Array] = {**self.inputs, **score, "hidden": hidden}
+        self._shared = shared  # bindings know addresses only
+        conditions, modulation, one, two, memory = self._models
+        self._bound_conditions = bound(conditions, shared)
+        self._bound_modulation = bound(modulation, {**shared, "style": self._style, "gains": self._made})
+        stages = [(layer, stage) for layer in range(layers) for stage in range(STAGES)]
+        single = {f"gain_{a}_{b}": self._gain[a, 2 * b] for a, b in stages}
+        single |= {f"shift_{a}_{b}": self._gain[a, 2 * b + 1] for a, b in stages}
+        double = {f"gain_{a}_{b}": self._gains[a, 2 * b, :, None] for a, b in stages}
+        double |= {f"shift_{a}_{b}": self._gains[a, 2 * b + 1, :, None] for a, b in stages}
+        self._bound_one, self._bound_two, self._bound_memory = [], [], []
+        for turn in (0, 1):
+            past = {
+                f"{name}_{layer}": pair[turn][layer] for name, pair in self.state.items() for layer in range(layers)
+            }
+            after = {
+                f"{name}_{layer}_out": pair[1 - turn][layer]
+                for name, pair in self.state.items()
+                for layer in range(layers)
+            }
+            self._bound_one.append(bound(one, {**shared, **single, **past, "velocity": self._both[:1]}))
+            self._bound_two.append(bound(two, {**shared, **double, **past, "velocity": self._both}))
+            self._bound_memory.append(bound(memory, {**shared, **single, **past, **after}))
+
+    def _run(self, keep: bool) -> None:
+        self._condition()
+        t = float(self.inputs["t"][0])
+        style = self._nothing if self.guidance == 0.0 else self.inputs["style"]
+        if keep or self.guidance in (0.0, 1.0):
+            self._gain[...] = self._modulated(t, style)
+            session, bindings = (self._models[4], self._bound_memory) if keep else (self._models[2], self._bound_one)
+            session.run_with_iobinding(bindings[self._turn])
+            return
+        self._gains[:, :, 0] = self._modulated(t, style)
+        self._gains[:, :, 1] = self._modulated(t, self._nothing)
+        self._models[3].run_with_iobinding(self._bound_two[self._turn])
+        with_style, without = self._both
+        with_style -= without
+        with_style *= np.float32(self.guidance)
+        with_style += without
+
+    def _run_all(self) -> None:
+        self._fresh = False
+        self._run(True)
+        self._run(False)
+
+    def reset(self) -> None:
+        """Return to the state before the first step."""
+        super().reset()
+        self._fresh = False
+
+    def _condition(self) -> None:
+        """Work out what depends on frames and score alone, if they are not those of the last pass."""
+        if self._fresh and all(np.array_equal(seen, self.inputs[name]) for name, seen in self._seen.items()):
+            return
+        self._models[0].run_with_iobinding(self._bound_conditions)
+        for name, seen in self._seen.items():
+            seen[...] = self.inputs[name]
+        self._fresh = True
+
+    def _modulated(self, t: float, style: Array) -> Array:
+        """Return the gains and shifts of all norms for a time and a style, from memory if they were met before."""
+        key = (t, style.tobytes())
+        slot = self._keys.get(key)
+        if slot is None:
+            slot, self._next = self._next, (self._next + 1) % MODULATIONS
+            for old in [old for old, taken in self._keys.items() if taken == slot]:
+                del self._keys[old]
+            self._style[...] = style
+            self.inputs["t"][0] = t
+            self._models[1].run_with_iobinding(self._bound_modulation)
+            self._kept[slot] = self._made
+            self._keys[key] = slot
+        kept: Array = self._kept[slot]
+        return kept
+
+
+class LeanDecoder(Network):
+    """The decoder of one chunk; it works out the voices that sound in it."""
+
+    def __init__(self, bundle: Bundle, *, int8: bool) -> None:
+        """Write the graph and allocate. Raises BundleError."""
+        self.path = bundle.file("decoder.onnx")
+        self.tolerance = INT8_TOLERANCE if int8 else TOLERANCE
+        reference = _reference(bundle, "decoder")
+        latents, (grains, voices, fields) = reference["in/latents"].shape[1], reference["in/voices"].shape[1:]
+        weights = _weights(bundle, "codec.decoder.")
+        denoiser = _weights(bundle, "denoiser.latent_")
+        try:
+            graph = DecoderGraph(weights, denoiser["mean"], denoiser["scale"], latents=latents, int8=int8)
+            model = graph.encode()
+        except KeyError as error:
+            raise BundleError(f"{bundle.path} has no decoder weight {error.args[0]}; export the bundle again") from None
+        self.inputs = {
+            name: np.zeros(reference[f"in/{name}"].shape, np.float32)
+            for name in ("latents", "frames", "voices", "excitation")
+        }
+        self.outputs = {"audio": np.zeros(reference["out/audio"].shape, np.float32)}
+        blocks = len(graph.blocks)
+        pasts = [np.zeros((blocks, 1, 6, graph.width), np.float32) for _ in (0, 1)]
+        self.state = {"state": (pasts[0].swapaxes(2, 3), pasts[1].swapaxes(2, 3))}
+        self._turn = 0
+        if voices != VOICES or graph.slots != len(SLOTS):
+            raise BundleError(
+                f"{bundle.path} has {voices} voices of {graph.slots} parts, legando plays {VOICES} of {len(SLOTS)}; "
+                "export the bundle again"
+            )
+        self._parts = np.zeros((grains, voices, graph.slots), np.float32)
+        for index, (first, count) in enumerate(SLOTS.values()):
+            self._parts[:, first : first + count, index] = 1.0
+        self.session = open_session(model, f"the decoder of {bundle.path}")
+        picked = np.zeros(grains * voices * fields, np.float32), np.zeros(grains * voices * graph.slots, np.float32)
+        self._picked: list[tuple[Array, Array]] = []
+        self._by_count: list[list[ort.IOBinding]] = []
+        for count in range(1, voices + 1):
+            some = picked[0][: grains * count * fields].reshape(grains, count, fields)
+            parts = picked[1][: grains * count * graph.slots].reshape(grains, count, graph.slots)
+            self._picked.append((some, parts))
+            arrays = {**self.inputs, **self.outputs, "voices": some, "parts": parts}
+            states = [
+                {f"state_{i}": pasts[turn][i] for i in range(blocks)}
+                | {f"state_{i}_out": pasts[1 - turn][i] for i in range(blocks)}
+                for turn in (0, 1)
+            ]
+            self._by_count.append([bound(self.session, {**arrays, **state}) for state in states])
+
+    def _run(self, keep: bool) -> None:
+        voices = self.inputs["voices"][0]
+        sounds = (voices[..., 1] > 0.0) | (voices[..., 4] < RELEASE_MAX_S)
+        rows = np.flatnonzero(sounds.any(axis=0))
+        if not len(rows):
+            rows = _FIRST
+        some, parts = self._picked[len(rows) - 1]
+        np.take(voices, rows, axis=1, out=some)
+        np.take(self._parts, rows, axis=1, out=parts)
+        self.session.run_with_iobinding(self._by_count[len(rows) - 1][self._turn])
+
+
+_FIRST = np.zeros(1, np.int64)
+
+
+def _weights(bundle: Bundle, prefix: str) -> dict[str, Array]:
+    with safe_open(bundle.file("weights.safetensors"), framework="numpy") as file:
+        return {
+            name[len(prefix) :]: file.get_tensor(name).astype(np.float32)
+            for name in file.keys()  # noqa: SIM118
+            if name.startswith(prefix)
+        }
+
+
+def _reference(bundle: Bundle, network: str) -> dict[str, Array]:
+    path: Path = bundle.file("reference.safetensors")
+    found = {key[len(network) + 1 :]: value for key, value in load_file(path).items() if key.startswith(f"{network}/")}
+    if not found:
+        raise BundleError(f"{path} holds no reference for {network}; export the bundle again")
+    return found
