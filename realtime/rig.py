@@ -176,7 +176,7 @@ class Rig:
             family = binding.control.partition(".")[0]
             have = {"scene": len(self.scenes), "weight": max(len(scene.prompts) for scene in self.scenes)}.get(family)
             if have is not None and counted(binding.control) >= have:
-                raise RigError(f"control = {binding.control!r}, but the last one is {family}.{have}; choose a lower one")
+                raise RigError(f"control = {binding.control!r}, but the last one is {family}.{have}; lower it")
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
