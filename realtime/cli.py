@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     bundle.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the shipped bundle")
     bundle.add_argument("--json", action="store_true", help="with info: print the whole manifest")
 
+    _command(commands, "evaluate", "measure a bundle against its targets (see: legando evaluate --help)")
     _command(commands, "train", "train a bundle of your own (see: legando train --help)")
     return parser
 
@@ -102,6 +103,8 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
         with polite_kill():
             if words[:1] == ["train"]:
                 return _train(words[1:])
+            if words[:1] == ["evaluate"]:
+                return _train(words)
             status = _dispatch(build_parser().parse_args(words), instrument)
             sys.stdout.flush()
             return status

@@ -52,6 +52,11 @@ class Figure:
         )
 
     @property
+    def shown(self) -> str:
+        """The value to three digits or more."""
+        return f"{self.value:,.0f}" if 1000 <= abs(self.value) < math.inf else f"{self.value:.3g}"
+
+    @property
     def target(self) -> str:
         """The target in words."""
         if self.at_most is not None:

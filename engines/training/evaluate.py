@@ -173,10 +173,16 @@ def _progress(desk: Desk, todo: Mapping[str, Part]) -> Iterator[Callable[[str], 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     total = sum(part.seconds for part in todo.values())
     with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, speed_estimate_period=_SPEED_S
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        speed_estimate_period=_SPEED_S,
+        disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("evaluate", total=total)
         before_s = part_s = inside_s = 0.0
+        began = time.perf_counter()
 
         def begin(name: str) -> None:
             nonlocal before_s, part_s, inside_s
@@ -184,8 +190,10 @@ def _progress(desk: Desk, todo: Mapping[str, Part]) -> Iterator[Callable[[str], 
             part_s, inside_s = todo[name].seconds, 0.0
             progress.update(task, description=name, completed=before_s)
             if not console.is_terminal:
+                took_s = time.perf_counter() - began
+                left = f", about {took_s * (total - before_s) / before_s / 60:.0f} min left" if before_s else ""
                 number = list(todo).index(name) + 1
-                print(f"legando: measuring {name} ({number} of {len(todo)})", file=sys.stderr, flush=True)
+                print(f"legando: measuring {name} ({number} of {len(todo)}{left})", file=sys.stderr, flush=True)
 
         def on_seconds(seconds: float) -> None:
             nonlocal inside_s
@@ -219,7 +227,7 @@ def table(figures: Sequence[Figure], title: str) -> Table:
         out.add_column(column, justify="right" if column == "value" else "left")
     for figure in figures:
         mark = "" if not figure.target else "yes" if figure.met else "[red]no[/red]"
-        out.add_row(figure.name, f"{figure.value:.3g}", figure.unit, figure.target, mark)
+        out.add_row(figure.name, figure.shown, figure.unit, figure.target, mark)
     return out
 
 

@@ -29,7 +29,7 @@ def parts(desk: Desk, *, quick: bool = False) -> dict[str, Part]:
         return energy_figures(desk, quick=quick)
 
     def eco() -> list[Figure]:
-        from legando.engines.training.energy import eco_figures
+        from legando.engines.training.energy_modes import eco_figures
 
         return eco_figures(desk, quick=quick)
 
