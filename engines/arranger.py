@@ -132,15 +132,12 @@ def score_rates(score: Score, bars: Sequence[Bar]) -> NDArray[np.float32]:
     out = np.zeros(len(RATE_GROUPS), np.float32)
     for index, group in enumerate(RATE_GROUPS):
         part = group if group in _GROUP_COLUMNS else "drums"
-        mask = _GROUP_MASKS.get(group, 0)
+        mask = _GROUP_MASKS.get(group, 0)  # none for a tonal part
         sounds = [part in bar.parts and (not mask or bar.drum_mask & mask == mask) for bar in bars]
         where = np.array(sounds)[ticks]
         if not where.any():
             continue
-        if mask:
-            struck = (score[:, DRUMS] & mask) != 0
-        else:
-            struck = score[:, _GROUP_COLUMNS[group]] >= 2
+        struck = score[:, DRUMS] & mask != 0 if mask else score[:, _GROUP_COLUMNS[group]] >= 2
         out[index] = struck[where].mean()
     return out
 

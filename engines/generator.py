@@ -1,9 +1,9 @@
 """The generator: control snapshots in, chunks of sound out, without end. [engine]
 
-One step, top to bottom: which ticks begin in this chunk; the arranger says what the bar is to hold; the language model
-writes the ticks, held to what the performer holds; score and live notes become features; the denoiser makes latents out of noise in a few steps and remembers them;
-the decoder and the seam make audio. All randomness is counted (seed, stream, counter), so the same bundle, back end,
-seed and snapshots give the same bytes.
+One step, top to bottom: which ticks begin in this chunk; the arranger says what the bar is to hold; the language
+model writes the ticks, held to what the performer holds; score and live notes become features; the denoiser makes
+latents out of noise in a few steps and remembers them; the decoder and the seam make audio. All randomness is counted
+(seed, stream, counter), so the same bundle, back end, seed and snapshots give the same bytes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.engines.arranger import Arranger, read_habits
-from legando.engines.backend import ENGINE_NAME, Network
+from legando.engines.backend import ECO_ENGINE_NAME, ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
 from legando.engines.constraints import LOGITS, held_features, recognise_held, score_mask
 from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.groove import swing_of
+from legando.engines.lean import LeanDecoder, LeanDenoiser
 from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
     GRAIN_FRAMES,
@@ -39,6 +40,7 @@ from legando.realtime.errors import RigError
 
 LATENT_WIDTH = 64
 STEPS_MAX = 64
+ECO_STEPS = 2
 PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
 """Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
@@ -73,25 +75,34 @@ class Generator:
 
     sample_rate_hz = SAMPLE_RATE_HZ
     channels = 2
-    engine = ENGINE_NAME
 
     def __init__(
-        self, bundle: Bundle, *, seed: int = 0, chunk_latents: int | None = None, steps: int | None = None
+        self,
+        bundle: Bundle,
+        *,
+        seed: int = 0,
+        chunk_latents: int | None = None,
+        steps: int | None = None,
+        eco: bool = False,
     ) -> None:
-        """Load, allocate, reproduce the bundle's references and warm up. Raises BundleError or RigError."""
+        """Load, allocate, reproduce the bundle's references and warm up. Raises BundleError or RigError.
+
+        `eco` plays with int8 weights and, unless `steps` says otherwise, at most `ECO_STEPS` denoising steps.
+        """
         trained = int(bundle.manifest["chunk_latents"])
         latents = trained if chunk_latents is None else chunk_latents
         if latents != trained:
             raise RigError(f"this bundle was trained with chunk_latents {trained}, not {latents}; use {trained}")
-        self.default_steps = _checked_steps(bundle.default_steps if steps is None else steps)
+        usual = min(ECO_STEPS, bundle.default_steps) if eco else bundle.default_steps
+        self.default_steps = _checked_steps(usual if steps is None else steps)
+        self.engine = ECO_ENGINE_NAME if eco else ENGINE_NAME
         self.seed = seed
         self.latents = latents
         self.chunk_frames = latents * LATENT_FRAMES
         self.latency_frames = GRAIN_FRAMES
-        sizes = {"latents": latents, "grains": 2 * latents, "samples": self.chunk_frames + GRAIN_FRAMES}
         self._language = Network(bundle.file("language.onnx"), {})
-        self._denoiser = Network(bundle.file("denoiser.onnx"), {})
-        self._decoder = Network(bundle.file("decoder.onnx"), sizes)
+        self._denoiser = LeanDenoiser(bundle, int8=eco)
+        self._decoder = LeanDecoder(bundle, int8=eco)
         for name, network in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
             network.check(bundle.file("reference.safetensors"), name)
         self._arranger = Arranger(seed, read_habits(json.loads(bundle.file("habits.json").read_text())))
@@ -142,6 +153,7 @@ class Generator:
         given["style"][0] = style
         given["tick_tokens"][0] = features.tick_tokens
         given["tick_ages_s"][0] = features.tick_ages_s
+        self._denoiser.guidance = controls.guidance
         self._denoise(_checked_steps(controls.steps) if controls.steps is not None else self.default_steps)
 
         self._hold_anchor(style)

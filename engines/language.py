@@ -214,8 +214,9 @@ class LanguageModel(nn.Module):
         """Sample one tick: return tokens (b, 5) int64, logits (b, LOGITS) before mask and temperature, next state.
 
         previous (b, 5) int64: the tick before, `START_TOKENS` at first; style (b, STYLE_DIM), zero for none; position
-        (b, 2) int64: tick in bar, bar in phrase; held (b, 12): pitch classes that the performer holds; plan
-        (b, PLAN): the arranger's row for this bar, zero for none; noise (b, LOGITS): standard Gumbel; mask (b, LOGITS): 0 or FORBIDDEN; temperature (b, 1) above 0.
+        (b, 2) int64: tick in bar, bar in phrase; held (b, 12): pitch classes that the performer holds; plan (b,
+        PLAN): the arranger's row for this bar, zero for none; noise (b, LOGITS): standard Gumbel; mask (b, LOGITS): 0
+        or FORBIDDEN; temperature (b, 1) above 0.
         """
         window = self.config.window_ticks
         length = torch.clamp(state.length + 1, max=window)

@@ -136,7 +136,8 @@ def join_halves(even: Tensor, odd: Tensor) -> Tensor:
 
 def harmonic_table(harmonics: int) -> tuple[Tensor, Tensor]:
     """Return cos and sin of k w s for the 72 tempered pitches and the kick's: each (73, harmonics, 480)."""
-    pitch = torch.cat([torch.arange(_TEMPERED_LOW, _TEMPERED_LOW + _TEMPERED_COUNT), torch.tensor([KICK_PITCH])]).double()
+    tempered = torch.arange(_TEMPERED_LOW, _TEMPERED_LOW + _TEMPERED_COUNT)
+    pitch = torch.cat([tempered, torch.tensor([KICK_PITCH])]).double()
     omega = 2.0 * math.pi * 440.0 / SAMPLE_RATE_HZ * 2.0 ** ((pitch - 69.0) / 12.0)
     order = torch.arange(1, harmonics + 1).double()
     half = torch.arange(GRAIN_FRAMES).double() + 0.5

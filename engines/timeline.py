@@ -48,7 +48,7 @@ GRAIN_FRAMES = 480
 LATENT_FRAMES = 960
 LATENT_RATE_HZ = 50
 
-SLOTS: dict[str, tuple[int, int]] = {"bass": (0, 2), "chord": (2, 8), "texture": (10, 3), "lead": (13, 6), "kick": (19, 1)}
+SLOTS = {"bass": (0, 2), "chord": (2, 8), "texture": (10, 3), "lead": (13, 6), "kick": (19, 1)}
 """First slot and number of slots of each tonal part, and of the kick."""
 VOICES = 20
 KICK_PITCH = 4

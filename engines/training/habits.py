@@ -29,7 +29,7 @@ def measure_habits(pieces: int = PIECES) -> dict[str, dict[str, Any]]:
         rows = {}
         for index, group in enumerate(RATE_GROUPS):
             heard = rates[:, index] > 0.0
-            if heard.sum() < pieces // 4:  # most pieces go without: so does the habit
+            if heard.sum() < max(3, pieces // 4):  # most pieces go without: so does the habit
                 rows[group] = (round(float(rates[:, index].mean()), 4), 0.0, 0.0)
                 continue
             slope, mean = np.polyfit(density[heard], rates[heard, index], 1)

@@ -14,7 +14,6 @@ from legando.engines.arranger import BIT, Bar
 from legando.engines.score import (
     BASS_HIGH,
     BASS_LOW,
-    DRUM_VOICES,
     HOLD,
     LEAD_LOW,
     QUALITIES,

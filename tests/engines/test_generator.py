@@ -23,7 +23,7 @@ from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.errors import BundleError, LegandoError, RigError
 from tests.engines.networks import small_bundle, small_codec, small_denoiser
 
-HOUSE = Controls(style=(1.0, *[0.0] * 11, 0.5, 0.5, 0.5, 0.5), tempo_bpm=124.0)
+HOUSE = Controls(style=(1.0, *[0.0] * 19, 0.5, 0.5, 0.5, 0.5), tempo_bpm=124.0)
 
 
 @pytest.fixture(scope="module")

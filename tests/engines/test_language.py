@@ -8,6 +8,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor
 
+from legando.engines.arranger import PLAN
 from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES
 from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.language import START_TOKENS, LanguageConfig, LanguageModel, resolve_holds
@@ -40,9 +41,9 @@ def random_tokens(b: int, t: int) -> Tensor:
 def test_streaming_equals_parallel_beyond_the_window() -> None:
     model, (b, t) = small_model(), (2, 40)
     tokens = random_tokens(b, t)
-    style, held = torch.rand(b, t, STYLE_DIM), torch.rand(b, t, 12)
+    style, held, plan = torch.rand(b, t, STYLE_DIM), torch.rand(b, t, 12), torch.rand(b, t, PLAN)
     position = torch.stack((torch.arange(t) % 16, torch.arange(t) // 16 % 8), dim=-1).expand(b, -1, -1)
-    parallel = model(tokens, style, position, held)
+    parallel = model(tokens, style, position, held, plan)
     state, previous = model.initial_state(b), torch.tensor([START_TOKENS] * b)
     for tick in range(t):
         mask = torch.full((b, LOGITS), FORBIDDEN)
@@ -53,6 +54,7 @@ def test_streaming_equals_parallel_beyond_the_window() -> None:
             style[:, tick],
             position[:, tick],
             held[:, tick],
+            plan[:, tick],
             torch.zeros(b, LOGITS),
             mask,
             torch.ones(b, 1),
@@ -79,7 +81,8 @@ def test_context_older_than_the_window_of_all_layers_is_forgotten() -> None:
     reach = SMALL.layers * (SMALL.window_ticks - 1) + 2
     b[:, -reach:] = a[:, -reach:]
     b[:, -reach, :] = a[:, -reach, :] = torch.tensor([10, 3, 4, 5, 1])  # what sounds is known for certain
-    zeros = [torch.zeros(1, 60, STYLE_DIM), torch.zeros(1, 60, 2, dtype=torch.int64), torch.zeros(1, 60, 12)]
+    zeros = [torch.zeros(1, 60, STYLE_DIM), torch.zeros(1, 60, 2, dtype=torch.int64)]
+    zeros += [torch.zeros(1, 60, 12), torch.zeros(1, 60, PLAN)]
     torch.testing.assert_close(model(a, *zeros)[:, -1], model(b, *zeros)[:, -1])
     b[:, -3] = random_tokens(1, 1)[:, 0]
     assert not torch.allclose(model(a, *zeros)[:, -1], model(b, *zeros)[:, -1])
@@ -104,6 +107,7 @@ def test_onnx_equals_eager_while_sampling(tmp_path: Path) -> None:
             "style": rng.random((1, STYLE_DIM), dtype=np.float32),
             "position": np.array([[tick % 16, tick // 16]]),
             "held": (rng.random((1, 12)) < 0.3).astype(np.float32),
+            "plan": rng.random((1, PLAN)).astype(np.float32),
             "mask": np.where(rng.random((1, LOGITS)) < 0.2, np.float32(FORBIDDEN), np.float32(0.0)),
             "temperature": np.array([[0.5 + 0.1 * (tick % 10)]], dtype=np.float32),
         }
@@ -117,6 +121,7 @@ def test_onnx_equals_eager_while_sampling(tmp_path: Path) -> None:
                 eager["style"],
                 eager["position"],
                 eager["held"],
+                eager["plan"],
                 eager["noise"],
                 eager["mask"],
                 eager["temperature"],
@@ -141,6 +146,7 @@ def sample(model: LanguageModel, *, seed: int = 0, temperature: float = 1.0, mas
             inputs["style"],
             position,
             inputs["held"],
+            inputs["plan"],
             noise,
             allowed,
             torch.tensor([[temperature]]),
@@ -169,11 +175,11 @@ def test_model_learns_a_repeated_bar() -> None:
     torch.manual_seed(2)
     model = LanguageModel(SMALL)
     tokens = random_tokens(1, 16).repeat(8, 3, 1)
-    style, held = torch.zeros(8, 48, STYLE_DIM), torch.zeros(8, 48, 12)
+    style, held, plan = torch.zeros(8, 48, STYLE_DIM), torch.zeros(8, 48, 12), torch.zeros(8, 48, PLAN)
     position = torch.stack((torch.arange(48) % 16, torch.arange(48) // 16), dim=-1).expand(8, -1, -1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(60):
-        logits = model(tokens, style, position, held)
+        logits = model(tokens, style, position, held, plan)
         rows = logits.split(list(VOCABULARY_SIZES), dim=-1)
         losses = [
             torch.nn.functional.cross_entropy(r.flatten(0, 1), tokens[..., p].flatten()) for p, r in enumerate(rows)

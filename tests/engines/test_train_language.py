@@ -66,6 +66,6 @@ def test_short_run_beats_the_unigram_baseline_and_writes_its_report(tmp_path: Pa
     again = load_language(tmp_path / "model.safetensors")
     data = crops(1, 2, 32)
     with torch.no_grad():
-        a = model(data.tokens, data.style, data.position, data.held)
-        b = again(data.tokens, data.style, data.position, data.held)
+        a = model(data.tokens, data.style, data.position, data.held, data.plan)
+        b = again(data.tokens, data.style, data.position, data.held, data.plan)
     assert a.shape == (2, 32, LOGITS) and torch.equal(a, b)
