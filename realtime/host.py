@@ -6,13 +6,15 @@
              -> bridge, recorder                                    this process
         -> journal                                                  this process
 
-One thread does all of it; RtMidi's thread only queues messages and moves the level. The host computes no sound, so that
-an answer to the engine takes well under a millisecond.
+One thread does all of it; RtMidi's thread only queues messages and moves immediate controls. The host computes no sound,
+so that an answer to the engine takes well under a millisecond.
 """
 
 from __future__ import annotations
 
+import gc
 import time
+from collections import Counter
 from contextlib import ExitStack
 
 import numpy as np
@@ -21,15 +23,17 @@ from legando.bridge.publisher import Publisher
 from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Ready, Want, prefill_frames
 from legando.realtime.exits import EXIT_OK, exit_of
+from legando.realtime.immediate import ImmediateControls
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.meter import Levels, measure, to_db
 from legando.realtime.midi import LiveMessage, MidiInput, NoMidiSystemError
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.priority import HINT, HOST_PRIORITY, real_time
 from legando.realtime.render import Frames, RenderFigures
 from legando.realtime.report import HostReport, faults
-from legando.realtime.ring import ReadStatus, Ring
-from legando.realtime.schedule import MARGIN_NS
+from legando.realtime.ring import PlayerState, ReadStatus, Ring
+from legando.realtime.schedule import MARGIN_NS, NoteDelay, frames_to_ns, has_a_place
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.supervise import EngineWatch, PlayerWatch
 from legando.realtime.wavfile import WavWriter
@@ -61,8 +65,11 @@ class Host:
         self._ready: Ready
         self._figures = RenderFigures(SAMPLE_RATE_HZ, 0)
         self._heard_ns = 0  # when live messages were last taken
+        self._delay = NoteDelay()
+        self._rungs: Counter[int] = Counter()  # how many chunks each number of denoising steps has made
+        self._steps = 0
         self._passed_frames = 0  # what bridge and recorder have been given
-        self._level = show.rig.audio.level
+        self._immediate = ImmediateControls(show.rig.bindings, level=show.rig.audio.level)
         self._chord = ""
         self._levels = measure(np.zeros((0, CHANNELS), dtype=np.float32))
 
@@ -114,30 +121,46 @@ class Host:
     # Control: from the hands to a snapshot.
 
     def _hear(self, position_frames: int) -> None:
-        """Place live messages in the chunk as they came, one chunk later: the same delay for each, and so no jitter."""
-        last_frame = self._ready.chunk_frames - 1
+        """Place live notes all at one delay after they came, without jitter; a knob in the next chunk."""
+        sounds_at_ns = self._sounds_at_ns(position_frames)
+        self._delay.add(sounds_at_ns - self._heard_ns)
         for live in self._midi.take():
-            offset = (live.time_ns - self._heard_ns) * SAMPLE_RATE_HZ // 1_000_000_000
-            frame = position_frames + min(max(offset, 0), last_frame)
-            self._performance.feed(frame, live.message)
+            frame = position_frames
+            if has_a_place(live.message):
+                frame = self._delay.frame(
+                    time_ns=live.time_ns,
+                    position_frames=position_frames,
+                    sounds_at_ns=sounds_at_ns,
+                    sample_rate_hz=SAMPLE_RATE_HZ,
+                )
+            self._performance.feed(frame, live.message, acted=True)
             if self._journal is not None:
                 self._journal.event(frame, live.message)
         self._heard_ns = time.perf_counter_ns()
         if self._journal is not None:
             self._journal.chunk()
 
+    def _sounds_at_ns(self, position_frames: int) -> int:
+        """Return when a frame to come will be handed to the device; without a player, as late as the lead allows."""
+        ring = self._ring
+        if self._player is None or ring.player_state is not PlayerState.PLAYING:
+            return time.perf_counter_ns() + frames_to_ns(self._lead_frames, SAMPLE_RATE_HZ)
+        return ring.played_at_ns + frames_to_ns(position_frames - ring.played_frames, SAMPLE_RATE_HZ)
+
     def _steer(self, position_frames: int) -> None:
         """Answer the engine with the snapshot of this chunk."""
         controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames)
         self._engine.answer(position_frames, controls)
-        if self._performance.level != self._level:
-            self._level = self._ring.level = self._performance.level
+        self._ring.loop_frames = round(SAMPLE_RATE_HZ * 60.0 / controls.tempo_bpm)
+        moved = self._performance.take_moved()  # by files and scripts; hands have acted already
+        self._immediate.put(moved)
+        for name, value in moved.items():
+            self._ring.set_immediate(name, value)
 
-    def _move_level(self, live: LiveMessage) -> None:
-        """Let a level knob act at the next audio block, ahead of its chunk. On RtMidi's thread."""
-        level = self._performance.level_of(live.message)
-        if level is not None:
-            self._ring.level = level
+    def _act(self, live: LiveMessage) -> None:
+        """Let immediate controls act at the next audio block, ahead of their chunk. On RtMidi's thread."""
+        for name, value in self._immediate.feed(live.message).items():
+            self._ring.set_immediate(name, value)
 
     # Audio: from the ring to whoever listens.
 
@@ -145,6 +168,10 @@ class Host:
         self._chord = made.chord
         self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
+        self._rungs[made.steps] += 1
+        self._steps = made.steps
+        if made.steps != self._ready.steps and self._journal is not None:
+            self._journal.rung(made.position_frames, made.steps)
 
     def _pass_on(self, made: Made) -> None:
         """Give what is new in the ring to the bridge and the recorder, before the level."""
@@ -181,7 +208,7 @@ class Host:
         stack.callback(self._display.end)
         self._display.wait_for("reading the model")
         self._ring = stack.enter_context(Ring.create(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS))
-        self._ring.level = self._level
+        self._ring.level = rig.audio.level
         self._engine = stack.enter_context(EngineProcess(self._engine_settings()))
         self._bridge: Publisher | None = None
         if rig.bridge.publish:
@@ -198,6 +225,8 @@ class Host:
         self._player = self._start_player(stack)
         self._player_watch = PlayerWatch(self._player, self._ring, self._display)
         self._heard_ns = time.perf_counter_ns()
+        self._priority = real_time(HOST_PRIORITY)
+        gc.freeze()  # what is there stays; no long collection later
         self._announce()
 
     def _engine_settings(self) -> EngineSettings:
@@ -215,7 +244,7 @@ class Host:
 
     def _open_midi(self, stack: ExitStack) -> MidiInput:
         rig = self._show.rig.midi
-        midi = MidiInput(on_message=self._move_level)
+        midi = MidiInput(on_message=self._act)
         stack.callback(midi.close)
         try:
             midi.open(rig)
@@ -248,6 +277,8 @@ class Host:
         if self._midi.names:
             parts.append(f"with {', '.join(self._midi.names)}")
         self._display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
+        if self._player is not None and not all(self._real_time().values()):
+            self._display.say(HINT)
 
     def _show_state(self) -> None:
         if self._player is not None:
@@ -260,8 +291,13 @@ class Host:
             tempo_bpm=self._performance.tempo_bpm,
             played_s=self._played_s(),
             total_s=self._show.seconds,
-            faults=faults(self._ring.underruns, self._ring.xruns),
+            faults=faults(self._ring.underruns, self._ring.xruns, self._steps, self._ready.steps),
         )
+
+    def _real_time(self) -> dict[str, int]:
+        """Return the real-time priority of each process, 0 where it has none."""
+        ready = self._player.ready if self._player is not None else None
+        return {"host": self._priority, "engine": self._ready.priority, "player": ready.priority if ready else 0}
 
     def _played_s(self) -> float:
         return self._figures.seconds if self._player is None else self._ring.played_frames / SAMPLE_RATE_HZ
@@ -284,6 +320,10 @@ class Host:
             underruns=self._ring.underruns,
             concealed_frames=self._ring.concealed_frames,
             xruns=self._ring.xruns,
+            skipped_frames=self._ring.skipped_frames,
+            steps=dict(sorted(self._rungs.items(), reverse=True)),
+            full_steps=self._ready.steps,
+            real_time=self._real_time(),
             engine_restarts=self._engine_watch.restarts,
             player_restarts=self._player_watch.restarts,
             stopped=stopped,

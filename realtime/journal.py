@@ -1,6 +1,7 @@
 """The journal: every control event of a take with its frame, and the seed, as JSON lines. [control]
 
-The first line names bundle, engine, seed and scenes; each other line is one MIDI message in hexadecimal at its frame.
+The first line names bundle, engine, seed and scenes; each other line is one MIDI message in hexadecimal at its frame, or a chunk
+that was made with fewer denoising steps.
 Lines are flushed once for each chunk, so that a crash costs the last chunk at most.
 """
 
@@ -29,6 +30,10 @@ class Journal:
     def event(self, frame: int, message: bytes) -> None:
         """Keep one message."""
         self._write({"frame": frame, "midi": message.hex()})
+
+    def rung(self, frame: int, steps: int) -> None:
+        """Keep that the chunk at this frame was made with fewer denoising steps than the bundle's."""
+        self._write({"frame": frame, "steps": steps})
 
     def chunk(self) -> None:
         """Say that a chunk is complete."""

@@ -28,7 +28,7 @@ def real_time(priority: int) -> int:
     if not hasattr(os, "sched_setscheduler"):
         return 0
     with contextlib.suppress(OSError):  # the system has the last word
-        if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR):
             return os.sched_getparam(0).sched_priority
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
         return priority

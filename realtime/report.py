@@ -11,7 +11,10 @@ from legando.realtime.render import RenderFigures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostReport:
-    """What a run came to. `stopped` is the exit status of what stopped it, 0 when it came to its end."""
+    """What a run came to. `stopped` is the exit status of what stopped it, 0 when it came to its end.
+
+    `steps` says how many chunks were made with so many denoising steps, `real_time` the priority of each process.
+    """
 
     seconds: float
     figures: RenderFigures
@@ -20,6 +23,10 @@ class HostReport:
     underruns: int
     concealed_frames: int
     xruns: int
+    skipped_frames: int
+    steps: dict[int, int]
+    full_steps: int
+    real_time: dict[str, int]
     engine_restarts: int
     player_restarts: int
     stopped: int
@@ -37,6 +44,9 @@ class HostReport:
             "underruns": self.underruns,
             "concealed_frames": self.concealed_frames,
             "xruns": self.xruns,
+            "skipped_frames": self.skipped_frames,
+            "ladder": {str(steps): count for steps, count in self.steps.items()},
+            "real_time": self.real_time,
             "engine_restarts": self.engine_restarts,
             "player_restarts": self.player_restarts,
             "interrupted": self.stopped != EXIT_OK,
@@ -47,8 +57,11 @@ class HostReport:
         heard = faults(self.underruns, self.xruns) or "no drop-outs"
         if self.concealed_frames:
             heard += f", {1000 * self.concealed_frames / self.figures.sample_rate_hz:.0f} ms concealed"
+        fewer = sum(count for steps, count in self.steps.items() if steps < self.full_steps)
         slow, engine, player = self.figures.slow_chunks, self.engine_restarts, self.player_restarts
-        if more := _counted((slow, "slow chunk"), (engine, "engine restart"), (player, "player restart")):
+        if more := _counted(
+            (slow, "slow chunk"), (fewer, "simpler chunk"), (engine, "engine restart"), (player, "player restart")
+        ):
             heard += f", {more}"
         return (
             f"played {self.seconds:.1f} s: {heard}; {made_in(self.figures)}; "
@@ -62,9 +75,11 @@ def made_in(figures: RenderFigures) -> str:
     return f"chunks of {figures.chunk_ms:g} ms made in {compute['p50']:.1f} ms (p99 {compute['p99']:.1f} ms)"
 
 
-def faults(underruns: int, xruns: int) -> str:
-    """Return what was heard as a gap, in words; nothing when nothing was. [any]"""
-    return _counted((underruns, "underrun"), (xruns, "xrun"))
+def faults(underruns: int, xruns: int, steps: int = 0, full_steps: int = 0) -> str:
+    """Return what was heard as a gap, and the ladder's rung unless it is the first; nothing when all is well. [any]"""
+    heard = _counted((underruns, "underrun"), (xruns, "xrun"))
+    rung = f"{steps}/{full_steps} steps" if steps < full_steps and steps else ""
+    return ", ".join(part for part in (heard, rung) if part)
 
 
 def _counted(*counts: tuple[int, str]) -> str:

@@ -110,6 +110,14 @@ def next_start_ns(
 
 # Where a live note goes.
 
+_PEDALS = (64, 66)
+
+
+def has_a_place(message: bytes) -> bool:
+    """Say whether a MIDI message acts at its frame (notes, pedals, clock) rather than in the next chunk. [any]"""
+    kind = message[0] & 0xF0 if message else 0
+    return kind in (0x80, 0x90, 0xF0) or (kind == 0xB0 and len(message) == 3 and message[1] in _PEDALS)
+
 
 class NoteDelay:
     """The constant time from a key to its sound: the least that was met for every recent chunk. [control]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from legando.realtime.display import Display
-from legando.realtime.enginelink import EngineProcess, Failed, Message, Ready
+from legando.realtime.enginelink import EngineProcess, Failed, Made, Message, Ready
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.playerlink import PlayerProcess
 from legando.realtime.ring import PlayerState, Ring
@@ -14,7 +14,9 @@ READY_TIMEOUT_S = 60.0
 HANG_S = 2.0
 """An engine that says nothing for so long, while it is needed, is replaced."""
 
-ENGINE_RESTARTS_MAX = 5
+ENGINE_FAILURES_MAX = 5
+"""So many failures in a row, none of which made `PROVEN_CHUNKS` between them, and it is given up."""
+PROVEN_CHUNKS = 12
 PLAYER_START_S = 3.0
 PLAYER_RETRY_S = 1.0
 PLAYER_GIVE_UP_S = 30.0
@@ -29,6 +31,7 @@ class EngineWatch:
         self._display = display
         self._alive_ns = time.perf_counter_ns()
         self._ready = False
+        self._failures = self._made = 0
         self.restarts = 0
 
     def wait_until_ready(self) -> Ready:
@@ -54,13 +57,16 @@ class EngineWatch:
         elif message is not None or not needed:
             self._alive_ns = now_ns
             self._ready = self._ready or message is not None
+            self._made += isinstance(message, Made)
         elif now_ns - self._alive_ns > patience_s * 1e9:
             self._replace(f"the engine said nothing for {patience_s:g} s", now_ns)
 
     def _replace(self, reason: str, now_ns: int) -> None:
         self.restarts += 1
-        if self.restarts > ENGINE_RESTARTS_MAX:
-            raise LegandoError(f"the engine failed {self.restarts} times; the last time {reason}")
+        self._failures = 1 if self._made >= PROVEN_CHUNKS else self._failures + 1
+        self._made = 0
+        if self._failures > ENGINE_FAILURES_MAX:
+            raise LegandoError(f"the engine failed {self._failures} times in a row; the last time {reason}")
         self._display.say(f"{reason}; starting another")
         self._engine.restart()
         self._alive_ns, self._ready = now_ns, False

@@ -13,6 +13,10 @@ QUIET = HostReport(
     underruns=0,
     concealed_frames=0,
     xruns=0,
+    skipped_frames=0,
+    steps={4: 100},
+    full_steps=4,
+    real_time={"host": 0, "engine": 0, "player": 0},
     engine_restarts=0,
     player_restarts=0,
     stopped=0,
@@ -30,6 +34,9 @@ def test_what_went_wrong_is_counted() -> None:
     assert "8.0 s: 1 underrun, 2 xruns, 120 ms concealed, 1 engine restart;" in rough.sentence()
     slow = replace(QUIET, figures=replace(QUIET.figures, costs_ns=[80_000_000, 80_000_001, 90_000_000]))
     assert "8.0 s: no drop-outs, 2 slow chunks;" in slow.sentence() and slow.plain()["slow_chunks"] == 2
+    simpler = replace(QUIET, steps={4: 97, 2: 3})
+    assert "8.0 s: no drop-outs, 3 simpler chunks;" in simpler.sentence() and simpler.plain()["ladder"]["2"] == 3
+    assert faults(0, 0, 4, 4) == "" and faults(0, 0, 2, 4) == "2/4 steps"
     assert faults(0, 0) == "" and faults(0, 1) == "1 xrun"
 
 
