@@ -13,6 +13,7 @@ from legando.engines.denoiser import Denoiser, DenoiserConfig, Layer
 from legando.engines.export import export_bundle
 from legando.engines.language import LanguageConfig, LanguageModel
 from legando.engines.training.habits import measure_habits
+from legando.realtime.controls import STYLE_DIM
 
 
 def small_codec() -> Codec:
@@ -33,6 +34,8 @@ def small_denoiser() -> Denoiser:
             layer.fine_bias.normal_(std=0.5)
             layer.coarse_bias.normal_(std=0.5)
         model.out.weight.mul_(10.0)
+        model.time[0].weight[:, -STYLE_DIM:].mul_(5.0)
+        model.time[2].weight.mul_(10.0)  # so that style is heard
     return model
 
 
