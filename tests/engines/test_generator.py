@@ -61,8 +61,9 @@ def test_reset_starts_the_same_music_again(bundle: Bundle) -> None:
         replace(HOUSE, style=(0.0, 1.0, *HOUSE.style[2:])),
         replace(HOUSE, steps=5),
         replace(HOUSE, temperature=0.2),
+        replace(HOUSE, section="break"),
     ],
-    ids=["tempo", "chord", "mute", "brightness", "style", "steps", "temperature"],
+    ids=["tempo", "chord", "mute", "brightness", "style", "steps", "temperature", "section"],
 )
 def test_every_control_changes_the_music(bundle: Bundle, changed: Controls) -> None:
     assert np.abs(play(bundle, HOUSE) - play(bundle, changed)).max() > 1e-4
