@@ -87,6 +87,17 @@ def read_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
         return found
 
 
+def trained_s(folder: Path) -> float:
+    """Return the training time of a run folder's newest checkpoint, from its header alone; 0 without a sound one."""
+    for path in (folder / CHECKPOINT, folder / PREVIOUS):
+        try:
+            with safe_open(path, framework="pt") as file:
+                return float(json.loads((file.metadata() or {})["run"])["elapsed_s"])
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+            continue
+    return 0.0
+
+
 def read_model(folder: Path, name: str = "model") -> dict[str, Tensor]:
     """Return one network's state dict out of a run's newest sound checkpoint. [any]"""
     found = read_newest(folder)

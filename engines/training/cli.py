@@ -1,11 +1,14 @@
 """`legando train`: one command for each step from composing to a bundle. [control]
 
-Each training resumes what its run folder holds, so hours add up:
+    legando train all --hours 3
+
+does all of it. Or step by step; each training resumes what its run folder holds, so hours add up:
 
     legando train data --out data/train --pieces 220
     legando train codec --data data/train --minutes 45
     legando train adversarial --data data/train --minutes 15
     legando train flow --data data/train --minutes 30
+    legando train distil --data data/train --minutes 15
     legando train language --minutes 12
     legando train style
     legando train bundle --out runs/bundle
@@ -17,7 +20,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from legando.realtime.arguments import Parser
 
 RUNS = Path("runs")
 FORWARDED = {
+    "all": "legando.engines.training.train_all",
     "data": "legando.engines.training.dataset",
     "language": "legando.engines.training.train_language",
     "style": "legando.engines.training.train_style",
@@ -50,11 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the steps that are not forwarded."""
     parser = Parser(
         prog="legando train",
-        description="Make a model: data, codec, adversarial, flow, language, style, bundle, evaluate. "
+        description="Make a model: all, or data, codec, adversarial, flow, distil, language, style, bundle, evaluate. "
         "Every training resumes what its run folder holds.",
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     for name, text in (
+        ("all", "everything below in order, in a given time"),
         ("data", "compose and render pieces"),
         ("language", "train the language model"),
         ("style", "train the prompt head"),
@@ -67,11 +73,17 @@ def build_parser() -> argparse.ArgumentParser:
     adversarial.set_defaults(run=_adversarial)
     flow = _training(steps, "flow", "train the denoiser on the codec's latents", minutes=30)
     flow.set_defaults(run=_flow)
+    distil = _training(steps, "distil", "make the denoiser need two steps instead of eight", minutes=15)
+    distil.add_argument(
+        "--guidance", type=float, default=1.0, help="how far the teacher exaggerates style (default: 1)"
+    )
+    distil.set_defaults(run=_distil)
     bundle = steps.add_parser("bundle", help="export what the runs hold as a bundle")
     bundle.add_argument("--runs", type=Path, default=RUNS, help="folder of the runs (default: runs)")
     bundle.add_argument("--out", type=Path, required=True, help="folder of the bundle")
     bundle.add_argument("--name", default="first-sound", help="name in the manifest")
-    bundle.add_argument("--steps", type=int, default=4, help="default denoising steps (default: 4)")
+    bundle.add_argument("--steps", type=int, help="default denoising steps (default: 2 if distilled, else 4)")
+    bundle.add_argument("--no-distil", action="store_true", help="take the flow even if a distilled student is there")
     bundle.add_argument("--figures", type=Path, help="JSON of `legando train evaluate --json` for the manifest")
     bundle.set_defaults(run=_bundle)
     return parser
@@ -87,40 +99,73 @@ def _training(
     parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--limit", type=int, help="use at most so many pieces")
+    parser.add_argument(
+        "--fresh",
+        type=int,
+        default=0,
+        metavar="WORKERS",
+        help="processes that render new pieces meanwhile (default: 0)",
+    )
+    parser.add_argument(
+        "--fresh-pieces", type=int, default=2000, metavar="N", help="until the folder holds so many (default: 2000)"
+    )
     return parser
 
 
-def _limits(options: argparse.Namespace) -> dict[str, Any]:
-    """Return how long a network may train, on what, and on how much."""
-    return {
-        "seconds": options.minutes * 60,
-        "threads": options.threads,
-        "device": options.device,
-        "limit": options.limit,
-    }
+@contextmanager
+def _limits(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Give how long a network may train, on what, and on how much; new pieces are rendered meanwhile if asked for."""
+    from legando.engines.training.fresh import FreshPieces
+
+    with FreshPieces(options.data, workers=options.fresh, most_pieces=options.fresh_pieces) as fresh:
+        yield {
+            "seconds": options.minutes * 60,
+            "threads": options.threads,
+            "device": options.device,
+            "limit": options.limit,
+            "fresh": fresh,
+        }
 
 
 def _codec(options: argparse.Namespace) -> None:
     from legando.engines.training.train_codec import train
 
-    train(options.data, options.runs / "codec", **_limits(options))
+    with _limits(options) as limits:
+        train(options.data, options.runs / "codec", **limits)
 
 
 def _adversarial(options: argparse.Namespace) -> None:
     from legando.engines.training.train_codec import train_adversarial
 
-    train_adversarial(options.data, options.runs / "codec", options.runs / "adversarial", **_limits(options))
+    with _limits(options) as limits:
+        train_adversarial(options.data, options.runs / "codec", options.runs / "adversarial", **limits)
 
 
 def _flow(options: argparse.Namespace) -> None:
     from legando.engines.training.train_flow import train
 
-    train(options.data, options.runs / "codec", options.runs / "flow", **_limits(options))
+    with _limits(options) as limits:
+        train(options.data, options.runs / "codec", options.runs / "flow", **limits)
+
+
+def _distil(options: argparse.Namespace) -> None:
+    from legando.engines.training.train_distil import train
+
+    runs: Path = options.runs
+    with _limits(options) as limits:
+        train(options.data, runs / "codec", runs / "flow", runs / "distil", guidance=options.guidance, **limits)
 
 
 def _bundle(options: argparse.Namespace) -> None:
     from legando.engines.training.make_bundle import make_bundle
 
-    bundle = make_bundle(options.runs, options.out, name=options.name, steps=options.steps, figures=options.figures)
+    bundle = make_bundle(
+        options.runs,
+        options.out,
+        name=options.name,
+        steps=options.steps,
+        figures=options.figures,
+        distil=not options.no_distil,
+    )
     size = sum(about["bytes"] for about in bundle.manifest["files"].values())
     print(f"{bundle.path}: {size / 1e6:.1f} MB, {bundle.hash[:12]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,30 @@ from legando.engines.denoiser import Denoiser
 from legando.engines.export import export_bundle
 from legando.engines.language_export import load_language
 from legando.engines.training.habits import measure_habits
-from legando.engines.training.progress import read_history, read_model
+from legando.engines.training.progress import read_history
 from legando.engines.training.train_codec import averaged
+from legando.engines.training.train_distil import denoiser_weights, is_student_of
 from legando.engines.training.train_style import installed_tokenizer
 from legando.realtime.errors import LegandoError
 
 
-def make_bundle(runs: Path, out: Path, *, name: str, steps: int, figures: Path | None = None) -> Bundle:
-    """Export `runs`/{codec, adversarial, flow, language, style} as a bundle in `out`; the adversarial run may lack."""
+def make_bundle(
+    runs: Path, out: Path, *, name: str, steps: int | None = None, figures: Path | None = None, distil: bool = True
+) -> Bundle:
+    """Export `runs`/{codec, adversarial, flow, distil, language, style} as a bundle in `out`.
+
+    The runs adversarial and distil may lack. The distilled student is taken unless `distil` is false or its teacher is
+    not the flow that is there now; `steps` is by default 2 with a student and 4 without.
+    """
     adversarial = runs / "adversarial"
     codec = Codec()
     codec.load_state_dict(averaged(runs / "codec", adversarial if adversarial.exists() else None))
     denoiser = Denoiser()
-    weights = read_model(runs / "flow", "denoiser")
-    average = {key.replace("/", "."): value for key, value in read_model(runs / "flow", "average").items()}
-    denoiser.load_state_dict({**weights, **average})
+    student = distil and (runs / "distil").exists()
+    if student and not is_student_of(runs / "distil", runs / "flow"):
+        print(f"{runs / 'distil'} is the student of an earlier flow; left out", file=sys.stderr, flush=True)
+        student = False
+    denoiser.load_state_dict(denoiser_weights(runs / ("distil" if student else "flow")))
     style_head = _need(runs / "style" / "style.safetensors", "style")
     language = load_language(_need(runs / "language" / "model.safetensors", "language"))
     about: dict[str, Any] = {
@@ -46,7 +56,7 @@ def make_bundle(runs: Path, out: Path, *, name: str, steps: int, figures: Path |
             tokenizer=installed_tokenizer(),
             habits=measure_habits(),
             name=name,
-            steps=steps,
+            steps=steps or (2 if student else 4),
             about=about,
         )
 

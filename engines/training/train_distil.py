@@ -10,6 +10,7 @@ noised as in the teacher's training, and style is dropped as often.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from legando.engines.codec import Codec
 from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import COARSE_CONTEXT, FINE_CONTEXT, Conditions, Denoiser, DenoiserConfig, Layer, Past
 from legando.engines.training.batches import CHUNK_LATENTS, Crops, prepare
-from legando.engines.training.checkpoint import read_model
+from legando.engines.training.checkpoint import CHECKPOINT, PREVIOUS, digest, read_model
 from legando.engines.training.learner import Learner, batch_size, begin
 from legando.engines.training.pictures import draw_flow
 from legando.engines.training.progress import Run
@@ -41,6 +42,8 @@ EMA = 0.99
 REUSE = 2
 """Steps taken on each of the teacher's batches: it costs as much as one of them."""
 VALIDATION_STEPS = (1, 2, 4)
+TEACHER = "teacher.txt"
+"""File in the run folder: the digest of the teacher's weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,26 @@ def denoiser_weights(flow_run: Path) -> dict[str, Tensor]:
     return {**weights, **average}
 
 
+def is_student_of(folder: Path, flow_run: Path) -> bool:
+    """Return whether a distil run's teacher is what a flow run holds now. [any]"""
+    path = folder / TEACHER
+    return path.is_file() and path.read_text().strip() == digest(denoiser_weights(flow_run), "")
+
+
+def _know_teacher(folder: Path, teacher: Denoiser) -> None:
+    """Note who teaches; a student of another teacher is let go, for its noise leads elsewhere."""
+    name = digest({key: value.cpu() for key, value in teacher.state_dict().items()}, "")
+    path = folder / TEACHER
+    if path.is_file() and path.read_text().strip() != name:
+        print(f"{folder} holds the student of an earlier flow; starting afresh", file=sys.stderr, flush=True)
+        for old in (CHECKPOINT, PREVIOUS):
+            (folder / old).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(name + "\n")
+    part.replace(path)
+
+
 @torch.no_grad()
 def distances(model: Denoiser, pairs: Pairs, steps: tuple[int, ...] = VALIDATION_STEPS) -> dict[str, float]:
     """Return the mean squared distance to the teacher's ends, from the same noise, for each number of steps. [any]
@@ -216,6 +239,7 @@ def train(
     torch.manual_seed(11)
     exam = teacher.pairs(teacher.normalised(latents(judged, held)), conditions(held, device, 0.0), noised=False)
     reference = {f"teacher_{name}": value for name, value in distances(teacher.model, exam).items()}
+    _know_teacher(folder, teacher.model)
     student = Denoiser(config).to(device)
     student.load_state_dict(teacher.model.state_dict())
     learner = Learner(student, rate=PEAK_RATE, betas=(0.9, 0.98), decay=0.01, ema=EMA)

@@ -6,19 +6,10 @@ import numpy as np
 import pytest
 
 from legando.engines.training.batches import Crops, prepare
-from legando.engines.training.composer import compose
-from legando.engines.training.dataset import load, save
+from legando.engines.training.dataset import load
 from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 from legando.realtime.errors import LegandoError
-
-
-def write_piece(path: Path, seed: int = 0) -> None:
-    """Write a piece whose audio is plain noise: rendering is slow, and nothing here listens."""
-    piece = compose(seed, genre=GENRES[seed % 10], bars=2)
-    frames = int(2 * 16 * 15.0 / piece.tempo_bpm * 48_000)
-    audio = np.random.default_rng(seed).normal(0.0, 0.1, (frames, 2)).clip(-1.0, 1.0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save(path, piece, audio.astype(np.float32))
+from tests.engines.tiny_runs import write_piece
 
 
 def test_style_of_an_older_version_keeps_its_meaning(tmp_path: Path) -> None:
