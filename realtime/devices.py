@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from legando.realtime.errors import DeviceError
 
 JACK_API = "JACK Audio Connection Kit"
+_STDERR = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +36,18 @@ class OutputDevice:
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Send what C libraries write to file descriptor 2 nowhere meanwhile; Python's own stream too. [control]"""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
+    with _STDERR:  # two threads at once would restore each other's nowhere
         sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+        saved = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nowhere)
 
 
 @contextlib.contextmanager

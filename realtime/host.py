@@ -6,8 +6,8 @@
              -> bridge, recorder                                    this process
         -> journal                                                  this process
 
-One thread does all of it; RtMidi's thread only queues messages and moves immediate controls. The host computes no sound,
-so that an answer to the engine takes well under a millisecond.
+One thread does all of it; RtMidi's thread only queues messages and moves immediate controls. The host computes no
+sound, so that an answer to the engine takes well under a millisecond.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from legando.bridge.publisher import Publisher
 from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Ready, Want, prefill_frames
 from legando.realtime.exits import EXIT_OK, exit_of
+from legando.realtime.hands import Hands
 from legando.realtime.immediate import ImmediateControls
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.meter import Levels, measure, to_db
-from legando.realtime.midi import LiveMessage, MidiInput, NoMidiSystemError
+from legando.realtime.midi import LiveMessage
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import HINT, HOST_PRIORITY, real_time
 from legando.realtime.render import Frames, RenderFigures
@@ -124,7 +125,7 @@ class Host:
         """Place live notes all at one delay after they came, without jitter; a knob in the next chunk."""
         sounds_at_ns = self._sounds_at_ns(position_frames)
         self._delay.add(sounds_at_ns - self._heard_ns)
-        for live in self._midi.take():
+        for live in self._hands.take():
             frame = position_frames
             if has_a_place(live.message):
                 frame = self._delay.frame(
@@ -136,6 +137,12 @@ class Host:
             self._performance.feed(frame, live.message, acted=True)
             if self._journal is not None:
                 self._journal.event(frame, live.message)
+        lead_ns = self._delay.delay_ns + self._ring.latency_ns
+        lead = self._hands.lead_event(lead_ns * SAMPLE_RATE_HZ // 1_000_000_000 + self._ready.latency_frames)
+        if lead is not None:
+            self._performance.feed(position_frames, lead)
+            if self._journal is not None:
+                self._journal.event(position_frames, lead)
         self._heard_ns = time.perf_counter_ns()
         if self._journal is not None:
             self._journal.chunk()
@@ -156,6 +163,7 @@ class Host:
         self._immediate.put(moved)
         for name, value in moved.items():
             self._ring.set_immediate(name, value)
+        self._hands.show(self._performance.value_of)
 
     def _act(self, live: LiveMessage) -> None:
         """Let immediate controls act at the next audio block, ahead of their chunk. On RtMidi's thread."""
@@ -166,6 +174,7 @@ class Host:
 
     def _account(self, made: Made) -> None:
         self._chord = made.chord
+        self._hands.begins(made.position_frames, made.tick)
         self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
         self._rungs[made.steps] += 1
@@ -218,12 +227,16 @@ class Host:
             self._bridge = stack.enter_context(publisher)
         # Reading the prompts takes a moment, in which the engine warms up.
         self._performance = self._show.performance(load_instrument(self._instrument, self._show.bundle))
-        self._midi = self._open_midi(stack)
+        self._hands = self._open_hands(stack)
         self._engine_watch = EngineWatch(self._engine, self._ring, self._display)
         self._ready = self._engine_watch.wait_until_ready()
         self._figures.chunk_frames = self._ready.chunk_frames
         self._player = self._start_player(stack)
         self._player_watch = PlayerWatch(self._player, self._ring, self._display)
+        if self._player is not None:
+            self._hands.start_clock(
+                self._ring, sample_rate_hz=SAMPLE_RATE_HZ, latency_frames=self._ready.latency_frames
+            )
         self._heard_ns = time.perf_counter_ns()
         self._priority = real_time(HOST_PRIORITY)
         gc.freeze()  # what is there stays; no long collection later
@@ -242,17 +255,13 @@ class Host:
             paced_by="player" if self._sound else "clock",
         )
 
-    def _open_midi(self, stack: ExitStack) -> MidiInput:
-        rig = self._show.rig.midi
-        midi = MidiInput(on_message=self._act)
-        stack.callback(midi.close)
-        try:
-            midi.open(rig)
-        except NoMidiSystemError as error:
-            if rig.virtual_input or any(name != "*" for name in rig.inputs):
-                raise
-            self._display.say(f"no live MIDI: {error}")
-        return midi
+    def _open_hands(self, stack: ExitStack) -> Hands:
+        hands = Hands(self._show.rig, on_message=self._act)
+        stack.callback(hands.close)
+        missing = hands.open()
+        for sentence in [missing] if missing is not None else list(hands.take_news()):
+            self._display.say(sentence)
+        return hands
 
     def _start_player(self, stack: ExitStack) -> PlayerProcess | None:
         if not self._sound:
@@ -274,13 +283,15 @@ class Host:
             parts.append(f"on {self._player.ready.device} ({self._player.ready.host_api})")
         if self._bridge is not None:
             parts.append(f"at {self._bridge.endpoint}")
-        if self._midi.names:
-            parts.append(f"with {', '.join(self._midi.names)}")
+        if self._hands.midi.names:
+            parts.append(f"with {', '.join(self._hands.midi.names)}")
         self._display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
         if self._player is not None and not all(self._real_time().values()):
             self._display.say(HINT)
 
     def _show_state(self) -> None:
+        for sentence in self._hands.take_news():
+            self._display.say(sentence)
         if self._player is not None:
             peaks = tuple(to_db(peak) for peak in self._ring.peaks)
             self._levels = Levels(peak_db=peaks, rms_db=peaks)

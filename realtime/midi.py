@@ -1,13 +1,15 @@
-"""Live MIDI input: ports by name, messages with the time at which they came. [control]
+"""Live MIDI input: ports by name that may come and go, messages with the time at which they came. [control]
 
 RtMidi calls `_Port.receive` on its own thread, which only stamps the bytes and puts them on a queue; the host takes
-them from there. Nothing else happens on that thread.
+them from there. Nothing else happens on that thread. The port watch opens what appears and closes what has vanished;
+the notes that a vanished port held end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,18 +17,16 @@ from typing import Any
 
 import rtmidi
 
-from legando.realtime.devices import quiet_stderr
 from legando.realtime.errors import DeviceError
+from legando.realtime.keys import SOSTENUTO_CC, SUSTAIN_CC
 from legando.realtime.midistream import MidiStream
-from legando.realtime.rig import MidiRig
+from legando.realtime.portname import matches
+from legando.realtime.portwatch import Lister, PortKey, foreign_ports, open_client
+from legando.realtime.portwatch import NoMidiSystemError as NoMidiSystemError
+from legando.realtime.rig import ClockRig, MidiRig
 
-_APIS = {
-    "alsa": rtmidi.API_LINUX_ALSA,
-    "jack": rtmidi.API_UNIX_JACK,
-    "core": rtmidi.API_MACOSX_CORE,
-    "windows": rtmidi.API_WINDOWS_MM,
-}
-CLIENT_NAME = "legando"
+_CLOCK_KINDS = (0xF2, 0xF8, 0xFA, 0xFB, 0xFC)
+"""Song position, clock, start, continue, stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,64 +37,99 @@ class LiveMessage:
     message: bytes
 
 
-class NoMidiSystemError(DeviceError):
-    """This machine has no MIDI system that answers, so that there are no ports at all."""
-
-
 class _Port:
     """One open input. Owned by RtMidi's thread while it is open."""
 
-    def __init__(self, client: Any, name: str, deliver: Callable[[LiveMessage], None]) -> None:
+    def __init__(
+        self, client: Any, name: str, deliver: Callable[[LiveMessage], None], *, plays: bool, leads: bool
+    ) -> None:
         self.client = client
         self.name = name
         self._deliver = deliver
+        self._plays, self._leads = plays, leads
         self._stream = MidiStream()
-        client.ignore_types(sysex=True, timing=False, active_sense=True)
+        self._held: dict[bytes, bytes] = {}  # what began a note or pedal, and what would end it
+        client.ignore_types(sysex=True, timing=not leads, active_sense=True)
         client.set_callback(self.receive)
 
     def receive(self, event: tuple[list[int], float], _: object = None) -> None:
         now_ns = time.perf_counter_ns()
         for message in self._stream.feed(bytes(event[0])):
-            self._deliver(LiveMessage(now_ns, message))
+            if self._leads if message[0] in _CLOCK_KINDS else self._plays:
+                self._remember(message)
+                self._deliver(LiveMessage(now_ns, message))
 
     def close(self) -> None:
-        self.client.cancel_callback()
-        self.client.close_port()
-        self.client.delete()
+        """Close the port, and end what it held."""
+        with contextlib.suppress(rtmidi.RtMidiError, SystemError):
+            self.client.cancel_callback()
+            self.client.close_port()
+            self.client.delete()
+        now_ns = time.perf_counter_ns()
+        for ending in self._held.values():
+            self._deliver(LiveMessage(now_ns, ending))
+        self._held.clear()
+
+    def _remember(self, message: bytes) -> None:
+        kind, channel = message[0] & 0xF0, message[0] & 0x0F
+        if kind in (0x80, 0x90):
+            key = bytes((0x90 | channel, message[1]))
+            if kind == 0x90 and message[2]:
+                self._held[key] = bytes((0x80 | channel, message[1], 0))
+            else:
+                self._held.pop(key, None)
+        elif kind == 0xB0 and message[1] in (SUSTAIN_CC, SOSTENUTO_CC):
+            if message[2] >= 64:
+                self._held[message[:2]] = message[:2] + b"\0"
+            else:
+                self._held.pop(message[:2], None)
 
 
 class MidiInput:
-    """All open input ports as one queue of messages."""
+    """All open input ports as one queue of messages. `look` belongs to the port watch, the rest to the host."""
 
     def __init__(self, on_message: Callable[[LiveMessage], None] | None = None) -> None:
         self._queue: queue.SimpleQueue[LiveMessage] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._on_message = on_message
-        self._ports: list[_Port] = []
+        self._ports: dict[PortKey, _Port] = {}
+        self._virtual: _Port | None = None
+        self._refused: set[PortKey] = set()
+        self._lister: Lister | None = None
+        self._lock = threading.Lock()
+        self._must_renew = False
+        self._rig = MidiRig()
+        self._clock_from = ""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the open ports."""
-        return tuple(port.name for port in self._ports)
+        virtual = (self._virtual.name,) if self._virtual is not None else ()
+        return (*(name for name, _ in sorted(self._ports)), *virtual)
 
-    def open(self, rig: MidiRig) -> None:
-        """Open the ports that a rig names and the virtual one that it offers.
+    def open(self, rig: MidiRig, clock: ClockRig | None = None) -> None:
+        """Open the ports that a rig names and the virtual one that it offers; those to come are opened by `look`.
 
-        Raises DeviceError when a named port is missing, with the names that exist, and NoMidiSystemError when no MIDI
-        system answers.
+        Raises NoMidiSystemError when no MIDI system answers, DeviceError when it offers no virtual ports. A port that
+        is named but not there yet is in the news.
         """
-        if not rig.inputs and not rig.virtual_input:
+        self._rig = rig
+        self._clock_from = clock.input if clock is not None else ""
+        if not rig.inputs and not rig.virtual_input and not self._clock_from:
             return
-        for index, name in _choose(rig, input_names(rig.api)):
-            client = _client(rig.api)
-            client.open_port(index, "in")
-            self._ports.append(_Port(client, name, self._deliver))
-        if rig.virtual_input:
-            client = _client(rig.api, rig.virtual_input)
-            try:
-                client.open_virtual_port(rig.virtual_input)
-            except (NotImplementedError, rtmidi.RtMidiError) as error:
-                raise DeviceError(f"cannot offer the MIDI port {rig.virtual_input!r}: {error}; leave it out") from error
-            self._ports.append(_Port(client, rig.virtual_input, self._deliver))
+        self._lister = Lister(rtmidi.MidiIn, rig.api)
+        self._offer_virtual()
+        self._look(first=True)
+
+    def look(self) -> None:
+        """Open what has appeared, close what has vanished. For the port watch."""
+        with self._lock, contextlib.suppress(DeviceError):  # a system that is dead; the next look asks again
+            if self._lister is not None:
+                self._look(first=False)
+
+    def renew(self) -> None:
+        """Open everything again at the next look: the MIDI system may have been replaced."""
+        self._must_renew = True
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield the messages that have come since the last call, oldest first."""
@@ -102,10 +137,97 @@ class MidiInput:
             while True:
                 yield self._queue.get_nowait()
 
+    def take_news(self) -> Iterator[str]:
+        """Yield what has happened to ports since the last call, a sentence each."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._news.get_nowait()
+
     def close(self) -> None:
-        """Close all ports."""
-        while self._ports:
-            self._ports.pop().close()
+        """Close all ports; a MIDI system that hangs is left behind."""
+        if not self._lock.acquire(timeout=1.0):
+            return
+        try:
+            while self._ports:
+                self._ports.popitem()[1].close()
+            if self._virtual is not None:
+                self._virtual.close()
+            if self._lister is not None:
+                self._lister.close()
+            self._virtual = self._lister = None
+        finally:
+            self._lock.release()
+
+    def _look(self, *, first: bool) -> None:
+        assert self._lister is not None
+        renewals = self._lister.renewals
+        if self._must_renew:
+            self._must_renew = False
+            self._lister.renew()
+        found = foreign_ports(self._lister.names())
+        self._close_ports([key for key in self._ports if key not in found], say=True)
+        if self._lister.renewals != renewals:  # what is left hangs on a system that may be dead
+            self._close_ports(list(self._ports), say=False)
+            self._offer_virtual()
+        self._refused &= set(found)
+        for key, index in found.items():
+            if key not in self._ports and self._wants(key[0]):
+                self._open_port(key, index, say=not first)
+        if first:
+            self._tell_missing([name for name, _ in found])
+
+    def _wants(self, name: str) -> bool:
+        return any(matches(wanted, name) for wanted in (*self._rig.inputs, self._clock_from))
+
+    def _open_port(self, key: PortKey, index: int, *, say: bool) -> None:
+        name = key[0]
+        client = open_client(rtmidi.MidiIn, self._rig.api)
+        try:
+            if client.get_port_name(index) != name:  # it moved since we looked; the next look finds it
+                client.delete()
+                return
+            client.open_port(index, "in")
+        except (rtmidi.RtMidiError, SystemError) as error:
+            client.delete()
+            if key not in self._refused:
+                self._refused.add(key)
+                self._news.put(f"MIDI input {name} does not open ({error}); is it in use? it will be tried again")
+            return
+        self._refused.discard(key)
+        self._ports[key] = self._port(client, name)
+        if say:
+            self._news.put(f"MIDI input {name} is here")
+
+    def _port(self, client: Any, name: str) -> _Port:
+        plays = any(matches(wanted, name) for wanted in self._rig.inputs)
+        leads = matches(self._clock_from, name) if self._clock_from else True
+        return _Port(client, name, self._deliver, plays=plays, leads=leads)
+
+    def _close_ports(self, keys: list[PortKey], *, say: bool) -> None:
+        for key in keys:
+            self._ports.pop(key).close()
+            if say:
+                self._news.put(f"MIDI input {key[0]} has gone; it will be used again when it is back")
+
+    def _offer_virtual(self) -> None:
+        name = self._rig.virtual_input
+        if not name:
+            return
+        if self._virtual is not None:
+            self._virtual.close()
+            self._virtual = None
+        client = open_client(rtmidi.MidiIn, self._rig.api, name)
+        try:
+            client.open_virtual_port(name)
+        except (NotImplementedError, rtmidi.RtMidiError) as error:
+            raise DeviceError(f"cannot offer the MIDI port {name!r}: {error}; leave out virtual_input") from error
+        self._virtual = _Port(client, name, self._deliver, plays=True, leads=not self._clock_from)
+
+    def _tell_missing(self, names: list[str]) -> None:
+        have = ", ".join(repr(name) for name in names) or "none"
+        for wanted in (*self._rig.inputs, self._clock_from):
+            if wanted and wanted != "*" and not any(matches(wanted, name) for name in names):
+                self._news.put(f"there is no MIDI input {wanted!r} yet; it will be used when it comes; now: {have}")
 
     def _deliver(self, message: LiveMessage) -> None:
         if self._on_message is not None:
@@ -115,34 +237,17 @@ class MidiInput:
 
 def input_names(api: str = "auto") -> tuple[str, ...]:
     """Return the names of the MIDI input ports of this machine. [control]"""
-    client = _client(api)
+    return _names(rtmidi.MidiIn, api)
+
+
+def output_names(api: str = "auto") -> tuple[str, ...]:
+    """Return the names of the MIDI output ports of this machine. [control]"""
+    return _names(rtmidi.MidiOut, api)
+
+
+def _names(kind: Any, api: str) -> tuple[str, ...]:
+    client = open_client(kind, api)
     try:
         return tuple(client.get_ports())
     finally:
         client.delete()
-
-
-def _choose(rig: MidiRig, names: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Return index and name of each port that a rig asks for, each once, leaving out our own."""
-    foreign = [(i, name) for i, name in enumerate(names) if not name.lower().startswith(CLIENT_NAME)]
-    chosen: dict[int, str] = {}
-    for wanted in rig.inputs:
-        matches = foreign if wanted == "*" else [(i, n) for i, n in foreign if wanted.lower() in n.lower()]
-        if not matches and wanted != "*":
-            have = ", ".join(repr(name) for _, name in foreign) or "none"
-            raise DeviceError(f"there is no MIDI input {wanted!r}; connect it or choose from: {have}")
-        chosen.update(matches)
-    return sorted(chosen.items())
-
-
-def _client(api: str, name: str = CLIENT_NAME) -> Any:
-    """Open an RtMidi client on the named API, or on the first that answers."""
-    compiled = rtmidi.get_compiled_api()
-    wanted = list(_APIS) if api == "auto" else [api]
-    for choice in wanted:
-        if _APIS[choice] in compiled:
-            # without a sequencer or server the constructor raises SystemError
-            with contextlib.suppress(rtmidi.RtMidiError, SystemError), quiet_stderr():
-                return rtmidi.MidiIn(_APIS[choice], name=name)
-    what = "no MIDI system answers" if api == "auto" else f"the MIDI system {api!r} does not answer"
-    raise NoMidiSystemError(f"{what}; connect a controller or start one, such as JACK, or play a file with --midi")

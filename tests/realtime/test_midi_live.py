@@ -1,0 +1,212 @@
+"""MIDI ports as on stage: they come and go, lights answer, and the clock leaves with the sound."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from legando.realtime.binding import Binding
+from legando.realtime.clockout import ClockOut
+from legando.realtime.devices import quiet_stderr
+from legando.realtime.hands import Hands
+from legando.realtime.midi import LiveMessage
+from legando.realtime.prompts import Prompt
+from legando.realtime.rig import ClockRig, MidiRig, Rig, Scene
+from legando.realtime.ring import PlayerState
+from tests.realtime.conftest import JackServer
+
+pytestmark = pytest.mark.live
+
+
+@contextmanager
+def source(client: str, port: str) -> Iterator[Any]:
+    """Offer a port that others can hear, as a controller does."""
+    import rtmidi
+
+    with quiet_stderr():
+        out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=client)
+        out.open_virtual_port(port)
+    try:
+        yield out
+    finally:
+        out.close_port()
+        out.delete()
+
+
+@contextmanager
+def sink(client: str, port: str) -> Iterator[list[tuple[float, bytes]]]:
+    """Offer a port that others can send to; what comes is kept with its time."""
+    import rtmidi
+
+    got: list[tuple[float, bytes]] = []
+    with quiet_stderr():
+        listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=client)
+        listener.ignore_types(sysex=True, timing=False, active_sense=True)
+        listener.set_callback(lambda event, _: got.append((time.perf_counter(), bytes(event[0]))))
+        listener.open_virtual_port(port)
+    try:
+        yield got
+    finally:
+        listener.cancel_callback()
+        listener.close_port()
+        listener.delete()
+
+
+def rig(**midi: Any) -> Rig:
+    clock = midi.pop("clock_rig", ClockRig())
+    return Rig(
+        midi=MidiRig(api="jack", **midi), clock=clock, scenes=(Scene(name="a", prompts=(Prompt(text="a"),)),) * 2
+    )
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+@contextmanager
+def opened(show: Rig) -> Iterator[Hands]:
+    hands = Hands(show, every_s=0.1)
+    assert hands.open() is None
+    try:
+        yield hands
+    finally:
+        hands.close()
+
+
+def hear(hands: Hands, count: int) -> list[bytes]:
+    got: list[LiveMessage] = []
+
+    def enough() -> bool:
+        got.extend(hands.take())
+        return len(got) >= count
+
+    until(enough)
+    return [live.message for live in got]
+
+
+def test_a_controller_may_come_late_leave_with_notes_held_and_come_back(jack_server: JackServer) -> None:
+    with opened(rig(inputs=("/key(step|lab)/",))) as hands:
+        assert hands.midi.names == ()
+        assert any("there is no MIDI input" in said and "key(step|lab)" in said for said in hands.take_news())
+        with source("controllers", "Keystep 37") as out:
+            until(lambda: len(hands.midi.names) == 1)
+            for message in ([0x92, 60, 99], [0x92, 62, 99], [0x82, 62, 0], [0xB2, 64, 127]):
+                out.send_message(message)
+            assert len(hear(hands, 4)) == 4
+        until(lambda: hands.midi.names == ())
+        assert sorted(hear(hands, 2)) == [bytes((0x82, 60, 0)), bytes((0xB2, 64, 0))], "what it held ends"
+        with source("controllers", "Keylab"):
+            until(lambda: len(hands.midi.names) == 1)
+        said = list(hands.take_news())
+        assert any("Keystep 37 is here" in s for s in said) and any("Keystep 37 has gone" in s for s in said)
+
+
+def test_only_the_named_port_leads_the_clock_and_it_plays_no_notes_unless_it_is_an_input(
+    jack_server: JackServer,
+) -> None:
+    with source("box", "drum machine") as box, source("box", "keys") as keys:
+        clock = ClockRig(input="drum machine")
+        with opened(rig(inputs=("keys",), clock_rig=clock)) as hands:
+            assert len(hands.midi.names) == 2
+            for message in ([0xF8], [0x90, 60, 1], [0xFA]):
+                box.send_message(message)
+                keys.send_message(message)
+            time.sleep(0.3)
+            got = hear(hands, 3)
+        assert sorted(got) == [bytes((0x90, 60, 1)), b"\xf8", b"\xfa"]
+
+
+def test_lights_follow_their_controls_and_a_controller_that_comes_learns_them_all(jack_server: JackServer) -> None:
+    values = {"scene.1": 1.0, "scene.2": 0.0, "mute.drums": 0.0}
+    binds = (
+        Binding(control="scene.1", source="note 36", channel=10),
+        Binding(control="scene.2", source="note 37", channel=10),
+        Binding(control="mute.drums", source="cc 50"),
+    )
+    show = rig(inputs=("pads",), feedback=True)
+    show = Rig(midi=show.midi, scenes=show.scenes, binds=binds)
+    with source("pads (capture)", "grid"), opened(show) as hands, ExitStack() as later:
+        hands.show(values.__getitem__)  # nobody there yet
+        got = later.enter_context(sink("pads (playback)", "grid"))
+
+        def shown(message: bytes) -> bool:
+            hands.show(values.__getitem__)
+            return message in [m for _, m in got]
+
+        until(lambda: shown(bytes((0x99, 36, 127))))
+        assert shown(bytes((0x99, 37, 0))) and shown(bytes((0xB0, 50, 0)))
+        values.update({"scene.1": 0.0, "scene.2": 1.0, "mute.drums": 1.0})
+        until(lambda: shown(bytes((0x99, 37, 127))) and shown(bytes((0x99, 36, 0))) and shown(bytes((0xB0, 50, 127))))
+        count = len(got)
+        hands.show(values.__getitem__)
+        time.sleep(0.1)
+        assert len(got) == count, "only changes are sent"
+
+
+class _Steady:
+    """A player that hands over 256 frames at a time, without fault."""
+
+    latency_ns = 20_000_000
+    player_state = PlayerState.PLAYING
+
+    def __init__(self) -> None:
+        self._began_ns = time.perf_counter_ns()
+
+    @property
+    def played_frames(self) -> int:
+        return (time.perf_counter_ns() - self._began_ns) * 48 // 1_000_000 // 256 * 256
+
+    @property
+    def played_at_ns(self) -> int:
+        return self._began_ns + self.played_frames * 1_000_000 // 48
+
+    def leaves_s(self, frame: int) -> float:
+        """When a frame leaves: its block is handed over from its first frame on."""
+        return (self._began_ns + (frame + 256) * 1_000_000 // 48 + self.latency_ns) / 1e9
+
+
+def test_the_clock_leaves_with_the_sound(
+    jack_server: JackServer, record_property: Callable[[str, object], None]
+) -> None:
+    tempo_bpm, seconds = 125.0, 4.0
+    with sink("drums", "clock in") as got, opened(rig(clock_rig=ClockRig(output="clock in"))) as hands:
+        player = _Steady()
+        hands.start_clock(player, sample_rate_hz=48_000, latency_frames=480)
+        ahead = round(seconds * 48_000) // 3840
+        for k in range(ahead + 1):
+            hands.begins(k * 3840, k * 3840 * tempo_bpm / 15.0 / 48_000)
+        time.sleep(seconds + 0.3)
+    kinds = [message[0] for _, message in got]
+    assert kinds[:2] == [0xFA, 0xF8] and kinds[-1] == 0xFC and set(kinds) == {0xFA, 0xF8, 0xFC}
+    pulses = np.array([at for at, message in got if message == b"\xf8"])
+    ideal = np.array([player.leaves_s(round(n * 48_000 * 60 / 24 / tempo_bpm) + 480) for n in range(len(pulses))])
+    assert len(pulses) == pytest.approx(seconds * tempo_bpm / 60 * 24, abs=3)
+    off_ms = (pulses - ideal) * 1e3
+    jitter_ms = off_ms - np.median(off_ms)
+    p50, p95 = (float(np.percentile(np.abs(jitter_ms), q)) for q in (50, 95))
+    worst = float(np.abs(jitter_ms).max())
+    figures = f"late {np.median(off_ms):.2f} ms, jitter p50 {p50:.2f} p95 {p95:.2f} worst {worst:.2f} ms"
+    record_property("midi_clock_out", figures)
+    # A JACK port hands over once a period of 5.3 ms, so that a pulse waits up to one and takes another.
+    assert -1.0 < np.median(off_ms) < 25.0 and p95 < 15.0, figures
+    line = np.polyfit(np.arange(len(pulses)), pulses, 1)
+    assert 60 / 24 / line[0] == pytest.approx(tempo_bpm, rel=0.003), "the tempo is the music's own"
+
+
+def test_a_clock_without_a_player_says_nothing(jack_server: JackServer) -> None:
+    sent: list[bytes] = []
+    player = _Steady()
+    player.player_state = PlayerState.FILLING
+    clock = ClockOut(player, sent.append, sample_rate_hz=48_000, block_frames=256, latency_frames=0)
+    clock.start()
+    clock.begins(0, 0.0)
+    clock.begins(3840, 0.64)
+    time.sleep(0.1)
+    clock.close()
+    assert sent == []
