@@ -23,7 +23,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from legando.engines.score import VOCABULARY_SIZES
-from legando.engines.timeline import FEATURES, TICK_WINDOW
+from legando.engines.timeline import ANCHOR_CHUNKS, FEATURES, TICK_WINDOW
 from legando.realtime.controls import STYLE_DIM
 
 FINE_CONTEXT = 12
@@ -56,7 +56,7 @@ class Past(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What a chunk is conditioned on: frames b n FEATURES, style b 16, tick tokens b 8 5, tick ages b 8."""
+    """What a chunk is conditioned on: frames b n FEATURES, style b 24, tick tokens b 8 5, tick ages b 8."""
 
     frames: Tensor
     style: Tensor
@@ -223,10 +223,14 @@ class Denoiser(nn.Module):
             h = layer.score_and_mlp(h, modulation, score)
         return self.out(self.norm(h)), Past(*(torch.stack(part) for part in new))
 
-    def forward(self, clean: Tensor, noisy: Tensor, t: Tensor, given: Conditions) -> Tensor:
+    def forward(
+        self, clean: Tensor, noisy: Tensor, t: Tensor, given: Conditions, anchored: Tensor | None = None
+    ) -> Tensor:
         """Return the velocities of all chunks of a sequence at once, for training.
 
-        clean, noisy: b c n 64; t: b c; given: frames b c n F, style b 16, tick tokens b c 8 5, tick ages b c 8.
+        clean, noisy: b c n 64; t: b c; given: frames b c n F, style b 24, tick tokens b c 8 5, tick ages b c 8.
+        anchored: b, which sequences have their first `ANCHOR_CHUNKS` chunks in the coarse path's oldest places instead
+        of the chunks that were there, as in play.
         """
         b, c, n, _ = clean.shape
         both = rearrange(torch.stack([clean, noisy]), "two b c n d -> (two b c) n d")
@@ -245,13 +249,25 @@ class Denoiser(nn.Module):
             windows = rearrange(padded.unfold(1, chunks, 1), "b c h n d w -> (b c) h (w n) d")
             return torch.cat([windows, windows])
 
+        def coarse_before(x: Tensor) -> Tensor:
+            """The same for the coarse path, with anchors where asked for and where they are past by then."""
+            windows = before(x, COARSE_CONTEXT)
+            if anchored is None or c <= COARSE_CONTEXT:
+                return windows
+            own = rearrange(x[: b * c], "(b c) h 1 d -> b h c d", b=b)[:, :, :ANCHOR_CHUNKS]
+            anchors = repeat(own, "b h w d -> (two b c) h w d", two=2, c=c)
+            late = anchored[:, None] & (torch.arange(c, device=x.device) >= COARSE_CONTEXT)
+            late = repeat(late, "b c -> (two b c) 1 1 1", two=2)
+            oldest = torch.where(late, anchors, windows[:, :, :ANCHOR_CHUNKS])
+            return torch.cat([oldest, windows[:, :, ANCHOR_CHUNKS:]], 2)
+
         for layer in self.layers:
             assert isinstance(layer, Layer)
             q, k, v = layer.fine_projections(h, modulation)
             span = FINE_CONTEXT // n
             h = layer.fine(h, q, torch.cat([before(k, span), k], 2), torch.cat([before(v, span), v], 2))
             q, k, v = layer.coarse_projections(h, modulation)
-            h = layer.coarse(h, q, before(k, COARSE_CONTEXT), before(v, COARSE_CONTEXT))
+            h = layer.coarse(h, q, coarse_before(k), coarse_before(v))
             h = layer.score_and_mlp(h, modulation, score)
         velocity = self.out(self.norm(h[b * c :]))
         return cast(Tensor, rearrange(velocity, "(b c) n d -> b c n d", b=b))

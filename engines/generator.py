@@ -25,6 +25,7 @@ from legando.engines.groove import swing_of
 from legando.engines.lean import LeanDecoder, LeanDenoiser
 from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
+    ANCHOR_CHUNKS,
     GRAIN_FRAMES,
     LATENT_FRAMES,
     SAMPLE_RATE_HZ,
@@ -45,8 +46,6 @@ PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
 """Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
 _PREROLL_COUNTER = 1 << 32
-ANCHOR_CHUNKS = 16
-"""How many of the coarse path's oldest places hold the anchor: chunks from the time when the style was set."""
 ANCHOR_AFTER_CHUNKS = 48
 _ANCHOR_STYLE_CHANGE = 0.05
 _COARSE = ("coarse_keys", "coarse_values")

@@ -68,6 +68,8 @@ FEATURES = _PHASE_AT + 4
 
 TICK_WINDOW = 8
 """How many of the latest ticks the denoiser sees as score tokens."""
+ANCHOR_CHUNKS = 16
+"""How many of the oldest chunks that the denoiser sees are an anchor in play: chunks from when the style was set."""
 
 FloatArray = NDArray[np.float32]
 

@@ -34,6 +34,8 @@ CROP_LATENTS = 192
 BATCH = 8
 CONTEXT_NOISE = 0.3
 STYLE_DROPOUT = 0.1
+ANCHORED = 0.5
+"""Share of the sequences whose coarse path keeps its first chunks, as in play."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,6 @@ def flow_loss(model: Denoiser, clean: Tensor, given: Conditions, device: str) ->
     level = CONTEXT_NOISE * torch.rand(b, 1, 1, 1, device=device)
     past = clean + level * torch.randn_like(clean)
     with torch.autocast(device.split(":")[0], torch.bfloat16):
-        velocity = model(past, mixed, t, given)
+        velocity = model(past, mixed, t, given, torch.rand(b, device=device) < ANCHORED)
     loss: Tensor = (velocity.float() - (clean - noise)).square().mean()
     return loss

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from legando.engines.denoiser import Conditions, Denoiser
-from legando.engines.timeline import FEATURES
+from legando.engines.timeline import ANCHOR_CHUNKS, FEATURES
+from legando.realtime.controls import STYLE_DIM
 from tests.engines.networks import small_denoiser
 
 BATCH, CHUNKS, N = 2, 30, 4
@@ -18,7 +19,7 @@ def sequence() -> tuple[Tensor, Tensor, Tensor, Conditions]:
     clean, noisy = torch.randn(shape, generator=rng), torch.randn(shape, generator=rng)
     given = Conditions(
         torch.rand(BATCH, CHUNKS, N, FEATURES, generator=rng),
-        torch.rand(BATCH, 16, generator=rng),
+        torch.rand(BATCH, STYLE_DIM, generator=rng),
         torch.randint(0, 6, (BATCH, CHUNKS, 8, 5), generator=rng),
         torch.rand(BATCH, CHUNKS, 8, generator=rng),
     )
@@ -36,6 +37,26 @@ def test_streaming_equals_parallel_over_more_than_the_window() -> None:
         parallel = model(clean, noisy, t, given)
         state = model.initial_state(BATCH)
         for i in range(CHUNKS):
+            velocity, _ = model.step((noisy[:, i], t[:, i], chunk_of(given, i)), state)
+            torch.testing.assert_close(velocity, parallel[:, i], atol=1e-4, rtol=1e-4)
+            _, state = model.step((clean[:, i], torch.ones(BATCH), chunk_of(given, i)), state)
+
+
+def test_an_anchored_sequence_trains_as_a_stream_with_an_anchor_plays() -> None:
+    model = small_denoiser()
+    clean, noisy, t, given = sequence()
+    with torch.no_grad():
+        plain = model(clean, noisy, t, given)
+        parallel = model(clean, noisy, t, given, torch.tensor([False, True]))
+        torch.testing.assert_close(parallel[0], plain[0])
+        assert (parallel[1, -1] - plain[1, -1]).abs().max() > 1e-6
+        state = model.initial_state(BATCH)
+        for i in range(CHUNKS):
+            if i == 24:  # the window has just filled
+                anchors = [part[:, 1, :, :ANCHOR_CHUNKS].clone() for part in state[2:]]
+            if i >= 24:
+                for part, anchor in zip(state[2:], anchors, strict=True):
+                    part[:, 1, :, :ANCHOR_CHUNKS] = anchor
             velocity, _ = model.step((noisy[:, i], t[:, i], chunk_of(given, i)), state)
             torch.testing.assert_close(velocity, parallel[:, i], atol=1e-4, rtol=1e-4)
             _, state = model.step((clean[:, i], torch.ones(BATCH), chunk_of(given, i)), state)
