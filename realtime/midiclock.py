@@ -1,7 +1,10 @@
 """Following MIDI clock: 24 pulses a beat become a smooth tempo and a position in sixteenths. [control]
 
 A clock sent over a port jitters by milliseconds, so that single intervals say little. A line is fitted through the
-frames of the last pulses; its slope is the tempo and its value the position. Pure: frames in, numbers out.
+frames of the last pulses; its slope is the tempo and its value the position. Pulses that lie far off, measured by the
+median distance, are left out: a port that stalls for a moment does not pull the tempo. When the newest pulses agree
+with each other and not with those before, the tempo has changed, and the old ones are forgotten. Pure: frames in,
+numbers out.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
 from legando.engines.score import TICKS_PER_BEAT
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
@@ -18,6 +22,11 @@ PULSES_PER_TICK = PULSES_PER_BEAT // TICKS_PER_BEAT
 
 CLOCK, START, CONTINUE, STOP, SONG_POSITION = 0xF8, 0xFA, 0xFB, 0xFC, 0xF2
 _WINDOW_PULSES = 48
+_NEWEST = 6
+_CHANGED = 0.3
+"""How many pulses the newest must be off, at the median, all to one side, for the tempo to have changed."""
+_TRUSTED_S = 0.001
+"""No pulse this near to the line is left out."""
 
 
 class ClockFollower:
@@ -85,8 +94,25 @@ class ClockFollower:
             return
         numbers = np.array([n for n, _ in self._pulses], dtype=np.float64)
         frames = np.array([f for _, f in self._pulses], dtype=np.float64)
-        centred = numbers - numbers.mean()
-        slope = float(centred @ frames / max(centred @ centred, 1e-9))
+        if len(numbers) >= 3 * _NEWEST:
+            slope, origin = _line(numbers[:-_NEWEST], frames[:-_NEWEST])
+            off = (frames - origin - slope * numbers)[-_NEWEST:]
+            same_side = bool(np.all(off > 0) or np.all(off < 0))
+            if same_side and abs(float(np.median(off))) > _CHANGED * slope:
+                self._pulses = deque(list(self._pulses)[-_NEWEST:], maxlen=_WINDOW_PULSES)
+                numbers, frames = numbers[-_NEWEST:], frames[-_NEWEST:]
+        slope, origin = _line(numbers, frames)
+        off = frames - origin - slope * numbers
+        distance = np.abs(off - np.median(off))
+        near = distance <= max(4.0 * float(np.median(distance)), _TRUSTED_S * self._sample_rate_hz)
+        if not near.all() and near.sum() >= 2:
+            slope, origin = _line(numbers[near], frames[near])
         if slope > 0:
-            self._slope = slope
-            self._origin = float(frames.mean() - slope * numbers.mean())
+            self._slope, self._origin = slope, origin
+
+
+def _line(numbers: NDArray[np.float64], frames: NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and origin of the line of least squares."""
+    centred = numbers - numbers.mean()
+    slope = float(centred @ frames / max(float(centred @ centred), 1e-9))
+    return slope, float(frames.mean() - slope * numbers.mean())

@@ -64,3 +64,38 @@ def test_a_clock_that_was_away_is_followed_anew() -> None:
     for frame in pulses(60.0, 48) + pulses(150.0, 12, start=100 * RATE):
         clock.feed(bytes((CLOCK,)), frame)
     assert clock.tempo_bpm() == pytest.approx(150.0, rel=0.01)
+
+
+def test_a_port_that_stalls_now_and_then_does_not_pull_the_tempo() -> None:
+    clock = ClockFollower(RATE)
+    clock.feed(bytes((START,)), 0)
+    frames = pulses(120.0, 96, jitter_frames=48)
+    for n, frame in enumerate(frames):
+        clock.feed(bytes((CLOCK,)), frame + (15 * RATE // 1000 if n % 9 == 5 else 0))
+        if n > 24:
+            assert clock.tempo_bpm() == pytest.approx(120.0, rel=0.01), n
+    assert clock.position_ticks(96 * 1000) == pytest.approx(16.0, abs=0.05)
+
+
+@pytest.mark.parametrize("bpm", [70.0, 140.0, 180.0])
+def test_a_new_tempo_is_believed_within_half_a_beat(bpm: float) -> None:
+    clock = ClockFollower(RATE)
+    clock.feed(bytes((START,)), 0)
+    first = pulses(120.0, 96, jitter_frames=48)
+    for frame in first + pulses(bpm, 12, start=96 * 1000, jitter_frames=48):
+        clock.feed(bytes((CLOCK,)), frame)
+    assert clock.tempo_bpm() == pytest.approx(bpm, rel=0.03)
+    at = 96 * 1000 + 12 * RATE * 60 / 24 / bpm
+    assert clock.position_ticks(round(at)) == pytest.approx(18.0, abs=0.1)
+
+
+def test_song_position_while_it_runs_moves_the_bar() -> None:
+    clock = ClockFollower(RATE)
+    frames = pulses(100.0, 60)
+    clock.feed(bytes((START,)), 0)
+    for frame in frames[:24]:
+        clock.feed(bytes((CLOCK,)), frame)
+    clock.feed(bytes((SONG_POSITION, 16, 0)), frames[24] - 1)
+    for frame in frames[24:48]:
+        clock.feed(bytes((CLOCK,)), frame)
+    assert clock.position_ticks(frames[48]) == pytest.approx(20.0, abs=0.05), "the second bar and a beat"

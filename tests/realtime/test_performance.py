@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from legando.realtime.binding import Binding
 from legando.realtime.controls import STYLE_DIM, Controls
 from legando.realtime.immediate import ImmediateControls
+from legando.realtime.ownevent import lead_event
 from legando.realtime.performance import Performance, StyledScene
 from legando.realtime.prompts import Prompt
 from legando.realtime.rig import Scene
@@ -147,6 +148,17 @@ def test_a_clock_sets_tempo_and_position_where_it_is_followed_and_nowhere_else()
     assert abs(followed.position_ticks - 11 * CHUNK / pulse / 6) < 0.05
     free = play(events, 12)[-1]
     assert free.tempo_bpm == 120.0 and free.position_ticks is None
+
+
+def test_an_outside_clock_is_met_as_far_ahead_as_the_sound_is_late() -> None:
+    pulse = 48_000 * 60 / (24 * 100.0)
+    events = [(0, msg(0xF2, 16, 0)), (0, msg(0xFB)), *((round(n * pulse), msg(0xF8)) for n in range(200))]
+    lead = 7200
+    made = play([*events, (5 * CHUNK, lead_event(lead))], 12, follow_clock=True)
+    places = [controls.position_ticks or 0.0 for controls in made]
+    assert places[4] == pytest.approx(16 + 4 * CHUNK / pulse / 6, abs=0.05)
+    assert places[11] == pytest.approx(16 + (11 * CHUNK + lead) / pulse / 6, abs=0.05)
+    assert play([(0, lead_event(lead))], 1)[0].position_ticks is None, "nobody leads"
 
 
 def test_a_late_message_acts_at_the_start_of_the_next_chunk() -> None:
