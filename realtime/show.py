@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from legando.engines.prompt_words import read_prompts
 from legando.realtime.desk import StyledScene
 from legando.realtime.instrument import Instrument
 from legando.realtime.midifile import MidiPiece
@@ -47,10 +48,21 @@ class Show:
 
 
 def _styled(scene: Scene, instrument: Instrument) -> StyledScene:
+    scene = with_words(scene)
     style = instrument.encode([(prompt.text, prompt.weight) for prompt in scene.prompts if prompt.weight])
     return StyledScene(
         scene=scene,
         style=style,
         usual_tempo_bpm=instrument.usual_tempo_bpm(style),
         prompt_styles=tuple(instrument.encode([(prompt.text, 1.0)]) for prompt in scene.prompts),
+    )
+
+
+def with_words(scene: Scene) -> Scene:
+    """Return a scene that does what its prompts say of parts and tempo, where the scene itself does not. [control]"""
+    words = read_prompts([(prompt.text, prompt.weight) for prompt in scene.prompts])
+    return replace(
+        scene,
+        muted=scene.muted or words.muted,
+        tempo_bpm=words.tempo_bpm if scene.tempo_bpm is None else scene.tempo_bpm,
     )

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from legando.engines.lexicon import GENRE_PHRASES, MOOD_PHRASES, held_out, held_out_phrases
 from legando.engines.style import StyleEncoder
@@ -49,7 +48,7 @@ FRESH_PROMPTS: tuple[tuple[str, str], ...] = (
     ("outrun sunset, dreamy synth pop", "synthwave"),
     ("slap bass and clavinet, dirty funk", "funk"),
     ("tight horns and wah guitar, James style soul revue", "funk"),
-    ("afrobeat groove with a big rhythm section", "funk"),
+    ("afrobeat groove with a big rhythm section", "afrobeat"),
     ("syncopated funky drummer with organ", "funk"),
     ("smoky jazz club with upright bass", "jazz"),
     ("bebop saxophone over swinging ride cymbal", "jazz"),
@@ -75,16 +74,34 @@ FRESH_PROMPTS: tuple[tuple[str, str], ...] = (
     ("sweaty soul band locked on the one", "funk"),
     ("a tired saxophone at closing time", "jazz"),
     ("brushes, double bass, and a piano that wanders", "jazz"),
+    ("echoing snare over a reggae bassline", "dub"),
+    ("a sound system in a Kingston yard, all bass and delay", "dub"),
+    ("one drop rhythm with a melodica", "dub"),
+    ("b-boys spinning on cardboard to a chopped drum loop", "breakbeat"),
+    ("big beat with distorted drums from Brighton in 1997", "breakbeat"),
+    ("two-step garage with skippy drums", "breakbeat"),
+    ("moody trip hop with a smoky slow beat", "downtempo"),
+    ("slow electronic lounge with sitar and deep bass", "downtempo"),
+    ("sunset chillout in a hotel bar", "downtempo"),
+    ("sweeping strings and brass for a battle between dragons", "orchestral"),
+    ("string quartet playing a sad waltz", "orchestral"),
+    ("epic film trailer with choir and timpani", "orchestral"),
+    ("distorted guitars and loud drums in a garage", "rock"),
+    ("angry punk band from London", "rock"),
+    ("seventies hard rock with a long guitar solo", "rock"),
+    ("Lagos big band, horns and endless percussion", "afrobeat"),
+    ("highlife guitars at a party in Accra", "afrobeat"),
+    ("congas, shekere and talking drums", "afrobeat"),
 )
 
 
 @pytest.fixture(scope="module")
 def head_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small head, trained here: phrases alone, without combinations."""
-    torch.set_num_threads(1)
+    """A head, trained here as `legando train style` does."""
     folder = tmp_path_factory.mktemp("style")
-    report = train(folder, installed_tokenizer(), each=0, steps=400, quiet=True)
-    assert report["top1"] > 0.5  # even this one, on phrases it never saw; ten genres, so chance is 0.1
+    report = train(folder, installed_tokenizer())
+    assert report["top1"] > 0.68  # on phrases it never saw; sixteen genres, so chance is 0.06
+    assert (folder / "style.safetensors").stat().st_size < 1_000_000
     return folder / "style.safetensors"
 
 
@@ -128,6 +145,20 @@ def test_mood_words_move_the_moods(encoder: StyleEncoder) -> None:
     assert of("sparse and minimal", "density") < of("busy and dense", "density") - 0.1
     assert of("bright and shiny", "brightness") > of("dark and murky", "brightness") + 0.1
     assert of("huge reverb, spacious", "space") > of("dry and close", "space") + 0.1
+
+
+@pytest.mark.parametrize(
+    "text", ["dark and slow", "happy", "aggressive", "dreamy", "something sad", "energetic"]
+)
+def test_bare_moods_ask_for_a_soft_blend(encoder: StyleEncoder, text: str) -> None:
+    style = encoder.encode([(text, 1.0)])
+    assert max(style[: len(GENRES)]) < 0.7
+    assert sum(weight > 0.0 for weight in style[: len(GENRES)]) >= 3
+
+
+def test_words_about_parts_tempo_and_key_do_not_bend_the_style(encoder: StyleEncoder) -> None:
+    plain = encoder.encode([("warm deep house", 1.0)])
+    assert encoder.encode([("warm deep house without drums, 121 bpm in C minor", 1.0)]) == plain
 
 
 def test_prompts_blend_as_vectors(encoder: StyleEncoder) -> None:
