@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from legando.engines.prompt_words import read_prompt, read_prompts
 from legando.realtime.controls import PARTS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.prompts import Prompt
+from legando.realtime.rig import Scene
+from legando.realtime.show import with_words
 
 
 @pytest.mark.parametrize(
@@ -99,3 +102,11 @@ def test_any_text_is_read_and_something_is_left_to_embed(text: str | list[str]) 
     assert bool(words.text.strip()) == bool(whole.strip())
     assert words.muted < set(PARTS)
     assert words.tempo_bpm is None or TEMPO_MIN_BPM <= words.tempo_bpm <= TEMPO_MAX_BPM
+
+
+def test_a_scene_does_what_its_prompts_say_unless_it_says_otherwise() -> None:
+    prompts = (Prompt(text="jazz without drums at 90 bpm"),)
+    scene = with_words(Scene(name="a", prompts=prompts))
+    assert (scene.muted, scene.tempo_bpm) == (frozenset({"drums"}), 90.0)
+    scene = with_words(Scene(name="a", prompts=prompts, muted=frozenset({"bass"}), tempo_bpm=100.0))
+    assert (scene.muted, scene.tempo_bpm) == (frozenset({"bass"}), 100.0)
