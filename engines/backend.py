@@ -112,6 +112,17 @@ class Network:
                 array.fill(0)
         self._turn = 0
 
+    def save(self) -> dict[str, Array]:
+        """Return a copy of all that goes on to the next step: state and inputs."""
+        state = {name: self.current(name).copy() for name in self.state}
+        return state | {name: array.copy() for name, array in self.inputs.items()}
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Go back to where `save` was."""
+        for name, array in saved.items():
+            target = self.current(name) if name in self.state else self.inputs[name]
+            target[...] = array
+
     def check(self, reference: Path, prefix: str) -> None:
         """Reproduce the bundle's stored reference: shape, finiteness and values. Raises BundleError."""
         tensors = {key: value for key, value in load_file(reference).items() if key.startswith(f"{prefix}/")}

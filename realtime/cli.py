@@ -27,6 +27,7 @@ TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 _seconds = number("length in seconds", 0.1, SECONDS_MAX)
 _tempo = number("tempo in bpm", TEMPO_MIN_BPM, TEMPO_MAX_BPM)
 _seed = whole("seed", 0, 2**63 - 1)
+_times = whole("number of times", 1, 100_000)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     latents, steps = whole("chunk size", 2, 16), whole("number of steps", 1, 64)
     render.add_argument("--chunk", type=latents, metavar="N", help="N x 20 ms a chunk; default: the bundle's")
     render.add_argument("--steps", type=steps, metavar="N", help="denoising steps a chunk; default: the bundle's")
+    render.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
 
@@ -65,6 +67,23 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     listen.add_argument("--stream", default="main", metavar="NAME", help="default: main")
     listen.add_argument("--json", action="store_true", help="print the account as one JSON object")
+
+    bench = _command(commands, "bench", "measure the wait from hand to sound, and what the sound survives")
+    bench.add_argument("what", choices=("live",), help="live: play on a dummy JACK server (Debian: jackd2)")
+    bench.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="of events; default: 60")
+    minutes, hogs = number("length in minutes", 0.05, 10_000.0), whole("number of processes", 0, 256)
+    bench.add_argument("--soak", type=minutes, metavar="MINUTES", help="look for breaks in the waveform instead")
+    bench.add_argument("--hogs", type=hogs, default=1, metavar="N", help="busy processes beside a soak; default: 1")
+    bench.add_argument("--kills", type=_times, default=0, metavar="N", help="kill engine or player so often instead")
+    bench.add_argument("--jack-restarts", type=_times, default=0, metavar="M", help="and end the server so often")
+    block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
+    bench.add_argument("--block", type=block, default=256, metavar="N", help="frames; default: 256")
+    bench.add_argument("--lead", type=lead, metavar="MS", help="default: the rig's own")
+    bench.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
+    bench.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+
+    learn = _command(commands, "learn", "move a knob, choose what it shall move, and the rig file knows")
+    learn.add_argument("--rig", type=Path, metavar="FILE", help="the rig file to change; default: rig.toml, made if need be")
 
     _command(commands, "devices", "list sound devices and MIDI inputs")
 
@@ -89,6 +108,7 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
     parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
+    parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="keep every control event as JSON lines")
     parser.add_argument("--json", action="store_true", help="print the figures of the run as one JSON object")
 
@@ -125,6 +145,14 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.cli_render import render_command
 
         return render_command(arguments, instrument)
+    if arguments.command == "learn":
+        from legando.realtime.cli_learn import learn_command
+
+        return learn_command(arguments)
+    if arguments.command == "bench":
+        from legando.realtime.cli_bench import bench_command
+
+        return bench_command(arguments, instrument)
     if arguments.command in ("play", "serve"):
         from legando.realtime.cli_play import play_command, serve_command
 

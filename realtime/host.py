@@ -251,6 +251,7 @@ class Host:
             seed=rig.engine.seed,
             chunk_latents=rig.engine.chunk_latents,
             steps=rig.engine.steps,
+            eco=rig.engine.eco,
             lead_frames=self._lead_frames,
             paced_by="player" if self._sound else "clock",
         )

@@ -1,8 +1,8 @@
 """The journal: every control event of a take with its frame, and the seed, as JSON lines. [control]
 
-The first line names bundle, engine, seed and scenes; each other line is one MIDI message in hexadecimal at its frame, or a chunk
-that was made with fewer denoising steps.
-Lines are flushed once for each chunk, so that a crash costs the last chunk at most.
+The first line names bundle, engine, seed and scenes; each other line is one MIDI message in hexadecimal at its frame, or
+says of a chunk that it was made with fewer denoising steps. Lines are flushed once for each chunk, so that a crash costs
+the last chunk at most.
 """
 
 from __future__ import annotations

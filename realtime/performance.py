@@ -113,6 +113,13 @@ class Performance:
         heapq.heappush(self._queue, (frame, self._fed, message, acted))
         self._fed += 1
 
+    def withdraw(self, frame: int, message: bytes) -> None:
+        """Take back one queued message, as if it had never come; harmless when there is none such."""
+        index = next((n for n, entry in enumerate(self._queue) if entry[0] == frame and entry[2] == message), None)
+        if index is not None:
+            del self._queue[index]
+            heapq.heapify(self._queue)
+
     def controls_for_chunk(self, start_frame: int, frames: int) -> Controls:
         """Apply all messages before the chunk's end and return its snapshot."""
         held = self.held

@@ -46,7 +46,7 @@ class AudioRig:
     device: str = ""
     host_api: str = ""
     block_frames: int = 256
-    lead_ms: float = 40.0
+    lead_ms: float = 10.0
     level: float = 1.0
 
     def __post_init__(self) -> None:
@@ -90,12 +90,16 @@ class ClockRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRig:
-    """The generator. An empty `bundle` means the shipped one, whose own `steps` and `chunk_latents` hold by default."""
+    """The generator. An empty `bundle` means the shipped one, whose own `steps` and `chunk_latents` hold by default.
+
+    `eco` spends about half the energy: int8 weights and fewer steps.
+    """
 
     bundle: str = ""
     seed: int = 0
     steps: int | None = None
     chunk_latents: int | None = None
+    eco: bool = False
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, 2**63 - 1)

@@ -120,14 +120,14 @@ def has_a_place(message: bytes) -> bool:
 
 
 class NoteDelay:
-    """The constant time from a key to its sound: the least that was met for every recent chunk. [control]
+    """The constant time from a key to its sound: the least that nearly every recent chunk could meet. [control]
 
     A key that is struck just after the engine has asked for a chunk waits longest: it can sound at the start of the
-    next one. So the delay is the largest, of late, from one question to the sound of the chunk after it; it rises at
-    once and falls slowly, since a delay that moves is heard as bad timing.
+    next one. So the delay is the time from one question to the sound of the chunk after it, as nine of ten recent
+    chunks could meet it; the rest begin a little late, which is heard less than a delay that moves with every outlier.
     """
 
-    def __init__(self, chunks: int = 128) -> None:
+    def __init__(self, chunks: int = 64) -> None:
         self._needs = CostWindow(chunks)
 
     def add(self, need_ns: int) -> None:
@@ -136,8 +136,8 @@ class NoteDelay:
 
     @property
     def delay_ns(self) -> int:
-        """The delay of now: what 99 of 100 recent chunks could meet."""
-        return self._needs.p99_ns
+        """The delay of now."""
+        return self._needs.percentile_ns(90)
 
     def frame(self, *, time_ns: int, position_frames: int, sounds_at_ns: int, sample_rate_hz: int) -> int:
         """Return the frame at which a key struck at `time_ns` sounds, not before `position_frames`. [any]

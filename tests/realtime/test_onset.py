@@ -1,0 +1,108 @@
+"""Onsets and breaks are found in waveforms to the frame, whatever lies before them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from legando.realtime.bench_soak import Comparison
+from legando.realtime.jack_recorder import times_us
+from legando.realtime.onset import (
+    BLOCK,
+    breaks,
+    first_difference,
+    first_of_pitch,
+    heard_at_us,
+    offsets,
+    percentiles,
+    place,
+)
+from legando.realtime.ring import Frames
+
+RATE_HZ = 48_000
+
+
+def noise(frames: int, seed: int = 1) -> Frames:
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (frames, 2)).astype(np.float32)
+
+
+def test_a_piece_is_found_where_it_lies_and_nowhere_else() -> None:
+    stream = noise(20_000)
+    assert place(stream[7_000:7_048], stream) == 7_000
+    assert place(stream[7_000:7_048], stream, near=7_100, reach=200) == 7_000
+    assert place(stream[7_000:7_048], stream, near=100, reach=200) is None
+    assert place(noise(48, 2), stream) is None
+    assert place(np.zeros((48, 2), np.float32), stream) is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(silence=st.integers(0, 3000), skip=st.integers(0, 3000), dip=st.integers(0, 20))
+def test_a_recording_is_aligned_through_silence_and_a_moved_fader(silence: int, skip: int, dip: int) -> None:
+    stream = noise(40_000)
+    recorded = np.concatenate([np.zeros((silence, 2), np.float32), stream[skip : skip + 24_000]])
+    recorded[12_000 : 12_000 + dip * BLOCK] *= 0.5
+    found = offsets(recorded, stream)
+    known = found[found >= 0] if skip >= silence else found[found != -1]
+    assert set(known.tolist()) <= {skip - silence} and len(known) > 70
+    assert breaks(found) == 0
+    times = 1000 + np.arange(len(recorded)) * 21
+    if skip >= silence:
+        assert heard_at_us(skip + 9_000, found, times) == times[silence + 9_000]
+    assert heard_at_us(39_999, found, times) is None
+
+
+def test_breaks_are_counted() -> None:
+    stream = noise(60_000)
+    recorded = np.concatenate([stream[1_000:11_000], stream[12_000:30_000], np.zeros((2_000, 2), np.float32)])
+    recorded = np.concatenate([recorded, stream[30_000:50_000]])
+    assert breaks(offsets(recorded, stream)) == 2
+
+
+def test_a_pitch_is_found_in_the_difference_beside_other_changes() -> None:
+    t = np.arange(7_680) / RATE_HZ
+    without = noise(7_680)
+    made = without + (0.05 * np.sin(2 * np.pi * 262.0 * t))[:, None].astype(np.float32)  # a chord that came too
+    tone = 0.05 * np.sin(2 * np.pi * 1046.5 * t) * np.clip((np.arange(7_680) - 4_000) / 480, 0.0, 1.0)
+    made = made + tone[:, None].astype(np.float32)
+    onset = first_of_pitch(made, without, 1046.5, RATE_HZ)
+    assert onset is not None and abs(onset - 4_000) < 200
+    assert first_of_pitch(without, without, 1046.5, RATE_HZ) is None
+    assert first_difference(made, without) is not None and first_difference(without, without) is None
+
+
+def test_times_cross_the_ring_as_bits() -> None:
+    block = np.zeros((3, 4), dtype=np.float32)
+    wanted = np.array([5, (7 << 32) + 0xFFC00001, (1 << 40) + 3], dtype=np.uint64)  # the middle one is no number
+    block.view(np.uint32)[:, 2:] = wanted.view(np.uint32).reshape(-1, 2)
+    assert times_us(block.copy()).tolist() == wanted.astype(np.int64).tolist()
+
+
+def test_percentiles_are_nearest_ranks() -> None:
+    assert percentiles(list(range(1, 101))) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+    assert percentiles([]) == {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("fault", "wanted"),
+    [("none", 0), ("gap", 1), ("lost", 1), ("wrong", 1), ("silent", 1)],
+    ids=lambda value: str(value),
+)
+def test_a_soak_counts_each_break_of_a_stream_that_comes_in_pieces(fault: str, wanted: int) -> None:
+    stream = noise(10 * RATE_HZ)
+    recorded = stream[5_000:].copy()
+    middle = 200_000
+    if fault == "gap":
+        recorded = np.concatenate([recorded[:middle], np.zeros((900, 2), np.float32), recorded[middle:]])
+    elif fault == "lost":
+        recorded = np.concatenate([recorded[:middle], recorded[middle + 100 :]])
+    elif fault == "wrong":
+        recorded[middle] += 0.25
+    elif fault == "silent":
+        recorded[middle : middle + 4 * BLOCK] = 0.0
+    comparison = Comparison()
+    for at in range(0, len(stream), 4_800):
+        comparison.add_stream(stream[at : at + 4_800], at)
+        comparison.add_recorded(recorded[at : at + 4_800])
+        comparison.compare()
+    assert comparison.breaks == wanted
+    assert comparison.same_frames > 7 * RATE_HZ and comparison.lost_frames == 0
