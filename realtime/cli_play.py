@@ -68,6 +68,8 @@ def _show(arguments: argparse.Namespace) -> Show:
         rig = replace(rig, performance=PerformanceRig())
     if arguments.seed is not None:
         rig = replace(rig, engine=replace(rig.engine, seed=arguments.seed))
+    if arguments.eco:
+        rig = replace(rig, engine=replace(rig.engine, eco=True))
     midi: Path | None = arguments.midi or rig.path(rig.performance.midi_file)
     piece = read_midi_file(midi, SAMPLE_RATE_HZ) if midi is not None else None
     seconds: float | None = arguments.seconds

@@ -64,7 +64,7 @@ def render_show(show: Show, instrument: Instrument, writer: WavWriter, display: 
     display.wait_for("reading the model")
     try:
         performance = show.performance(instrument)
-        generator = instrument.generator(seed=rig.seed, chunk_latents=rig.chunk_latents, steps=rig.steps)
+        generator = instrument.generator(seed=rig.seed, chunk_latents=rig.chunk_latents, steps=rig.steps, eco=rig.eco)
 
         def on_chunk(block: Frames, done_s: float) -> None:
             display.show_render(measure(block), done_s, show.seconds or 0.0)
@@ -80,7 +80,7 @@ def _show(arguments: argparse.Namespace) -> Show:
     piece = read_midi_file(arguments.midi, SAMPLE_RATE_HZ) if arguments.midi is not None else None
     rig = Rig(
         binds=tuple(binding for binding in read_rig().bindings if "." not in binding.control),
-        engine=EngineRig(seed=arguments.seed, steps=arguments.steps, chunk_latents=arguments.chunk),
+        engine=EngineRig(seed=arguments.seed, steps=arguments.steps, chunk_latents=arguments.chunk, eco=arguments.eco),
         scenes=(Scene(name="prompt", prompts=prompts),),
     )
     seconds = arguments.seconds

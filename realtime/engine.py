@@ -113,7 +113,7 @@ def run(connection: Connection, settings: EngineSettings) -> None:
 def _prepare(settings: EngineSettings, ring: Ring) -> Generator:
     bundle = Path(settings.bundle) if settings.bundle is not None else None
     generator = load_instrument(settings.instrument, bundle).generator(
-        seed=settings.seed, chunk_latents=settings.chunk_latents, steps=settings.steps
+        seed=settings.seed, chunk_latents=settings.chunk_latents, steps=settings.steps, eco=settings.eco
     )
     made = (generator.sample_rate_hz, generator.channels)
     wanted = (ring.sample_rate_hz, ring.channels)

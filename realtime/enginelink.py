@@ -35,6 +35,7 @@ class EngineSettings:
     seed: int
     chunk_latents: int | None
     steps: int | None
+    eco: bool
     lead_frames: int
     paced_by: str
 

@@ -62,7 +62,7 @@ class Instrument(Protocol):
     def hash(self) -> str: ...
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]: ...
     def usual_tempo_bpm(self, style: Sequence[float]) -> float: ...
-    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> Generator: ...
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> Generator: ...
 
 
 def load_instrument(spec: str, bundle: Path | None) -> Instrument:
@@ -94,10 +94,10 @@ class _Shipped:
 
         return float(round(tempo_of(style)))
 
-    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> Generator:
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> Generator:
         from legando.engines.generator import Generator as ChunkGenerator
 
-        return ChunkGenerator(self._bundle, seed=seed, chunk_latents=chunk_latents, steps=steps)
+        return ChunkGenerator(self._bundle, seed=seed, chunk_latents=chunk_latents, steps=steps, eco=eco)
 
 
 def shipped(bundle: Path | None) -> Instrument:

@@ -87,7 +87,7 @@ class ToneInstrument:
     def usual_tempo_bpm(self, style: Sequence[float]) -> float:
         return round(90.0 + 50.0 * style[-1])
 
-    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> ToneGenerator:
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> ToneGenerator:
         return ToneGenerator(seed, chunk_latents or 4)
 
 
@@ -99,7 +99,7 @@ def make(bundle: Path | None) -> ToneInstrument:
 
 
 class BrokenInstrument(ToneInstrument):
-    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None) -> ToneGenerator:
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> ToneGenerator:
         raise BundleError("this one never plays; use another")
 
 
