@@ -5,9 +5,11 @@ Pure functions of a seed. Everything random comes from one generator made from i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from legando.engines.arranger import LIVE_FORMS, SECTION_BARS, Band, Bar, section_bars
 from legando.engines.score import BASS, CHORD, DRUMS, HOLD, LEAD, REST, TEXTURE, TICKS_PER_BAR, Score
@@ -119,11 +121,13 @@ def compose(
     style: tuple[float, ...] | None = None,
     bars: int = 24,
     tempo_bpm: float | None = None,
+    density: float | None = None,
 ) -> Piece:
     """Compose a piece from a seed. [any]
 
     `genre` names one of `GENRES`; `style` gives all weights and moods (a genre then replaces only its weights); either
     is drawn when None. A quarter of the pieces take any tempo from 60 to 180 bpm, the others their genre's.
+    `density` plays the piece that the seed would be, same plan, chords and motifs, more or less densely.
     Raises ValueError for an unknown genre, a style of the wrong length or no bars.
     """
     if genre is not None and genre not in RECIPES:
@@ -153,15 +157,30 @@ def compose(
     swing = float(np.round(rng.uniform(*recipe.swing), 3)) if rng.random() < 0.8 else 0.0
     tonic = int(rng.integers(12))
     level = 10.0 * float(drawn[GENRE_SLOTS])
+    levels = [level]  # played again at another level, each player starts from the same random state
+    if density is not None:
+        drawn = (*drawn[:GENRE_SLOTS], density, *drawn[GENRE_SLOTS + 1 :])
+        levels.append(10.0 * density)
 
     mode, harmony = _harmony(rng, by_part["chord"], tonic, bars)
     plan = _arrange(rng, by_part["texture"] if main != "ambient" else recipe, bars)
     scale = [p for p in range(LEAD_RANGE[0], LEAD_RANGE[1] + 1) if (p - tonic) % 12 in MODES[mode]]
     score = np.zeros((bars * TICKS_PER_BAR, len(PARTS)), np.int16)
-    play_drums(rng, by_part["drums"], plan, level, score[:, DRUMS])
-    play_chords(rng, by_part["chord"], plan, harmony, level, score[:, CHORD])
-    play_bass(rng, by_part["bass"], plan, harmony, level, score[:, BASS])
-    play_lead(rng, by_part["lead"], plan, harmony, scale, level, score[:, LEAD])
+    players: tuple[tuple[int, Callable[[float, NDArray[np.int16]], None]], ...] = (
+        (DRUMS, lambda level, out: play_drums(rng, by_part["drums"], plan, level, out)),
+        (CHORD, lambda level, out: play_chords(rng, by_part["chord"], plan, harmony, level, out)),
+        (BASS, lambda level, out: play_bass(rng, by_part["bass"], plan, harmony, level, out)),
+        (LEAD, lambda level, out: play_lead(rng, by_part["lead"], plan, harmony, scale, level, out)),
+    )
+    for column, player in players:
+        start = rng.bit_generator.state
+        player(levels[0], score[:, column])
+        end = rng.bit_generator.state
+        for other in levels[1:]:
+            rng.bit_generator.state = start
+            score[:, column] = 0
+            player(other, score[:, column])
+        rng.bit_generator.state = end
     for index, bar in enumerate(plan):
         score[index * TICKS_PER_BAR : (index + 1) * TICKS_PER_BAR, TEXTURE] = bar.texture
     for column in (CHORD, BASS, LEAD):  # nothing can be held before it was struck

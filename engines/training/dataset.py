@@ -3,7 +3,8 @@
 Run `python -m legando.engines.training.dataset --out data/train --pieces 200 --workers 2`.
 
 Each `piece_%06d.npz`, numbered by its seed (no pickle), holds: audio int16 (frames, 2), score int16 (ticks, 5),
-tempo_bpm, swing, style (STYLE_DIM), genre (its index), seed.
+tempo_bpm, swing, style (STYLE_DIM), genre (its index), seed, pair. `piece_%06d_brightness.npz` is the twin of the piece
+of that seed with the brightness changed (see `legando.engines.training.pairs`), its `pair` says `000123 brightness`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ from numpy.typing import NDArray
 
 from legando.engines.score import TICKS_PER_BAR, Score, check_score
 from legando.engines.training.composer import Piece, compose
+from legando.engines.training.pairs import control_of, twin
 from legando.engines.training.renderer import render
-from legando.realtime.arguments import Parser
+from legando.realtime.arguments import Parser, number
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
 
@@ -43,6 +45,7 @@ class Item:
     style: NDArray[np.float32]
     genre: str
     seed: int
+    pair: str = ""
 
 
 def make_piece(seed: int, bars: int, genre: str | None = None) -> Piece:
@@ -54,7 +57,7 @@ def make_piece(seed: int, bars: int, genre: str | None = None) -> Piece:
     return compose(seed, genre=genre, bars=max(2, fits // 2 * 2), tempo_bpm=first.tempo_bpm)
 
 
-def save(path: Path, piece: Piece, audio: NDArray[np.float32]) -> None:
+def save(path: Path, piece: Piece, audio: NDArray[np.float32], pair: str = "") -> None:
     """Write one piece under a temporary name, then rename it into place. [any]"""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -67,6 +70,7 @@ def save(path: Path, piece: Piece, audio: NDArray[np.float32]) -> None:
             style=np.array(piece.style, np.float32),
             genre=np.int64(GENRES.index(piece.genre)),
             seed=np.int64(piece.seed),
+            pair=np.array(pair),
         )
     part.replace(path)
 
@@ -86,6 +90,7 @@ def load(path: Path | str) -> Item:
                 style=upgraded_style(data["style"]),
                 genre=GENRES[int(data["genre"])],
                 seed=int(data["seed"]),
+                pair=str(data["pair"]) if "pair" in data else "",
             )
         check_score(item.score)
         if item.audio.dtype != np.int16 or item.audio.ndim != 2 or item.audio.shape[1] != 2 or len(item.audio) == 0:
@@ -122,6 +127,37 @@ def render_one(job: tuple[Path, int, int, bool, str]) -> float:
     return len(audio) / 48_000
 
 
+def render_twin(job: tuple[Path, int, int, bool, str], control: str) -> float:
+    """Render the twin of the piece of a job into its file; return its length in seconds. [any]
+
+    A folder's piece that an earlier version composed otherwise is kept to, but has no twin in density: returns 0.
+    """
+    path, seed, bars, held_out, genre = job
+    piece = make_piece(seed, bars, genre)
+    first = path.with_name(f"piece_{seed:06d}.npz")
+    if first.exists() and not np.array_equal((item := load(first)).score, piece.score):
+        if control == "density":
+            return 0.0
+        piece = replace(
+            make_piece(seed, bars, item.genre),
+            score=item.score,
+            tempo_bpm=item.tempo_bpm,
+            swing=item.swing,
+            style=tuple(item.style.tolist()),
+            bars=(),
+        )
+    other = twin(piece, control)
+    audio = render(other, held_out=held_out)
+    save(path, other, audio, f"{seed:06d} {control}")
+    return len(audio) / 48_000
+
+
+def _render(job: tuple[Path, int, int, bool, str, str]) -> float:
+    path, seed, bars, held_out, genre, control = job
+    one = (path, seed, bars, held_out, genre)
+    return render_twin(one, control) if control else render_one(one)
+
+
 def build(
     folder: Path | str,
     *,
@@ -131,12 +167,13 @@ def build(
     workers: int = 1,
     held_out: bool = False,
     genres: Sequence[str] = GENRES,
+    pairs: float = 0.0,
     progress: bool = True,
 ) -> int:
     """Render pieces with seeds seed0, seed0 + 1, ... that are not there yet; return how many were made. [any]
 
     `genres` take turns by seed; files are named by seed, so that a folder can be grown with other genres under other
-    seeds. Raises ValueError for an unknown genre, or none.
+    seeds. `pairs` is the share of pieces that get a twin. Raises ValueError for an unknown genre, or none.
     """
     if not genres or (unknown := set(genres) - set(GENRES)):
         raise ValueError(
@@ -145,7 +182,12 @@ def build(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(seed0, seed0 + pieces)
-    jobs = [(folder / f"piece_{seed:06d}.npz", seed, bars, held_out, genres[seed % len(genres)]) for seed in seeds]
+    jobs = []
+    for seed in seeds:
+        genre, control = genres[seed % len(genres)], control_of(seed, pairs)
+        jobs.append((folder / f"piece_{seed:06d}.npz", seed, bars, held_out, genre, ""))
+        if control:
+            jobs.append((folder / f"piece_{seed:06d}_{control}.npz", seed, bars, held_out, genre, control))
     jobs = [job for job in jobs if not job[0].exists()]
     begun, seconds = time.perf_counter(), 0.0
 
@@ -164,11 +206,11 @@ def build(
 
     if workers <= 1 or len(jobs) <= 1:
         for done, job in enumerate(jobs, 1):
-            seconds += render_one(job)
+            seconds += _render(job)
             report(done)
         return len(jobs)
     with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-        for done, length in enumerate(pool.imap_unordered(render_one, jobs), 1):
+        for done, length in enumerate(pool.imap_unordered(_render, jobs), 1):
             seconds += length
             report(done)
     return len(jobs)
@@ -188,6 +230,12 @@ def main() -> None:
     parser.add_argument(
         "--genres", default=",".join(GENRES), help="genres to render, in turn by seed (give other seeds other genres)"
     )
+    parser.add_argument(
+        "--pairs",
+        type=number("share of pieces", 0.0, 1.0),
+        default=0.0,
+        help="share of pieces rendered twice, the second time with one mood, the chords or the genre changed",
+    )
     args = parser.parse_args()
     genres = tuple(args.genres.split(","))
     if unknown := [genre for genre in genres if genre not in GENRES]:
@@ -200,6 +248,7 @@ def main() -> None:
         workers=args.workers,
         held_out=args.held_out,
         genres=genres,
+        pairs=args.pairs,
     )
 
 
