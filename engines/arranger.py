@@ -200,10 +200,17 @@ class Arranger:
         self._stray = self.SPREAD * np.clip(normal(seed, FORM, 0, len(RATE_GROUPS)), -1.5, 1.5)
         self._row = np.zeros(PLAN, np.float32)
 
-    def row(self, bar: int, style: NDArray[np.float32], section: str | None = None) -> NDArray[np.float32]:
-        """Return the plan (PLAN,) of a bar; the next call overwrites it. `section` overrides the form."""
-        plan_row(self.bar(bar, style, section), self.rates(style), self._row)
-        return self._row
+        self._asked: tuple[int, str | None, bytes] | None = None
+        self._plan: Bar | None = None
+
+    def plan(self, bar: int, style: NDArray[np.float32], section: str | None = None) -> tuple[Bar, NDArray[np.float32]]:
+        """Return what sounds in a bar, and its row (PLAN,), which later calls overwrite; `section` overrides the form."""
+        asked = (bar, section, style.tobytes())
+        if self._plan is None or asked != self._asked:
+            self._plan = self.bar(bar, style, section)
+            plan_row(self._plan, self.rates(style), self._row)
+            self._asked = asked
+        return self._plan, self._row
 
     def rates(self, style: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the rates that a style asks for: the habits of its genres, blended, at its density."""

@@ -1,4 +1,4 @@
-"""Masks that make the score follow the performer: held chords, muted parts, a lead played by hand. [engine]
+"""Masks that make the score follow the performer and the form: held chords, muted parts, planned bars. [engine]
 
 The language model adds one row of `LOGITS` floats (all parts side by side, in the order of `PARTS`) to its logits: 0
 allows a token, `FORBIDDEN` rules it out. Every part always keeps at least one token.
@@ -11,8 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from legando.engines.arranger import PLANNED_PARTS, Bar
 from legando.engines.score import (
     BASS_LOW,
+    DRUM_VOICES,
     HOLD,
     LEAD_LOW,
     REST,
@@ -84,6 +86,32 @@ def score_mask(
             row = out[PART_SLICES[part]]
             row[:] = FORBIDDEN
             row[REST] = 0.0  # also no stroke for the drums, and no texture
+
+
+def plan_mask(bar: Bar, held: tuple[int, ...], out: Mask) -> None:
+    """Rule out, in `out` (LOGITS,), what the plan of a bar leaves silent: parts, and drum voices. [engine]
+
+    The model knows the plan and mostly keeps to it; this makes a break a break. A chord that the performer holds sounds
+    all the same.
+    """
+    for part in PLANNED_PARTS:
+        row = out[PART_SLICES[part]]
+        if part not in bar.parts:
+            if part == "chord" and recognise_held(held) is not None:
+                continue
+            row[:] = FORBIDDEN
+            row[REST] = 0.0
+        elif part == "drums" and bar.drum_mask != _ALL_VOICES:
+            row += _voices_mask(bar.drum_mask)
+
+
+_ALL_VOICES = (1 << len(DRUM_VOICES)) - 1
+
+
+@lru_cache(maxsize=64)
+def _voices_mask(allowed: int) -> Mask:
+    strokes = np.arange(VOCABULARY["drums"])
+    return np.where(strokes & ~allowed != 0, FORBIDDEN, 0.0).astype(np.float32)
 
 
 @lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from legando.engines.arranger import Arranger, read_habits
 from legando.engines.backend import ECO_ENGINE_NAME, ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
-from legando.engines.constraints import LOGITS, held_features, recognise_held, score_mask
+from legando.engines.constraints import LOGITS, held_features, plan_mask, recognise_held, score_mask
 from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.groove import swing_of
@@ -189,13 +189,14 @@ class Generator:
         """Let the language model write one tick, within what the performer holds and mutes."""
         given = self._language.inputs
         given["style"][0] = style
-        given["plan"][0] = self._arranger.row(tick // TICKS_PER_BAR, style, controls.section)
+        bar, given["plan"][0] = self._arranger.plan(tick // TICKS_PER_BAR, style, controls.section)
         given["position"][0] = (tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % PHRASE_BARS)
         given["temperature"][0, 0] = controls.temperature
         given["noise"][0] = gumbel(self.seed, SCORE, tick if tick >= 0 else _PREROLL_COUNTER + tick, LOGITS)
         held_features(controls.held, self._held)
         leads = tick - self._played_tick < _LEAD_REST_TICKS
         score_mask(controls.held, controls.muted, self._reader.chord, tick, leads, given["mask"][0])
+        plan_mask(bar, controls.held, given["mask"][0])
         self._language.run()
         tokens = self._language.outputs["tokens"]
         given["previous"][...] = tokens

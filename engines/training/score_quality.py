@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from legando.engines.arranger import PLAN, Arranger, Habits
-from legando.engines.constraints import LOGITS, held_features, score_mask
+from legando.engines.constraints import LOGITS, held_features, plan_mask, score_mask
 from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.language import START_TOKENS, LanguageModel
 from legando.engines.score import (
@@ -68,14 +68,14 @@ def generate(
     arrangers = None if habits is None else [Arranger(seed + row, habits) for row in range(n)]
     plan = np.zeros((n, PLAN), dtype=np.float32)
     for tick in range(ticks):
-        if arrangers is not None and tick % TICKS_PER_BAR == 0:
-            for row, arranger in enumerate(arrangers):
-                plan[row] = arranger.row(tick // TICKS_PER_BAR, styles[row])
         notes = () if held is None else held[tick]
         position = torch.tensor([[tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % model.config.phrase_bars]] * n)
         for row in range(n):
             held_features(notes, features[row])
             score_mask(notes, frozenset(), int(state.sounding[row, 0]), tick, False, masks[row])
+            if arrangers is not None:
+                bar, plan[row] = arrangers[row].plan(tick // TICKS_PER_BAR, styles[row])
+                plan_mask(bar, notes, masks[row])
         previous, _, state = model.step(
             previous,
             torch.from_numpy(styles),

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES, held_features, score_mask
+from legando.engines.arranger import Bar
+from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES, held_features, plan_mask, score_mask
 from legando.engines.score import BASS_LOW, HOLD, LEAD_LOW, REST, VOCABULARY, chord_pitch_classes, chord_token
 from legando.realtime.controls import PARTS
 
@@ -97,3 +98,23 @@ def test_held_features_are_the_chord_or_the_notes() -> None:
     assert np.flatnonzero(out).tolist() == [0, 7]
     held_features((64, 67, 72), out)
     assert np.flatnonzero(out).tolist() == [0, 4, 7]
+
+
+def test_a_planned_bar_leaves_silent_what_it_leaves_out() -> None:
+    bar = Bar("break", frozenset({"drums", "chord"}), 0b11111100, 1, True, False)
+    mask = np.zeros(LOGITS, np.float32)
+    plan_mask(bar, (), mask)
+    for part in ("bass", "lead"):
+        assert np.flatnonzero(mask[PART_SLICES[part]] == 0.0).tolist() == [0]
+    assert (mask[PART_SLICES["chord"]] == 0.0).all() and (mask[PART_SLICES["texture"]] == 0.0).all()
+    allowed = np.flatnonzero(mask[PART_SLICES["drums"]] == 0.0)
+    assert len(allowed) == 64 and not (allowed & 0b11).any()
+
+
+def test_a_held_chord_sounds_even_in_a_bar_without_chords() -> None:
+    bar = Bar("solo", frozenset({"drums"}), 255, 0, True, False)
+    mask = np.zeros(LOGITS, np.float32)
+    plan_mask(bar, (60, 64, 67), mask)
+    assert (mask[PART_SLICES["chord"]] == 0.0).all()
+    plan_mask(bar, (60,), mask)
+    assert np.flatnonzero(mask[PART_SLICES["chord"]] == 0.0).tolist() == [0]
