@@ -91,7 +91,8 @@ def _describe(about: Mapping[str, Any]) -> list[str]:
         lines.append(("trained", f"{name}: {run.get('steps', 0)} steps in {run.get('minutes', 0):g} minutes"))
     for figure in (about.get("evaluation") or {}).get("figures", ()):
         missed = "" if figure["met"] else "  (target missed)"
-        lines.append(("measured", f"{figure['name']}: {figure['value']:.3g} {figure['unit']}".rstrip() + missed))
+        value = "none" if figure["value"] is None else f"{figure['value']:.3g}"
+        lines.append(("measured", f"{figure['name']}: {value} {figure['unit']}".rstrip() + missed))
     return [f"{name:9} {value}" for name, value in lines]
 
 

@@ -72,9 +72,17 @@ def _head(results: Results) -> str:
     quick = any(part.quick for part in results.parts.values())
     made = datetime.datetime.now(datetime.UTC).strftime("%d %B %Y, %H:%M UTC")
     note = '<p class="note">Quick samples: fewer and shorter than the full evaluation takes.</p>\n' if quick else ""
+    short = ""
+    if missed:
+        items = "".join(
+            f"<li>{escape(figure.name)}: {_value(figure)}, {_target(figure)}</li>\n"
+            for figure in judged
+            if not figure.met
+        )
+        short = f'<details class="note" open>\n<summary>What is missed</summary>\n<ul>\n{items}</ul>\n</details>\n'
     return (
         f"<header>\n<h1>Bundle {escape(results.bundle)}</h1>\n"
-        f'<p class="summary">{" · ".join(lines)}</p>\n{note}'
+        f'<p class="summary">{" · ".join(lines)}</p>\n{short}{note}'
         f'<p class="note">SHA-256 <code>{escape(results.hash)}</code><br>{made}</p>\n</header>\n'
     )
 
@@ -104,15 +112,23 @@ def _took(part: PartResult) -> str:
     return f' <span class="took">{part.seconds / 60:.1f} min{quick}</span>'
 
 
+def _value(figure: Figure) -> str:
+    if not math.isfinite(figure.value):
+        return "none"
+    return f"{figure.shown} {escape(figure.unit)}" if figure.unit else figure.shown
+
+
+def _target(figure: Figure) -> str:
+    return escape(f"{figure.target} {figure.unit}".strip() if figure.target else "")
+
+
 def _row(figure: Figure) -> str:
-    value = figure.shown if math.isfinite(figure.value) else "none"
-    unit = f" {escape(figure.unit)}" if figure.unit else ""
     result = "" if not figure.target else '<span class="met">met</span>'
     if figure.target and not figure.met:
         result = '<span class="missed">missed</span>'
     return (
-        f'<tr><td>{escape(figure.name)}</td><td class="number">{value}{unit}</td>'
-        f"<td>{escape(figure.target)}</td><td>{result}</td></tr>\n"
+        f'<tr><td>{escape(figure.name)}</td><td class="number">{_value(figure)}</td>'
+        f"<td>{_target(figure)}</td><td>{result}</td></tr>\n"
     )
 
 
@@ -164,7 +180,7 @@ def _sounds(title: str, text: str, exhibits: Sequence[Exhibit]) -> str:
             out.append(
                 f'<figure>\n<figcaption>{escape(sound.label)} <a href="{escape(sound.sound)}">'
                 f"{escape(Path(sound.sound).name)}</a></figcaption>\n"
-                f'<img src="{escape(sound.picture)}" alt="spectrogram of {escape(name)}" width="896" height="378">\n'
+                f'<img src="{escape(sound.picture)}" alt="spectrogram of {escape(name)}" width="884" height="408">\n'
                 f'<audio controls preload="none" src="{escape(sound.sound)}" aria-label="{escape(name)}"></audio>\n'
                 "</figure>\n"
             )

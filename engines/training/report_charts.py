@@ -13,8 +13,8 @@ _TICKS = 5
 
 def nice_ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
     """Return round numbers that span low to high: steps of 1, 2 or 5 times a power of ten. [any]"""
-    span = max(high - low, 1e-9)
-    raw = span / max(count - 1, 1)
+    high = max(high, low + 0.05 * max(abs(low), 1.0))  # a flat line has room around it
+    raw = (high - low) / max(count - 1, 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -5,9 +5,10 @@ Each sound is a short file with a spectrogram beside it, made once: a report tha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.signal import stft
 
 from legando.engines.groove import tempo_of
-from legando.engines.timeline import SAMPLE_RATE_HZ
+from legando.engines.score import TICKS_PER_BAR
+from legando.engines.timeline import SAMPLE_RATE_HZ, tick_seconds
 from legando.engines.training.codec_io import reconstruct
+from legando.engines.training.composer import Piece
 from legando.engines.training.dataset import make_piece
 from legando.engines.training.desk import Desk, piece_of
 from legando.engines.training.evaluate_takes import HELD_OUT_SEED
@@ -99,9 +102,10 @@ def _takes(folder: Path, desk: Desk, *, quick: bool) -> Iterator[Exhibit]:
 def _codec_pairs(folder: Path, desk: Desk, *, quick: bool) -> Iterator[Exhibit]:
     for number in CODEC_PIECES[: 1 if quick else None]:
         piece = make_piece(HELD_OUT_SEED + number, 16)
+        bars = math.ceil((CODEC_FROM_S + CODEC_SECONDS) / (TICKS_PER_BAR * tick_seconds(piece.tempo_bpm)))
+        piece = replace(piece, score=piece.score[: bars * TICKS_PER_BAR], bars=piece.bars[:bars])
 
-        def both(number: int = number) -> tuple[Audio, Audio]:
-            piece = make_piece(HELD_OUT_SEED + number, 16)
+        def both(piece: Piece = piece) -> tuple[Audio, Audio]:
             original = render(piece, held_out=True)
             again = reconstruct(desk.bundle, piece, original, codec=desk.codec)
             first = round(CODEC_FROM_S * SAMPLE_RATE_HZ)
@@ -167,7 +171,7 @@ def draw_spectrogram(path: Path, audio: Audio) -> None:
     from matplotlib.figure import Figure
 
     levels, edges = spectrogram_db(audio)
-    figure = Figure(figsize=(6.4, 2.7), dpi=140, layout="constrained")
+    figure = Figure(figsize=(5.2, 2.4), dpi=170, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     seconds = np.arange(levels.shape[1] + 1) * _HOP / SAMPLE_RATE_HZ
@@ -183,7 +187,7 @@ def draw_spectrogram(path: Path, audio: Audio) -> None:
     bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
     bar.set_label("level (dB of full scale)")
     for one in (axes, bar.ax):
-        one.tick_params(colors=_INK, which="both", labelsize=8)
+        one.tick_params(colors=_INK, which="both", labelsize=8.5)
         one.xaxis.label.set_color(_INK)
         one.yaxis.label.set_color(_INK)
         for spine in one.spines.values():

@@ -34,6 +34,8 @@ h3::first-letter { text-transform: uppercase; }
 .summary { font-size: 1.1rem; margin: 0; }
 .note { color: var(--quiet); margin: 0.4rem 0; max-width: 46rem; }
 code { font: 0.85em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+summary { cursor: pointer; color: var(--ink); }
+details ul { margin: 0.2rem 0; padding-left: 1.2rem; columns: 22rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .figures { width: 100%; }
 .figures th, .figures td { text-align: left; padding: 0.28rem 0.6rem; border-bottom: 1px solid var(--rule); }
@@ -73,8 +75,8 @@ dd { margin: 0; }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }
   audio { display: none; }
-  article, figure, .effects, tr { break-inside: avoid; }
-  h2, h3, .part { break-after: avoid; }
+  article, figure, .effects, tr, dl { break-inside: avoid; }
+  h2, h3, .note, .part { break-after: avoid; }
   .pair { grid-template-columns: 1fr 1fr; }
 }
 """

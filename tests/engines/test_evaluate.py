@@ -1,6 +1,8 @@
-"""The evaluation judges figures by their targets and refuses what is no bundle with one sentence."""
+"""The evaluation judges figures by their targets, keeps what it measured, and refuses bad input in one sentence."""
 
+import json
 import math
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -8,27 +10,38 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from legando.engines.training import evaluate
-from legando.engines.training.evaluate import Figure
+from legando.engines.training import evaluate, report_sounds
+from legando.engines.training.desk import Desk, Figure, piece_of
+from legando.engines.training.evaluate_parts import Part
 from legando.engines.training.renderer import render
+from legando.engines.training.results import FILE, PartResult, Results, open_folder
 from legando.engines.training.takes import Take
-from legando.realtime.controls import Controls
+from legando.realtime.cli import main
+from legando.realtime.controls import MOODS, STYLE_DIM, Controls
+from legando.realtime.errors import LegandoError
+
+RTF = Figure(name="rtf", value=0.25, at_most=0.35)
 
 
 @pytest.mark.parametrize(
-    ("figure", "met"),
+    ("figure", "met", "holds"),
     [
-        (Figure(name="x", value=0.6, at_most=0.6), True),
-        (Figure(name="x", value=0.61, at_most=0.6), False),
-        (Figure(name="x", value=0.5, at_least=0.5), True),
-        (Figure(name="x", value=0.49, at_least=0.5), False),
-        (Figure(name="x", value=math.nan, at_most=0.6), False),
-        (Figure(name="x", value=math.nan, at_least=0.6), False),
-        (Figure(name="x", value=1e9), True),
+        (Figure(name="x", value=0.6, at_most=0.6), True, True),
+        (Figure(name="x", value=0.61, at_most=0.6), False, False),
+        (Figure(name="x", value=0.61, at_most=0.6, bound=0.7), False, True),
+        (Figure(name="x", value=0.71, at_most=0.6, bound=0.7), False, False),
+        (Figure(name="x", value=0.5, at_least=0.5), True, True),
+        (Figure(name="x", value=0.49, at_least=0.5), False, False),
+        (Figure(name="x", value=0.49, at_least=0.5, bound=0.4), False, True),
+        (Figure(name="x", value=0.39, at_least=0.5, bound=0.4), False, False),
+        (Figure(name="x", value=math.nan, at_most=0.6), False, False),
+        (Figure(name="x", value=math.nan, at_most=0.6, bound=math.inf), False, False),
+        (Figure(name="x", value=math.nan, at_least=0.6), False, False),
+        (Figure(name="x", value=1e9), True, True),
     ],
 )
-def test_a_figure_is_met_only_when_it_was_measured_and_is_inside(figure: Figure, met: bool) -> None:
-    assert figure.met is met
+def test_a_figure_is_met_only_when_it_was_measured_and_is_inside(figure: Figure, met: bool, holds: bool) -> None:
+    assert (figure.met, figure.holds) == (met, holds)
 
 
 def test_the_table_shows_each_figure_beside_its_target() -> None:
@@ -40,13 +53,124 @@ def test_the_table_shows_each_figure_beside_its_target() -> None:
     assert ["0.7" in rows[1], "at most 0.6" in rows[1], "no" in rows[1]] == [True] * 3
 
 
-def test_a_folder_that_is_no_bundle_is_one_sentence_and_status_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+BAD: list[tuple[list[str], list[str]]] = [
+    (["--bundle", "nothing"], ["nothing is no bundle folder"]),
+    (["--only", "tim"], ["'tim'", "perhaps 'time'", "held chord"]),
+    (["--only", " ,"], ["--only names no part"]),
+    (["--report", "file"], ["file"]),
+    (["--report", "full"], ["full", "other files"]),
+    (["--report", "broken"], ["broken/evaluation.json", "another folder"]),
+    (["--report", "foreign"], ["foreign", "of bundle other", "another folder"]),
+    (["--quik"], ["--quik", "--help"]),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD, ids=[" ".join(words) for words, _ in BAD])
+@pytest.mark.parametrize("command", [["evaluate"], ["train", "evaluate"]], ids=" ".join)
+def test_bad_input_is_one_sentence_and_status_2(
+    command: list[str],
+    words: list[str],
+    said: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert evaluate.main(["--bundle", str(tmp_path / "nothing")]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "nothing is no bundle folder" in said.err.replace("\n", "")
+    monkeypatch.chdir(tmp_path)
+    for folder, name, text in (
+        (".", "file", ""),
+        ("full", "a.txt", "mine"),
+        ("broken", FILE, "{"),
+        ("foreign", FILE, json.dumps(Results(bundle="other", hash="0" * 64).as_json())),
+    ):
+        Path(folder).mkdir(exist_ok=True)
+        (Path(folder) / name).write_text(text)
+    before = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main([*command, *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("legando") and err.count("\n") == 1, err
+    assert [word for word in said if word not in err] == []
+    assert {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def _raising(error: BaseException) -> Callable[[], list[Figure]]:
+    def run() -> list[Figure]:
+        raise error
+
+    return run
+
+
+def test_what_one_part_cannot_measure_is_listed_and_the_others_are_kept(desk: Desk, tmp_path: Path) -> None:
+    def shows() -> list[Figure]:
+        desk.show("drift", seconds=[5.0])
+        return [RTF]
+
+    todo = {
+        "first": Part(run=shows, seconds=1.0),
+        "told": Part(run=_raising(LegandoError("needs basic-pitch")), seconds=1.0),
+        "lacking": Part(run=_raising(ModuleNotFoundError("No module", name="zimtohrli")), seconds=1.0),
+        "faulty": Part(run=_raising(ZeroDivisionError("division by zero")), seconds=1.0),
+        "last": Part(run=lambda: [Figure(name="gap", value=math.nan, unit="dB")], seconds=1.0),
+    }
+    results = Results(bundle="b", hash="h")
+    evaluate.measure(desk, todo, results, quick=True, folder=tmp_path)
+    assert [figure.name for figure in results.figures] == ["rtf", "gap"]
+    assert set(results.missing) == {"told", "lacking", "faulty"} and not results.met
+    assert results.missing["told"] == "needs basic-pitch"
+    assert "zimtohrli" in results.missing["lacking"] and "legando[train]" in results.missing["lacking"]
+    assert "ZeroDivisionError" in results.missing["faulty"] and "test_evaluate.py" in results.missing["faulty"]
+    assert results.exhibits == {"drift": {"seconds": [5.0]}}
+    again = open_folder(tmp_path, "b", "h")
+    assert again.missing == results.missing and again.exhibits == results.exhibits
+    assert again.figures[0] == RTF and math.isnan(again.figures[1].value)
+
+
+def test_ctrl_c_keeps_what_was_measured_and_says_what_was_not(desk: Desk, tmp_path: Path) -> None:
+    todo = {
+        "first": Part(run=lambda: [RTF], seconds=1.0),
+        "stopped": Part(run=_raising(KeyboardInterrupt()), seconds=1.0),
+        "never": Part(run=lambda: [RTF], seconds=1.0),
+    }
+    results = Results(bundle="b", hash="h")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.measure(desk, todo, results, quick=True, folder=tmp_path)
+    assert results.missing == {"stopped": "interrupted", "never": "interrupted"}
+    assert open_folder(tmp_path, "b", "h").figures == [RTF]
+
+
+def test_full_samples_serve_for_quick_ones_and_a_failure_replaces_no_figures() -> None:
+    results = Results(bundle="b", hash="h")
+    results.keep("full", PartResult(figures=[RTF]))
+    results.keep("quick", PartResult(figures=[RTF], quick=True))
+    results.keep("full", PartResult(missing="interrupted"))
+    asked = [results.has(name, quick=quick) for name in ("full", "quick", "none") for quick in (True, False)]
+    assert asked == [True, True, True, False, False, False]
+    assert results.met
+
+
+def test_a_report_goes_on_where_it_stopped(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(report_sounds, "PROMPTS", ())
+    monkeypatch.setattr(report_sounds, "CODEC_PIECES", ())
+    kept = Results(bundle=desk.bundle.name, hash=desk.bundle.hash)
+    kept.keep("time", PartResult(figures=[Figure(name="kept from before", value=11.5, at_most=10.0)]))
+    kept.save(tmp_path)
+    assert main(["evaluate", "--only", "time", "--json", "--report", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [(row["name"], row["value"], row["met"]) for row in found["figures"]] == [("kept from before", 11.5, False)]
+    assert (found["bundle"], found["hash"], found["quick"]) == (desk.bundle.name, desk.bundle.hash, False)
+    assert "measuring" not in err and "index.html" in err
+    assert "kept from before" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_energy_parts_are_measured_only_when_asked_for(desk: Desk) -> None:
+    from legando.engines.training.evaluate_parts import ENERGY, parts
+
+    every = parts(desk, quick=True)
+    assert not set(evaluate.choose(every, None, energy=False, energy_parts=ENERGY)) & set(ENERGY)
+    assert evaluate.choose(every, None, energy=True, energy_parts=ENERGY) == list(ENERGY)
+    assert evaluate.choose(every, "memory, time", energy=False, energy_parts=ENERGY) == ["time", "memory"]
 
 
 def test_a_take_becomes_a_piece_that_the_renderer_plays_in_the_same_time() -> None:
@@ -61,7 +185,7 @@ def test_a_take_becomes_a_piece_that_the_renderer_plays_in_the_same_time() -> No
         costs_ms=np.zeros(13),
         cpu_s=0.1,
     )
-    controls = Controls(style=(0.2, 0.0, 0.0, 0.0, 0.8, *[0.0] * 7, 0.5, 0.5, 0.5, 0.5))
-    piece = evaluate.piece_of(take, controls, seed=3)
+    controls = Controls(style=(0.2, 0.0, 0.0, 0.0, 0.8, *[0.0] * (STYLE_DIM - 5 - len(MOODS)), *[0.5] * len(MOODS)))
+    piece = piece_of(take, controls, seed=3)
     assert (piece.genre, piece.tempo_bpm, piece.swing, piece.seed) == ("lofi", 93.0, 0.2, 3)
     assert len(render(piece)) == round(16 * 15.0 / 93.0 * 48_000)

@@ -6,31 +6,31 @@ from pathlib import Path
 
 import pytest
 
-from legando.engines.training import evaluate
-from legando.engines.training.evaluate import Desk
+from legando.engines.training import evaluate_takes
+from legando.engines.training.desk import Desk
 from tests.engines.conftest import check
 
 WALL_CLOCK = ("rtf",)  # a busy machine excuses the wall clock; processor time has its own figure
 
 
 def test_three_minutes_do_not_drift_click_or_clip(desk: Desk) -> None:
-    check(evaluate.endless_figures(desk, 180.0), but=WALL_CLOCK)
+    check(evaluate_takes.endless_figures(desk, 180.0), but=WALL_CLOCK)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("prompt", evaluate.PROMPTS)
+@pytest.mark.parametrize("prompt", evaluate_takes.PROMPTS)
 def test_ten_minutes_do_not_drift_click_or_clip(desk: Desk, prompt: str) -> None:
-    check(evaluate.endless_figures(desk, 600.0, prompt), but=WALL_CLOCK)
+    check(evaluate_takes.endless_figures(desk, 600.0, prompt), but=WALL_CLOCK)
 
 
 def test_memory_is_flat_over_a_minute(desk: Desk, require: Callable[[bool, str], None]) -> None:
     require(sys.platform == "linux" and Path("/proc/self/status").exists(), "needs /proc")
-    check(evaluate.memory_figures(desk, 60.0))
+    check(evaluate_takes.memory_figures(desk, 60.0))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_memory_is_flat_over_ten_minutes(desk: Desk, require: Callable[[bool, str], None]) -> None:
     require(sys.platform == "linux" and Path("/proc/self/status").exists(), "needs /proc")
-    check(evaluate.memory_figures(desk, 600.0))
+    check(evaluate_takes.memory_figures(desk, 600.0))

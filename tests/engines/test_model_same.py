@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from legando.engines.training.evaluate import C_MINOR, Desk
+from legando.engines.training.desk import Desk
+from legando.engines.training.evaluate_takes import C_MINOR
 from legando.engines.training.takes import Take
 
 SECONDS = 4.0
