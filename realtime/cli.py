@@ -83,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", action="store_true", help="print the figures as one JSON object")
 
     learn = _command(commands, "learn", "move a knob, choose what it shall move, and the rig file knows")
-    learn.add_argument("--rig", type=Path, metavar="FILE", help="the rig file to change; default: rig.toml, made if need be")
+    learn.add_argument("--rig", type=Path, metavar="FILE", help="what to change; default: rig.toml, made at need")
 
     _command(commands, "devices", "list sound devices and MIDI inputs")
 
