@@ -204,7 +204,10 @@ class Arranger:
         self._plan: Bar | None = None
 
     def plan(self, bar: int, style: NDArray[np.float32], section: str | None = None) -> tuple[Bar, NDArray[np.float32]]:
-        """Return what sounds in a bar, and its row (PLAN,), which later calls overwrite; `section` overrides the form."""
+        """Return what sounds in a bar, and its row (PLAN,), which later calls overwrite.
+
+        `section` overrides the form.
+        """
         asked = (bar, section, style.tobytes())
         if self._plan is None or asked != self._asked:
             self._plan = self.bar(bar, style, section)
