@@ -1,0 +1,107 @@
+"""Guidance: how far the sound is pushed towards its style, what that leaves alone, and what it must not cost."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from legando.engines.bundle import Bundle
+from legando.engines.export import PAST_NAMES
+from legando.engines.generator import Generator
+from legando.engines.lean import LeanDenoiser
+from legando.realtime.controls import GUIDANCE_MAX, Controls
+from tests.engines.networks import small_bundle
+from tests.engines.test_quantise import fill
+
+HOUSE = Controls(style=(1.0, *[0.0] * 19, 0.5, 0.5, 0.5, 0.5), tempo_bpm=124.0)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return small_bundle(Path(tmp_path_factory.mktemp("bundles")) / "small")
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["float", "int8"])
+def network(bundle: Bundle, request: pytest.FixtureRequest) -> LeanDenoiser:
+    return LeanDenoiser(bundle, int8=request.param)
+
+
+def velocity(network: LeanDenoiser, guidance: float, style: float | None = None) -> NDArray[np.float32]:
+    """Return the velocity of the same chunk under some guidance, and perhaps another style."""
+    network.reset()
+    fill(network, "denoiser", seed=2)
+    if style is not None:
+        network.inputs["style"].fill(style)
+    network.guidance = guidance
+    network.run(keep=False)
+    return network.outputs["velocity"].copy()
+
+
+def test_guidance_goes_from_no_style_through_the_style_and_beyond(network: LeanDenoiser) -> None:
+    without, with_style = velocity(network, 0.0), velocity(network, 1.0)
+    np.testing.assert_array_equal(without, velocity(network, 1.0, style=0.0))
+    assert np.abs(with_style - without).max() > 1e-3
+    for guidance in (0.5, 2.0, GUIDANCE_MAX):
+        expected = without + guidance * (with_style - without)
+        np.testing.assert_allclose(velocity(network, guidance), expected, atol=1e-4)
+
+
+def test_no_guidance_hears_no_style(network: LeanDenoiser) -> None:
+    np.testing.assert_array_equal(velocity(network, 0.0, style=0.9), velocity(network, 0.0, style=0.1))
+
+
+def test_the_past_is_that_of_the_style_whatever_the_guidance(network: LeanDenoiser) -> None:
+    def past(guidance: float) -> list[NDArray[np.float32]]:
+        velocity(network, guidance)
+        network.run()
+        return [network.current(name).copy() for name in PAST_NAMES]
+
+    for plain, pushed in zip(past(1.0), past(3.0), strict=True):
+        np.testing.assert_array_equal(plain, pushed)
+
+
+def test_guidance_and_the_number_of_steps_change_between_chunks_and_allocate_nothing_large(
+    network: LeanDenoiser,
+) -> None:
+    def play(chunks: int) -> None:
+        for chunk in range(chunks):
+            network.guidance = (1.0, 2.0, 0.0, 3.5)[chunk % 4]
+            for step in range(1 + chunk % 3):
+                network.inputs["t"][0] = step / (1 + chunk % 3)
+                network.run(keep=False)
+            network.inputs["t"][0] = 1.0
+            network.run()
+
+    fill(network, "denoiser", seed=3)
+    play(12)
+    tracemalloc.start()
+    play(60)
+    now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert now < 20_000 and peak < 40_000, (now, peak)
+
+
+def test_a_performer_hears_guidance_and_the_same_turn_gives_the_same_bytes(bundle: Bundle) -> None:
+    def play(*guidances: float) -> NDArray[np.float32]:
+        generator.reset()
+        return np.concatenate(
+            [
+                generator.step(replace(HOUSE, guidance=guidance)).frames.copy()
+                for guidance in guidances
+                for _ in range(6)
+            ]
+        )
+
+    generator = Generator(bundle, seed=6)
+    plain = play(1.0, 1.0, 1.0)
+    turned = play(1.0, 3.0, 1.0)
+    chunks = len(plain) // 3 - 480  # what is heard of the chunks before the turn
+    np.testing.assert_array_equal(turned[:chunks], plain[:chunks])
+    assert np.abs(turned - plain).max() > 1e-4
+    np.testing.assert_array_equal(turned, play(1.0, 3.0, 1.0))
+    assert np.isfinite(turned).all() and np.isfinite(play(GUIDANCE_MAX)).all()
