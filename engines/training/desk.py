@@ -109,8 +109,9 @@ class Desk:
     def show(self, name: str, **data: Any) -> None:
         """Keep something for the report: numbers, texts and lists of them, which JSON can hold.
 
-        The report draws these: "drift" (`prompt`, `seconds`, `centroid_hz`, `loudness_db`: lists of one length) and
-        "control effects" (`rows`: controls moved, `columns`: measures, `values`: rows of standard deviations).
+        The report draws these: "drift" (`prompt`, `seconds`, `centroid_hz`, `loudness_db`: lists of one length),
+        "control effects" (`rows`: controls moved, `columns`: measures, `values`: rows of standard deviations) and
+        "failures" (`cases`: texts).
         """
         self.exhibits[name] = data
 

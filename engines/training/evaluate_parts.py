@@ -20,8 +20,29 @@ class Part:
     seconds: float
 
 
+# part: function of evaluate_quality, seconds of audio that it makes or reads, seconds when quick
+QUALITY = {
+    "genre": ("genre_figures", 1800.0, 400.0),
+    "realism": ("realism_figures", 60.0, 30.0),
+    "chords": ("chord_figures", 200.0, 130.0),
+    "beats": ("beat_figures", 60.0, 20.0),
+    "failures": ("failure_figures", 1200.0, 48.0),
+    "controls": ("control_figures", 3000.0, 400.0),
+}
+"""What takes of all genres show. The first of them to be measured makes the takes, and the others use them again."""
+
+
 def parts(desk: Desk, *, quick: bool = False) -> dict[str, Part]:
     """Return the parts of an evaluation by name; `quick` takes fewer and shorter samples."""
+
+    def quality(name: str) -> Callable[[], list[Figure]]:
+        def run() -> list[Figure]:
+            from legando.engines.training import evaluate_quality
+
+            figures: list[Figure] = getattr(evaluate_quality, name)(desk, quick=quick)
+            return figures
+
+        return run
 
     def energy() -> list[Figure]:
         from legando.engines.training.energy import energy_figures
@@ -33,19 +54,17 @@ def parts(desk: Desk, *, quick: bool = False) -> dict[str, Part]:
 
         return eco_figures(desk, quick=quick)
 
+    def part(run: Callable[[], list[Figure]], full_s: float, quick_s: float) -> Part:
+        return Part(run=run, seconds=quick_s if quick else full_s)
+
     return {
-        "time": Part(run=lambda: takes.time_figures(desk, 16.0 if quick else 30.0), seconds=48.0 if quick else 90.0),
-        "held chord": Part(run=lambda: takes.held_chord_figures(desk, 16.0 if quick else 32.0), seconds=32.0),
-        "codec": Part(run=lambda: takes.codec_figures(desk, 4 if quick else 20), seconds=240.0 if quick else 1200.0),
-        "prompts": Part(
-            run=lambda: takes.prompt_figures(desk, 12.0 if quick else 20.0), seconds=96.0 if quick else 160.0
-        ),
-        "endless": Part(
-            run=lambda: takes.endless_figures(desk, 180.0 if quick else 600.0), seconds=180.0 if quick else 600.0
-        ),
-        "memory": Part(
-            run=lambda: takes.memory_figures(desk, 60.0 if quick else 600.0), seconds=60.0 if quick else 600.0
-        ),
-        "energy": Part(run=energy, seconds=60.0 if quick else 160.0),
-        "eco": Part(run=eco, seconds=100.0 if quick else 640.0),
+        "time": part(lambda: takes.time_figures(desk, 16.0 if quick else 30.0), 90.0, 48.0),
+        "held chord": part(lambda: takes.held_chord_figures(desk, 16.0 if quick else 32.0), 60.0, 30.0),
+        "codec": part(lambda: takes.codec_figures(desk, 4 if quick else 20), 1200.0, 240.0),
+        "prompts": part(lambda: takes.prompt_figures(desk, 12.0 if quick else 20.0), 160.0, 96.0),
+        **{name: part(quality(function), *seconds) for name, (function, *seconds) in QUALITY.items()},
+        "endless": part(lambda: takes.endless_figures(desk, 180.0 if quick else 600.0), 600.0, 180.0),
+        "memory": part(lambda: takes.memory_figures(desk, 60.0 if quick else 600.0), 600.0, 60.0),
+        "energy": part(energy, 160.0, 24.0),
+        "eco": part(eco, 640.0, 100.0),
     }

@@ -1,8 +1,8 @@
 """Network passes: how often a network runs for each second of audio, beside MusicLM and MeLoDy. [any]
 
 A pass is one run of one network: one tick of the language model, one evaluation of the denoiser (the one that only
-writes its past too; two rows for guidance are one run), one chunk of the decoder. MeLoDy counts alike: its abstract says
-"95.7% or 99.6%" fewer forward passes than MusicLM for 10 s or 30 s (Lam et al. 2023, arXiv 2305.15719).
+writes its past too; two rows for guidance are one run), one chunk of the decoder. MeLoDy counts alike: its abstract
+says "95.7% or 99.6%" fewer forward passes than MusicLM for 10 s or 30 s (Lam et al. 2023, arXiv 2305.15719).
 
 MusicLM (Agostinelli et al. 2023, arXiv 2301.11325) writes one token a pass: 25 semantic tokens a second, and 50 frames
 a second of 12 residual codes, the first 4 by its coarse model and the other 8 by its fine one:

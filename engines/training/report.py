@@ -46,6 +46,7 @@ def page(results: Results, exhibits: Sequence[Exhibit]) -> str:
         _figures(results),
         _drift(results.exhibits.get("drift")),
         _effects(results.exhibits.get("control effects")),
+        _failures(results.exhibits.get("failures")),
         _sounds("Takes", "Each take beside a render of the very score that the model wrote for it.", takes),
         _sounds(
             "Codec", "Renders of pieces and instruments that were not trained on, and what the codec keeps.", codec
@@ -167,6 +168,14 @@ def _effects(shown: dict[str, Any] | None) -> str:
     )
     table = effect_table(shown["rows"], shown["columns"], shown["values"])
     return f'<section>\n<h2>What each control does</h2>\n<p class="note">{note}</p>\n{table}</section>\n'
+
+
+def _failures(shown: dict[str, Any] | None) -> str:
+    """The prompts and seeds that failed, so that they can be played again."""
+    if shown is None or not shown["cases"]:
+        return ""
+    items = "".join(f"<li>{escape(str(case))}</li>\n" for case in shown["cases"])
+    return f'<section>\n<h2>Prompts that failed</h2>\n<ul class="note">\n{items}</ul>\n</section>\n'
 
 
 def _sounds(title: str, text: str, exhibits: Sequence[Exhibit]) -> str:

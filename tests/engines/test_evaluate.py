@@ -164,6 +164,15 @@ def test_a_report_goes_on_where_it_stopped(
     assert "kept from before" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
+def test_every_part_that_is_listed_has_a_function(desk: Desk) -> None:
+    from legando.engines.training import evaluate_quality
+    from legando.engines.training.evaluate_parts import QUALITY, parts
+
+    assert [name for name, (function, *_) in QUALITY.items() if not callable(getattr(evaluate_quality, function))] == []
+    assert set(QUALITY) < set(parts(desk))
+    assert all(part.seconds > 0 for quick in (True, False) for part in parts(desk, quick=quick).values())
+
+
 def test_energy_parts_are_measured_only_when_asked_for(desk: Desk) -> None:
     from legando.engines.training.evaluate_parts import ENERGY, parts
 

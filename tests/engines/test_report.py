@@ -77,6 +77,7 @@ def results() -> Results:
             "values": [[1.4, -0.2], [None, 2.5]],
         },
     }
+    exhibits["failures"] = {"cases": ["silence: '<b>', seed 3, 90 bpm"]}
     out.keep("time & <tempo>", PartResult(figures=figures, exhibits=exhibits, seconds=61.0, quick=True))
     out.keep("tagger", PartResult(missing="zimtohrli is missing"))
     return out
