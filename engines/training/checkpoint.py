@@ -115,7 +115,8 @@ def digest(tensors: Mapping[str, Tensor], header: str) -> str:
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        total.update(value.view(-1).view(torch.uint8).numpy() if value.numel() else b"")
+        if value.numel():
+            total.update(memoryview(value.view(-1).view(torch.uint8).numpy()))
     return total.hexdigest()
 
 

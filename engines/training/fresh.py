@@ -19,7 +19,7 @@ from legando.engines.training.dataset import render_one
 from legando.realtime.controls import GENRES
 
 if TYPE_CHECKING:
-    from multiprocessing.pool import IMapUnorderedIterator, Pool
+    from multiprocessing.pool import IMapIterator, Pool
 
 Job = tuple[Path, int, int, bool, str]
 Outcome = tuple[Path, str]
@@ -52,7 +52,7 @@ class FreshPieces:
         self.jobs = [job for job in jobs if not job[0].exists()]
         self._left = len(self.jobs)
         self._pool: Pool | None = None
-        self._done: IMapUnorderedIterator[Outcome] | None = None
+        self._done: IMapIterator[Outcome] | None = None
 
     def __enter__(self) -> FreshPieces:
         if self.workers > 0 and self.jobs:

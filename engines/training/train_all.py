@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from legando.engines.training.board import Board
 from legando.engines.training.checkpoint import trained_s
@@ -132,7 +133,8 @@ def train_all(plan: Plan, *, quiet: bool = False) -> bool:
 
 def stages(plan: Plan, board: Board, wanted: int, cores: int, fresh: FreshPieces) -> Iterator[Stage]:
     """Yield the stages before the evaluation in order. [control]"""
-    runs, common = plan.runs, {"threads": plan.threads, "device": plan.device}
+    runs = plan.runs
+    common: dict[str, Any] = {"threads": plan.threads, "device": plan.device}
 
     def trained(name: str) -> Callable[[], bool]:
         return lambda: trained_s(runs / name) >= plan.seconds(name)
@@ -168,12 +170,9 @@ def stages(plan: Plan, board: Board, wanted: int, cores: int, fresh: FreshPieces
         return trained("distil")() and is_student_of(runs / "distil", runs / "flow")
 
     def language() -> None:
-        import torch
-
         from legando.engines.training.train_language import train
 
-        torch.set_num_threads(plan.threads)
-        train(runs / "language", seconds=plan.seconds("language"))
+        train(runs / "language", seconds=plan.seconds("language"), workers=plan.spare_cores(cores), **common)
 
     def style() -> None:
         from legando.engines.training.train_style import installed_tokenizer, train
@@ -253,7 +252,7 @@ def _evaluate(plan: Plan, board: Board) -> bool:
 @contextlib.contextmanager
 def _stop_on_signals(board: Board) -> Iterator[None]:
     """Between trainings (which do so themselves), turn the first SIGINT or SIGTERM into a clean stop."""
-    previous: dict[int, object] = {}
+    previous: dict[signal.Signals, Any] = {}
 
     def stop(number: int, frame: FrameType | None) -> None:
         board.stopped = True
@@ -264,8 +263,8 @@ def _stop_on_signals(board: Board) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        for caught, handler in previous.items():
+            signal.signal(caught, handler)
 
 
 @contextlib.contextmanager

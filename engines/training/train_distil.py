@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from einops import rearrange, repeat
@@ -123,7 +123,7 @@ def follow(
                 without = model.step((x, t, plain), state)[0].float()
                 velocity = without + guidance * (velocity - without)
             x = x + velocity / steps
-    return x.unflatten(0, noise.shape[:2])
+    return cast(Tensor, x.unflatten(0, noise.shape[:2]))
 
 
 def student_loss(student: Denoiser, pairs: Pairs, steps: int) -> Tensor:

@@ -12,7 +12,7 @@ from legando.engines.language_export import load_language
 from legando.engines.score import HOLD, VOCABULARY_SIZES, chord_pitch_classes
 from legando.engines.training.composer import compose
 from legando.engines.training.score_crops import crops, sounding_tokens
-from legando.engines.training.train_language import train
+from legando.engines.training.train_language import Composers, train
 
 SMALL = LanguageConfig(width=48, layers=2, heads=3, hidden=96, head_hidden=32, window_ticks=32)
 
@@ -69,3 +69,16 @@ def test_short_run_beats_the_unigram_baseline_and_writes_its_report(tmp_path: Pa
         a = model(data.tokens, data.style, data.position, data.held, data.plan)
         b = again(data.tokens, data.style, data.position, data.held, data.plan)
     assert a.shape == (2, 32, LOGITS) and torch.equal(a, b)
+
+
+def test_batches_composed_ahead_are_the_same() -> None:
+    def request(step: int) -> tuple[int, int, int, int]:
+        return step, 2, 64, 8
+
+    here, ahead = Composers(request, 5, workers=0), Composers(request, 5, workers=1)
+    try:
+        for _ in range(3):
+            a, b = here.next(), ahead.next()
+            assert torch.equal(a.tokens, b.tokens) and torch.equal(a.plan, b.plan)
+    finally:
+        ahead.close()
