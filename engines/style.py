@@ -1,14 +1,15 @@
 """Style: weighted prompts become the numbers that the networks follow. Off the real-time path; no torch. [any]
 
 A frozen sentence encoder (all-MiniLM-L6-v2, int8 ONNX) turns a prompt into 384 numbers: the mean over its tokens,
-scaled to length 1. A small trained head turns those into genre weights and moods. Prompts blend as vectors.
+scaled to length 1. A small trained head turns those into genre weights and moods. Mood words that the lexicon knows
+then have their say by rule (`mood_words`), beside any genre. Prompts blend as vectors.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
+from legando.engines.mood_words import read_moods
 from legando.engines.prompt_words import read_prompt
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS
 from legando.realtime.errors import RigError
@@ -113,6 +115,23 @@ class StyleHead:
         return np.concatenate((weights / weights.sum(), spare, moods))
 
 
+def read_style(text: str, embed: Callable[[str], NDArray[np.float32]], head: StyleHead) -> NDArray[np.float64]:
+    """Return the style vector (STYLE_DIM,) of a prompt that `read_prompt` has tidied. [any]
+
+    Where mood words stand beside others, both the whole and the others alone name the genre: `gentle techno` is techno.
+    The moods are those of the others, and the mood words' own laid over them.
+    """
+    words = read_moods(text)
+    style = head(embed(text))
+    if words.said and words.rest:
+        rest = head(embed(words.rest))
+        style[:GENRE_SLOTS] = (style[:GENRE_SLOTS] + rest[:GENRE_SLOTS]) / 2
+        style[GENRE_SLOTS:] = rest[GENRE_SLOTS:]
+    for place, mood in enumerate(MOODS, GENRE_SLOTS):
+        style[place] = words.over(mood, style[place])
+    return style
+
+
 class StyleEncoder:
     """Prompts to style vectors; remembers every text that it has seen. Not for the audio thread. [control]"""
 
@@ -154,5 +173,5 @@ class StyleEncoder:
     def _style(self, text: str) -> NDArray[np.float64]:
         key = read_prompt(text).text
         if key not in self._known:
-            self._known[key] = self.head(self.text.embed(key))
+            self._known[key] = read_style(key, self.text.embed, self.head)
         return self._known[key]
