@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     render.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
     render.add_argument("--seconds", type=_seconds, metavar="S", help="length; default: the MIDI file's, or 30")
-    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="default: the MIDI file's, or the style's own")
+    render.add_argument("--tempo", type=_tempo, metavar="BPM", help="default: the MIDI file's, prompt's or style's")
     render.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another take; default: 0")
     render.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
     latents, steps = whole("chunk size", 2, 16), whole("number of steps", 1, 64)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import mido
+import numpy as np
 import pytest
 import soundfile
 
@@ -67,6 +69,22 @@ def test_without_a_tempo_the_prompts_usual_one_plays(capsys: pytest.CaptureFixtu
         return str(json.loads(capsys.readouterr().out)["pcm_sha256"])
 
     assert sha() == sha("--tempo", str(usual)) != sha("--tempo", str(usual + 7))
+
+
+def test_words_in_a_prompt_set_the_tempo_and_mute_parts_and_options_win(capsys: pytest.CaptureFixture[str]) -> None:
+    def clicks(*words: str) -> int:
+        assert run("render", "--seconds", "4", "--out", "a.wav", "--json", *words) == 0
+        capsys.readouterr()
+        sound = soundfile.read("a.wav")[0][:, 0]
+        return int(np.sum(np.diff(sound, prepend=0.0) > 0.15))
+
+    assert clicks("--prompt", "house 180 bpm") == clicks("--prompt", "house", "--tempo", "180") == 12
+    assert clicks("--prompt", "house 180 bpm", "--tempo", "90") == 6
+    assert clicks("--prompt", "house, no drums", "--tempo", "90") == 0
+    assert clicks("--prompt", "house without drums:1", "dub:3", "--tempo", "90") == 6  # a quarter of the weight asks
+    slow = mido.MidiFile(tracks=[mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(90))])])
+    slow.save("../slow.mid")
+    assert clicks("--prompt", "house 180 bpm", "--midi", "../slow.mid") == 6  # its bars are the file's
 
 
 def test_the_figures_of_a_render_are_one_json_object(in_empty_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

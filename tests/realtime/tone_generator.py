@@ -31,7 +31,7 @@ class ToneChunk:
 
 
 class ToneGenerator:
-    """A quiet hum whose pitch says seed and style, plus the notes that sound."""
+    """A quiet hum whose pitch says seed and style, the notes that sound, and clicks for drums."""
 
     def __init__(self, seed: int, chunk_latents: int) -> None:
         self.sample_rate_hz = SAMPLE_RATE_HZ
@@ -58,7 +58,8 @@ class ToneGenerator:
             tone[:start] = 0.0
             sound += tone
         beats = self._beat + np.arange(n) * controls.tempo_bpm / 60 / SAMPLE_RATE_HZ
-        sound += 0.2 * (np.diff(np.floor(beats), prepend=np.floor(self._beat - 1e-9)) > 0)
+        if "drums" not in controls.muted:
+            sound += 0.2 * (np.diff(np.floor(beats), prepend=np.floor(self._beat - 1e-9)) > 0)
         self._beat = beats[-1] + controls.tempo_bpm / 60 / SAMPLE_RATE_HZ
         chunk = ToneChunk(
             frames=np.repeat(sound.astype(np.float32)[:, None], 2, axis=1),
