@@ -22,25 +22,28 @@ from torch import Tensor
 from legando.engines.codec import Codec
 from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import COARSE_CONTEXT, FINE_CONTEXT, Conditions, Denoiser, DenoiserConfig, Layer, Past
+from legando.engines.timeline import ANCHOR_CHUNKS
 from legando.engines.training.batches import CHUNK_LATENTS, Crops, prepare
 from legando.engines.training.checkpoint import CHECKPOINT, PREVIOUS, digest, read_model
 from legando.engines.training.learner import Learner, batch_size, begin
 from legando.engines.training.pictures import draw_flow
 from legando.engines.training.progress import Run
 from legando.engines.training.train_codec import averaged
-from legando.engines.training.train_flow import CONTEXT_NOISE, LatentStore, conditions
+from legando.engines.training.train_flow import ANCHORED, CONTEXT_NOISE, LatentStore, conditions
 from legando.realtime.errors import LegandoError
 
 if TYPE_CHECKING:
     from legando.engines.training.fresh import FreshPieces
 
-CROP_LATENTS = 96
-BATCH = 4
+CROP_LATENTS = 192
+BATCH = 2
 TEACHER_STEPS = 8
-PEAK_RATE = 3e-4
+PEAK_RATE = 2e-4
 EMA = 0.99
 REUSE = 2
 """Steps taken on each of the teacher's batches: it costs as much as one of them."""
+FIRST_WEIGHT = 0.1
+"""Weight of a long step from a state that is not the last: enough for fewer steps to work, not to spoil the end."""
 VALIDATION_STEPS = (1, 2, 4)
 TEACHER = "teacher.txt"
 """File in the run folder: the digest of the teacher's weights."""
@@ -50,19 +53,20 @@ TEACHER = "teacher.txt"
 class Pairs:
     """One batch of the teacher's work: past and conditions of every chunk, noise, and where the noise is to end.
 
-    past, noise, end: b c n 64.
+    past, noise, end: b c n 64; anchored: b, as in `Denoiser.forward`.
     """
 
     past: Tensor
     given: Conditions
+    anchored: Tensor
     noise: Tensor
     end: Tensor
 
 
-def pasts(model: Denoiser, clean: Tensor, given: Conditions) -> Past:
+def pasts(model: Denoiser, clean: Tensor, given: Conditions, anchored: Tensor) -> Past:
     """Return the state before each chunk of clean sequences, chunks as rows: one pass for all of them. [any]
 
-    clean: b c n 64. The state is what `Denoiser.step` would have after the chunks before, row by row (b c).
+    clean: b c n 64; anchored: b. The state is what `Denoiser.step` would have after the chunks before it.
     """
     b, c, n, _ = clean.shape
     flat = per_chunk(given)
@@ -75,6 +79,18 @@ def pasts(model: Denoiser, clean: Tensor, given: Conditions) -> Past:
         padded = torch.nn.functional.pad(own, (0, 0, 0, 0, 0, 0, chunks, 0))[:, : c + chunks - 1]
         return rearrange(padded.unfold(1, chunks, 1), "b c h n d w -> (b c) h (w n) d")
 
+    late = anchored[:, None] & (torch.arange(c, device=clean.device) >= COARSE_CONTEXT)
+    late = rearrange(late, "b c -> (b c) 1 1 1")
+
+    def coarse_before(x: Tensor) -> Tensor:
+        windows = before(x, COARSE_CONTEXT)
+        if c <= COARSE_CONTEXT:
+            return windows
+        first = rearrange(x, "(b c) h 1 d -> b h c d", b=b)[:, :, :ANCHOR_CHUNKS]
+        anchors = repeat(first, "b h w d -> (b c) h w d", c=c)
+        oldest = torch.where(late, anchors, windows[:, :, :ANCHOR_CHUNKS])
+        return torch.cat([oldest, windows[:, :, ANCHOR_CHUNKS:]], 2)
+
     parts: list[list[Tensor]] = [[], [], [], []]
     for layer in model.layers:
         assert isinstance(layer, Layer)
@@ -84,7 +100,7 @@ def pasts(model: Denoiser, clean: Tensor, given: Conditions) -> Past:
         parts[0].append(old[0])
         parts[1].append(old[1])
         q, k, v = layer.coarse_projections(h, modulation)
-        far = before(k, COARSE_CONTEXT), before(v, COARSE_CONTEXT)
+        far = coarse_before(k), coarse_before(v)
         h = layer.coarse(h, q, *far)
         parts[2].append(far[0])
         parts[3].append(far[1])
@@ -105,7 +121,13 @@ def per_chunk(given: Conditions) -> Conditions:
 
 @torch.no_grad()
 def follow(
-    model: Denoiser, past: Tensor, given: Conditions, noise: Tensor, steps: int, guidance: float = 1.0
+    model: Denoiser,
+    past: Tensor,
+    given: Conditions,
+    anchored: Tensor,
+    noise: Tensor,
+    steps: int,
+    guidance: float = 1.0,
 ) -> Tensor:
     """Follow the flow from noise to latents for every chunk of clean sequences. past, noise: b c n 64. [any]
 
@@ -113,7 +135,7 @@ def follow(
     """
     device = noise.device.type
     with torch.autocast(device, torch.bfloat16):
-        flat, state = per_chunk(given), pasts(model, past, given)
+        flat, state = per_chunk(given), pasts(model, past, given, anchored)
         plain = Conditions(flat.frames, torch.zeros_like(flat.style), flat.tick_tokens, flat.tick_ages_s)
         x = noise.flatten(0, 1)
         for index in range(steps):
@@ -129,15 +151,16 @@ def follow(
 def student_loss(student: Denoiser, pairs: Pairs, steps: int) -> Tensor:
     """Return how far from the teacher's ends one long step from each of the student's own states lands. [any]"""
     with torch.autocast(pairs.noise.device.type, torch.bfloat16):
-        flat, state = per_chunk(pairs.given), pasts(student, pairs.past, pairs.given)
+        flat, state = per_chunk(pairs.given), pasts(student, pairs.past, pairs.given, pairs.anchored)
         x, end = pairs.noise.flatten(0, 1), pairs.end.flatten(0, 1)
         losses = []
         for index in range(steps):
             t = index / steps
             velocity = student.step((x, x.new_full((len(x),), t), flat), state)[0].float()
-            losses.append((x + (1.0 - t) * velocity - end).square().mean())
+            distance = (x + (1.0 - t) * velocity - end).square().mean()
+            losses.append(distance if index == steps - 1 else FIRST_WEIGHT * distance)
             x = x + velocity / steps
-    return torch.stack(losses).mean()
+    return torch.stack(losses).sum()
 
 
 class Teacher:
@@ -155,8 +178,9 @@ class Teacher:
         level = CONTEXT_NOISE * torch.rand(len(clean), 1, 1, 1, device=clean.device) if noised else 0.0
         past = clean + level * torch.randn_like(clean)
         noise = torch.randn_like(clean)
-        end = follow(self.model, past, given, noise, TEACHER_STEPS, self.guidance)
-        return Pairs(past, given, noise, end)
+        anchored = torch.rand(len(clean), device=clean.device) < ANCHORED
+        end = follow(self.model, past, given, anchored, noise, TEACHER_STEPS, self.guidance)
+        return Pairs(past, given, anchored, noise, end)
 
     def normalised(self, latents: Tensor) -> Tensor:
         """Return latents b n 64 as the network sees them, chunk by chunk: b c n 64."""
@@ -199,7 +223,7 @@ def distances(model: Denoiser, pairs: Pairs, steps: tuple[int, ...] = VALIDATION
     """
     out = {}
     for count in steps:
-        made = follow(model, pairs.past, pairs.given, pairs.noise, count)
+        made = follow(model, pairs.past, pairs.given, pairs.anchored, pairs.noise, count)
         out[str(count)] = float((made - pairs.end).square().mean())
     return out
 
