@@ -116,7 +116,7 @@ def digest(tensors: Mapping[str, Tensor], header: str) -> str:
         value = tensors[name].contiguous()
         total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         if value.numel():
-            total.update(memoryview(value.view(-1).view(torch.uint8).numpy()))
+            total.update(value.view(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
 
 
