@@ -2,7 +2,8 @@
 
 Engine or player, at random, gets SIGKILL; the JACK server is ended or killed and started again. What counts is the
 waveform: from the death (or, for the server, from its return) to the first frame that is not silent any more. The
-host's memory and file handles are compared between the first kills and the last.
+host's memory and file handles are compared between the first kills and the last. While there is no engine the player
+repeats the last beat; how long that lasts is read from the bridge, which carries only what is new (`music_back`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from legando.bridge.subscriber import Subscriber
 from legando.realtime.errors import LegandoError
 from legando.realtime.jack_recorder import times_us
 from legando.realtime.onset import BLOCK
@@ -32,6 +35,8 @@ CONCEALED_S = 3.0
 
 BACK_S = 40.0
 REST_S = (0.5, 1.5)
+IN_FLIGHT_NS = 20_000_000
+"""What was made so shortly after a death, the dead one had made."""
 MODULES = {"engine": "legando.realtime.engine", "player": "legando.realtime.player"}
 
 
@@ -50,6 +55,10 @@ class Silences:
             "worst_s": round(ordered[-1], 3),
             "not_heard": sum(value == 0.0 for value in self.seconds),
         }
+
+    def times(self) -> dict[str, float]:
+        """Return median and worst alone. [any]"""
+        return {name: value for name, value in self.plain().items() if name in ("median_s", "worst_s")}
 
 
 def child_pid(parent: int, module: str) -> int | None:
@@ -125,8 +134,14 @@ def run_kills(
     todo = [chance.choice(("engine", "player")) for _ in range(kills)] + ["jack"] * jack_restarts
     chance.shuffle(todo)
     silences = {what: Silences() for what in ("engine", "player", "jack")}
-    with Stage(instrument=instrument, block_frames=block_frames, bundle=bundle) as stage:
-        stage.write_rig()
+    music_back = Silences()
+    with (
+        ExitStack() as stack,
+        Stage(instrument=instrument, block_frames=block_frames, bundle=bundle) as stage,
+    ):
+        endpoint = f"ipc://{stage.folder}/kills.ipc"
+        stage.write_rig(publish=endpoint)
+        bridge = stack.enter_context(Subscriber(endpoint, max_age_ms=None))
         stage.start_play("--json")
         ear = Ear(stage)
         first: tuple[float, int] | None = None
@@ -135,7 +150,7 @@ def run_kills(
         for number, what in enumerate(todo):
             _rest(stage, chance.uniform(*REST_S))
             try:
-                silences[what].seconds.append(_strike(stage, ear, what, chance))
+                silences[what].seconds.append(_strike(stage, ear, what, chance, bridge, music_back))
             except LegandoError as error:
                 say(str(error))
                 back = False
@@ -149,6 +164,7 @@ def run_kills(
     first = first or last
     return {
         **{what: told.plain() for what, told in silences.items()},
+        "music_back": music_back.times(),
         "sound_back_each_time": back,
         "growth": {"memory_mb": round(last[0] - first[0], 1), "handles": last[1] - first[1]},
         "play": {name: figures.get(name) for name in ("engine_restarts", "player_restarts", "underruns")},
@@ -162,7 +178,9 @@ def _rest(stage: Stage, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def _strike(stage: Stage, ear: Ear, what: str, chance: random.Random) -> float:
+def _strike(
+    stage: Stage, ear: Ear, what: str, chance: random.Random, bridge: Subscriber, music_back: Silences
+) -> float:
     """Kill once, and return how long it was silent."""
     if what == "jack":
         stage.server.stop(kill=chance.random() < 0.5)
@@ -179,4 +197,12 @@ def _strike(stage: Stage, ear: Ear, what: str, chance: random.Random) -> float:
     stage.take_recorded()
     now_ns = time.perf_counter_ns()
     os.kill(pid, signal.SIGKILL)
-    return ear.silence_s(now_ns)
+    silence_s = ear.silence_s(now_ns)
+    if what == "engine":
+        until = time.monotonic() + BACK_S
+        while (block := bridge.receive(50)) is None or block.timestamp_ns - now_ns < IN_FLIGHT_NS:
+            if time.monotonic() > until:
+                raise LegandoError(f"there was no new music for {BACK_S:g} s")
+            stage.take_recorded()
+        music_back.seconds.append((block.timestamp_ns - now_ns) / 1e9)
+    return silence_s

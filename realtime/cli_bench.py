@@ -86,6 +86,9 @@ def _kill_lines(report: dict[str, Any]) -> list[str]:
                 f"{what}: {told['count']} times, silent for {told['median_s']:.2f} s at the median, "
                 f"{told['worst_s']:.2f} s at worst"
             )
+    if report["engine"]["count"]:
+        back = report["music_back"]
+        lines.append(f"new music after {back['median_s']:.2f} s at the median, {back['worst_s']:.2f} s at worst")
     grown = report["growth"]
     lines.append(f"memory {grown['memory_mb']:+.1f} MB, file handles {grown['handles']:+d}")
     return lines

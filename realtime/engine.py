@@ -59,12 +59,14 @@ class ControlSource:
 
 
 def run(connection: Connection, settings: EngineSettings) -> None:
-    """Make chunks until the host says stop or is gone. [engine]"""
+    """Make chunks until the host says stop or is gone; a spare engine waits before that for its turn. [engine]"""
     with contextlib.closing(Ring.attach(settings.ring)) as ring:
         generator = _prepare(settings, ring)
         pacer = Pacer(ring, settings, chunk_frames=generator.chunk_frames, steps=generator.default_steps)
         source = ControlSource(connection, ANSWER_SHARE * generator.chunk_frames / ring.sample_rate_hz)
         lock_memory()
+        if settings.spare and "go" not in json.loads(connection.recv_bytes()):
+            return
         send_message(
             connection,
             Ready(

@@ -7,6 +7,7 @@ Each message is one JSON object over a socket pair, small and rare (three for ea
 | engine | `Ready` | the generator is warm; its figures |
 | engine | `Want` | about to make the chunk at `position_frames`: what are the controls now? |
 | host | controls | the answer: a snapshot, and the position that it is for; or `stop` |
+| host | `go` | to a spare engine: take over |
 | engine | `Made` | the chunk is in the ring |
 | engine | `Failed` | the engine cannot go on, and why, in a sentence |
 """
@@ -14,7 +15,7 @@ Each message is one JSON object over a socket pair, small and rare (three for ea
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -27,7 +28,10 @@ from legando.realtime.snapshot import controls_to_plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """What the engine process needs to know. `paced_by` is `player` or `clock` (no sound device)."""
+    """What the engine process needs to know. `paced_by` is `player` or `clock` (no sound device).
+
+    A `spare` gets ready, then waits until it is told to take over.
+    """
 
     ring: str
     instrument: str
@@ -38,6 +42,7 @@ class EngineSettings:
     eco: bool
     lead_frames: int
     paced_by: str
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +114,31 @@ class EngineProcess:
         self.settings = settings
         self._child: Child | None = None
         self._connection: Connection | None = None
+        self._spare: tuple[Child, Connection] | None = None
 
     def start(self) -> None:
         """Start the process; `Ready` comes when its generator is warm."""
         assert self._child is None, "already started"
-        self._connection, theirs = Pipe()
-        words = ["--fd", str(theirs.fileno()), "--settings", json.dumps(asdict(self.settings))]
-        self._child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno())
+        self._child, self._connection = self._launch(self.settings)
+
+    @staticmethod
+    def _launch(settings: EngineSettings) -> tuple[Child, Connection]:
+        ours, theirs = Pipe()
+        words = ["--fd", str(theirs.fileno()), "--settings", json.dumps(asdict(settings))]
+        child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno())
         theirs.close()
+        return child, ours
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether another engine stands by."""
+        return self._spare is not None and self._spare[0].alive
+
+    def keep_spare(self) -> None:
+        """Start another engine that gets ready and waits, unless there is one: a replacement without a pause."""
+        if not self.has_spare:
+            self._drop_spare()
+            self._spare = self._launch(replace(self.settings, spare=True))
 
     @property
     def pid(self) -> int:
@@ -137,14 +159,19 @@ class EngineProcess:
         self._send({"position": position_frames, "controls": controls_to_plain(controls)})
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End the process, politely at first; harmless when there is none."""
+        """End the process, politely at first, and the spare; harmless when there is none."""
+        self._drop_spare()
         self._send({"stop": True})
         self._reap(patience_s=timeout_s)
 
     def restart(self) -> None:
-        """Replace a dead or stuck engine; the new one goes on where the ring ends."""
+        """Replace a dead or stuck engine, by the spare if there is one; it goes on where the ring ends."""
         self._reap(patience_s=0.0)
-        self.start()
+        if self._spare is not None and self.has_spare:
+            (self._child, self._connection), self._spare = self._spare, None
+            self._send({"go": True})
+        else:
+            self.start()
 
     def __enter__(self) -> EngineProcess:
         self.start()
@@ -161,6 +188,14 @@ class EngineProcess:
                 self._connection.send_bytes(json.dumps(plain).encode())
             except OSError:
                 return
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            child, connection = self._spare
+            child.end(patience_s=0.0)
+            child.close()
+            connection.close()
+            self._spare = None
 
     def _last_words(self) -> str:
         assert self._child is not None

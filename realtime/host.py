@@ -6,7 +6,7 @@
              -> bridge, recorder                                    this process
         -> journal                                                  this process
 
-One thread does all of it; RtMidi's thread only queues messages and moves immediate controls. The host computes no
+One thread does all of it; the MIDI link's only queues messages and moves immediate controls. The host computes no
 sound, so that an answer to the engine takes well under a millisecond.
 """
 
@@ -27,8 +27,8 @@ from legando.realtime.hands import Hands
 from legando.realtime.immediate import ImmediateControls
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
+from legando.realtime.livemessage import LiveMessage
 from legando.realtime.meter import Levels, measure, to_db
-from legando.realtime.midi import LiveMessage
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import HINT, HOST_PRIORITY, real_time
 from legando.realtime.render import Frames, RenderFigures
@@ -107,7 +107,7 @@ class Host:
                     elif isinstance(message, Made):
                         self._account(message)
                         self._pass_on(message)
-                    self._engine_watch.check(message, needed=self._player_watch.playing)
+                    self._engine_watch.check(message, needed=self._player_watch.playing and self._needs_sound())
                     self._player_watch.check()
                     self._show_state()
                 self._play_out()
@@ -154,6 +154,11 @@ class Host:
             return time.perf_counter_ns() + frames_to_ns(self._lead_frames, SAMPLE_RATE_HZ)
         return ring.played_at_ns + frames_to_ns(position_frames - ring.played_frames, SAMPLE_RATE_HZ)
 
+    def _needs_sound(self) -> bool:
+        """Say whether the engine should be at work: not while a player that has returned plays what is there."""
+        full = prefill_frames(self._lead_frames, self._ready.chunk_frames)
+        return self._player is None or self._ring.lead_frames < full
+
     def _steer(self, position_frames: int) -> None:
         """Answer the engine with the snapshot of this chunk."""
         controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames)
@@ -166,7 +171,7 @@ class Host:
         self._hands.show(self._performance.value_of)
 
     def _act(self, live: LiveMessage) -> None:
-        """Let immediate controls act at the next audio block, ahead of their chunk. On RtMidi's thread."""
+        """Let immediate controls act at the next audio block, ahead of their chunk. On the MIDI link's thread."""
         for name, value in self._immediate.feed(live.message).items():
             self._ring.set_immediate(name, value)
 
@@ -234,9 +239,7 @@ class Host:
         self._player = self._start_player(stack)
         self._player_watch = PlayerWatch(self._player, self._ring, self._display)
         if self._player is not None:
-            self._hands.start_clock(
-                self._ring, sample_rate_hz=SAMPLE_RATE_HZ, latency_frames=self._ready.latency_frames
-            )
+            self._hands.start_clock(self._ring.name, latency_frames=self._ready.latency_frames)
         self._heard_ns = time.perf_counter_ns()
         self._priority = real_time(HOST_PRIORITY)
         gc.freeze()  # what is there stays; no long collection later
@@ -273,6 +276,7 @@ class Host:
             host_api=audio.host_api or None,
             block_frames=audio.block_frames,
             prefill_frames=prefill_frames(self._lead_frames, self._ready.chunk_frames),
+            max_lead_frames=2 * prefill_frames(self._lead_frames, self._ready.chunk_frames),
         )
         player = stack.enter_context(PlayerProcess(self._ring.name, settings))
         player.start()
@@ -284,8 +288,8 @@ class Host:
             parts.append(f"on {self._player.ready.device} ({self._player.ready.host_api})")
         if self._bridge is not None:
             parts.append(f"at {self._bridge.endpoint}")
-        if self._hands.midi.names:
-            parts.append(f"with {', '.join(self._hands.midi.names)}")
+        if self._hands.names:
+            parts.append(f"with {', '.join(self._hands.names)}")
         self._display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
         if self._player is not None and not all(self._real_time().values()):
             self._display.say(HINT)

@@ -127,7 +127,7 @@ class Recorder:
         block = self._block[:frames]
         for channel, port in enumerate(self._ports):
             at = self._jack.jack_port_get_buffer(port, frames)
-            block[:, channel] = np.frombuffer((ctypes.c_float * frames).from_address(at), dtype=np.float32)
+            block[:, channel] = np.frombuffer(memoryview((ctypes.c_float * frames).from_address(at)), dtype=np.float32)
         self._jack.jack_get_cycle_times(self._client, *self._times)
         np.add(self._offsets_us[:frames], np.uint64(self._now_us.value + self._ahead_us), out=self._times_us[:frames])
         self._bits[:frames, 2:] = self._halves[:frames]

@@ -6,7 +6,8 @@ Arrays in, arrays out: no device and no clock, so that all of it is tested witho
 In this order: the ring or what conceals its gap, freeze, filter, then level, mute and panic as one gain. With data in
 the ring and all of them at rest the samples pass bit for bit. When the ring runs dry, the last 20 ms are
 played backwards under a fade: read from the end, the tail joins on without a jump. When data is back, it fades in
-over 5 ms, over what may be left of the tail. The position stands still meanwhile: music is late, never lost.
+over 5 ms, over what may be left of the tail. The position stands still meanwhile: music is late, never lost. Where the
+host has said how long a beat is, the last beat is repeated over all this, as in a freeze, until data is back.
 """
 
 from __future__ import annotations
@@ -122,7 +123,9 @@ class Playback:
             self._add_tail(missing)
             self._remember(missing)
         ring = self._ring
-        self._freeze.process(out, frozen=ring.immediate("freeze") > 0.5, loop_frames=ring.loop_frames)
+        loop = ring.loop_frames
+        starved = loop > 0 and self.state is PlayerState.STARVED
+        self._freeze.process(out, frozen=starved or ring.immediate("freeze") > 0.5, loop_frames=loop)
         self._filter.process(out, ring.immediate("filter"))
         self._apply_level(out)
         self._measure(out)

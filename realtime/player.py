@@ -71,6 +71,7 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
             ring,
             prefill_frames=settings.prefill_frames,
             resume_frames=settings.resume_frames or 2 * settings.block_frames,
+            max_lead_frames=settings.max_lead_frames,
         )
         callback = _Callback(ring, playback)
         with portaudio() as sounddevice:
@@ -162,7 +163,13 @@ def main() -> int:
     parser.add_argument("--ring", required=True)
     parser.add_argument("--report-fd", type=int, default=1)
     parser.add_argument("--settings", type=json.loads, default={})
+    parser.add_argument("--spare", action="store_true", help="wait for a line of standard input first")
     arguments = parser.parse_args()
+    if arguments.spare:
+        with portaudio():  # the import is the longest part of a start; no client of a server stays open
+            pass
+        if not os.read(0, 16):
+            return EXIT_OK
     return run(arguments.ring, PlayerSettings(**arguments.settings), arguments.report_fd)
 
 

@@ -7,6 +7,7 @@ player's standard input, it fades out and ends. All else crosses in the ring: sa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -24,7 +25,8 @@ class PlayerSettings:
     """What to open and how full the ring must be.
 
     `device` is a name, part of one, an index, or None for the default. The player starts at `prefill_frames`, and after
-    an underrun or a restart at `resume_frames` (two blocks, if None): the host must write at least that far ahead.
+    an underrun or a restart at `resume_frames` (two blocks, if None): the host must write at least that far ahead. When
+    more than `max_lead_frames` wait to be played (half a ring, if None), it jumps forward to the prefill.
     """
 
     device: str | int | None = None
@@ -32,6 +34,7 @@ class PlayerSettings:
     block_frames: int = 256
     prefill_frames: int = 3840
     resume_frames: int | None = None
+    max_lead_frames: int | None = None
 
     def __post_init__(self) -> None:
         if not 16 <= self.block_frames <= 8192:
@@ -62,18 +65,20 @@ class PlayerProcess:
         self._reports = -1
         self._pending = b""
         self._end: str | None = None
+        self._spare: tuple[Child, int] | None = None
 
     def start(self, timeout_s: float = 10.0) -> PlayerReady:
         """Start the process and wait until its device runs. Raises DeviceError with the reason when it cannot."""
         assert self._child is None, "already started"
-        self._reports, child_end = os.pipe()
         self._end, self._pending = None, b""
-        words = ["--ring", self.ring_name, "--report-fd", str(child_end)]
-        words += ["--settings", json.dumps(asdict(self.settings))]
-        try:
-            self._child = Child("legando.realtime.player", words, pass_fd=child_end, piped=True)
-        finally:
-            os.close(child_end)
+        if self._spare is not None and self._spare[0].alive:
+            (self._child, self._reports), self._spare = self._spare, None
+            assert self._child.stdin is not None
+            with contextlib.suppress(OSError):  # it died meanwhile, which the report tells
+                self._child.stdin.write(b"go\n")
+                self._child.stdin.flush()
+        else:
+            self._child, self._reports = self._launch()
         report = self._next_report(monotonic() + timeout_s)
         if report is not None and "ready" in report:
             self.ready = PlayerReady(**report["ready"])
@@ -86,6 +91,29 @@ class PlayerProcess:
             sentence = f"the player ended before it was ready, with {self._child.last_words()}"
         self._reap(patience_s=0.0)
         raise DeviceError(sentence)
+
+    def keep_spare(self) -> None:
+        """Start another player that gets ready, but opens no device before it is needed, unless there is one."""
+        if self._spare is None or not self._spare[0].alive:
+            self._drop_spare()
+            self._spare = self._launch("--spare")
+
+    def _launch(self, *more: str) -> tuple[Child, int]:
+        ours, theirs = os.pipe()
+        words = ["--ring", self.ring_name, "--report-fd", str(theirs)]
+        words += ["--settings", json.dumps(asdict(self.settings)), *more]
+        try:
+            return Child("legando.realtime.player", words, pass_fd=theirs, piped=True), ours
+        finally:
+            os.close(theirs)
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            child, reports = self._spare
+            child.end(patience_s=0.0)
+            child.close()
+            os.close(reports)
+            self._spare = None
 
     @property
     def pid(self) -> int:
@@ -108,6 +136,7 @@ class PlayerProcess:
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """Let the player fade out and end; kill it if it does not. Harmless when it is not running. [control]"""
+        self._drop_spare()
         self._reap(patience_s=timeout_s)
 
     def wait(self, timeout_s: float) -> bool:

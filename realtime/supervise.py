@@ -12,11 +12,16 @@ from legando.realtime.ring import PlayerState, Ring
 
 READY_TIMEOUT_S = 60.0
 HANG_S = 2.0
-"""An engine that says nothing for so long, while it is needed, is replaced."""
+HANG_WITH_SPARE_S = 0.4
+"""An engine that says nothing for so long, while it is needed, is replaced: sooner, where that costs no pause."""
+
+SPARE_AFTER_CHUNKS = 40
+"""When the spare engine is started: not while everything else starts; likewise the spare player."""
 
 ENGINE_FAILURES_MAX = 5
 """So many failures in a row, none of which made `PROVEN_CHUNKS` between them, and it is given up."""
 PROVEN_CHUNKS = 12
+SPARE_AFTER_FRAMES = 96_000
 PLAYER_START_S = 3.0
 PLAYER_RETRY_S = 1.0
 PLAYER_GIVE_UP_S = 30.0
@@ -49,7 +54,9 @@ class EngineWatch:
     def check(self, message: Message | None, *, needed: bool) -> None:
         """Replace the engine when it has failed, or been silent too long although it was `needed`."""
         now_ns = time.perf_counter_ns()
-        patience_s = HANG_S if self._ready else READY_TIMEOUT_S
+        patience_s = READY_TIMEOUT_S
+        if self._ready:
+            patience_s = HANG_WITH_SPARE_S if self._engine.has_spare else HANG_S
         if isinstance(message, Failed):
             if message.fatal:
                 raise LegandoError(message.sentence)
@@ -58,6 +65,8 @@ class EngineWatch:
             self._alive_ns = now_ns
             self._ready = self._ready or message is not None
             self._made += isinstance(message, Made)
+            if self._made == SPARE_AFTER_CHUNKS and isinstance(message, Made):
+                self._engine.keep_spare()
         elif now_ns - self._alive_ns > patience_s * 1e9:
             self._replace(f"the engine said nothing for {patience_s:g} s", now_ns)
 
@@ -81,6 +90,7 @@ class PlayerWatch:
         self._display = display
         self._silent_since_ns = 0
         self._retry_ns = 0
+        self._started_frames = 0
         self.restarts = 0
 
     @property
@@ -95,8 +105,12 @@ class PlayerWatch:
 
     def check(self) -> None:
         """Replace a player that died or lost its device; raises DeviceError when it stays away too long."""
-        if self._player is None or self._player.alive:
+        if self._player is None:
+            return
+        if self._player.alive:
             self._silent_since_ns = 0
+            if self._ring.played_frames - self._started_frames > SPARE_AFTER_FRAMES:
+                self._player.keep_spare()
             return
         now_ns = time.perf_counter_ns()
         if not self._silent_since_ns:
@@ -106,6 +120,7 @@ class PlayerWatch:
             return
         self.restarts += 1
         try:
+            self._started_frames = self._ring.played_frames
             self._player.restart(timeout_s=PLAYER_START_S)
         except DeviceError as error:
             if now_ns - self._silent_since_ns > PLAYER_GIVE_UP_S * 1e9:

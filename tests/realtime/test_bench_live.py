@@ -39,7 +39,7 @@ def bench(require: Callable[[bool, str], None], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.live
 def test_latency_is_read_from_the_waveform_and_split(bench: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "live", "--seconds", "5", "--json"], instrument=SPEC) == 0
+    assert main(["bench", "live", "--seconds", "5", "--json"], instrument=SPEC) == 0, capsys.readouterr().err
     report = json.loads(capsys.readouterr().out)
     for kind in ("note", "knob", "immediate"):
         told = report[kind]
@@ -55,7 +55,7 @@ def test_latency_is_read_from_the_waveform_and_split(bench: None, capsys: pytest
 
 @pytest.mark.live
 def test_sound_is_back_after_kills_and_a_new_server(bench: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "live", "--kills", "2", "--jack-restarts", "1", "--json"], instrument=SPEC) == 0
+    assert main(["bench", "live", "--kills", "2", "--jack-restarts", "1", "--json"], instrument=SPEC) == 0, capsys.readouterr().err
     report = json.loads(capsys.readouterr().out)
     assert report["sound_back_each_time"] and report["jack"]["count"] == 1
     assert report["engine"]["count"] + report["player"]["count"] == 2
@@ -66,7 +66,7 @@ def test_sound_is_back_after_kills_and_a_new_server(bench: None, capsys: pytest.
 def test_a_soak_beside_a_busy_process_compares_all_that_is_heard(
     bench: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["bench", "live", "--soak", "0.1", "--json"], instrument=SPEC)
+    assert main(["bench", "live", "--soak", "0.1", "--json"], instrument=SPEC) in (0, 1), capsys.readouterr().err
     report = json.loads(capsys.readouterr().out)
     played = report["play"]
     assert report["compared_s"] > 3.0

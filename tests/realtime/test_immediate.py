@@ -2,7 +2,7 @@
 
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -27,8 +27,9 @@ def ring() -> Iterator[Ring]:
 def chord(frames: int) -> Frames:
     """Return four low notes, soft and steady: whatever a control adds to them shows."""
     t = np.arange(frames)[:, None] / RATE_HZ
-    tones = sum(np.sin(2 * np.pi * hz * t + np.array([0.0, 1.0])) for hz in (55.0, 110.0, 220.0, 330.0))
-    return (0.2 * tones).astype(np.float32)
+    hz = np.array([55.0, 110.0, 220.0, 330.0])
+    left, right = (np.sin(2 * np.pi * hz * t + phase).sum(axis=1) for phase in (0.0, 1.0))
+    return (0.2 * np.stack([left, right], axis=1)).astype(np.float32)
 
 
 def noise(frames: int) -> Frames:
@@ -62,7 +63,7 @@ def high_energy(frames: Frames) -> float:
     return float(spectra[:, 60:].max())
 
 
-SWEEPS = {
+SWEEPS: dict[str, Callable[[np.random.Generator], float]] = {
     "level": lambda rng: float(rng.choice([0.0, 0.3, 1.0])),
     "mute": lambda rng: float(rng.integers(0, 2)),
     "filter": lambda rng: float(rng.choice([-1.0, -0.2, 0.0, 0.3, 1.0])),

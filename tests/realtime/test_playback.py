@@ -103,6 +103,22 @@ def test_the_return_after_an_underrun_has_no_click(ring: Ring, gap: int) -> None
     assert (ring.underruns, ring.concealed_frames) == (1, gap)
 
 
+@pytest.mark.parametrize("gap", [300, 2_000, 20_000])
+def test_a_gap_repeats_the_last_beat_and_the_return_has_no_click(ring: Ring, gap: int) -> None:
+    ring.loop_frames = 4_800
+    playback = Playback(ring, prefill_frames=1, resume_frames=1)
+    ring.write(tone(0, 12_000))
+    before = play(playback, 12_000 + gap)
+    ring.write(tone(12_000, 8_000))
+    whole = np.concatenate([before, play(playback, 8_000)])
+    assert largest_step(whole[1:]) <= 2 * SINE_STEP + FADE_STEP
+    if gap > 10_000:  # it goes on, at full strength, and beat by beat the same
+        assert np.array_equal(whole[16_000:20_000], whole[20_800:24_800])
+        assert np.abs(whole[12_000 : 12_000 + gap]).reshape(-1, 200, 2).max(axis=1).min() > 0.6
+    assert np.array_equal(whole[12_000 + gap + 2_000 :], tone(14_000, 6_000)), "nothing was lost, and it is exact again"
+    assert ring.concealed_frames == gap
+
+
 def test_underruns_one_after_the_other_stay_smooth(ring: Ring) -> None:
     playback = Playback(ring, prefill_frames=1, resume_frames=1)
     ring.write(tone(0, 2000))
