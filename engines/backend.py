@@ -142,7 +142,12 @@ class Network:
             target[...] = value
         if not expected:
             raise BundleError(f"{reference} holds no reference for {prefix}; export the bundle again")
-        self._run_all()
+        try:
+            self._run_all()
+        except Exception as failure:  # ONNX Runtime's errors share no base class
+            raise BundleError(
+                f"{self.path} does not run on this ONNX Runtime ({failure}); try a newer one"
+            ) from failure
         for name, value in expected.items():
             made = self.state[name.removesuffix("_out")][1] if name not in self.outputs else self.outputs[name]
             if made.shape != value.shape:

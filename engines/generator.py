@@ -22,13 +22,14 @@ from legando.engines.constraints import LOGITS, held_features, plan_mask, recogn
 from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.groove import swing_of
-from legando.engines.lean import LeanDecoder, LeanDenoiser
+from legando.engines.lean import LeanDecoder, LeanDenoiser, sounding
 from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
     ANCHOR_CHUNKS,
     GRAIN_FRAMES,
     LATENT_FRAMES,
     SAMPLE_RATE_HZ,
+    ChunkFeatures,
     Clock,
     FeatureTrack,
     Stroke,
@@ -42,6 +43,8 @@ from legando.realtime.errors import RigError
 LATENT_WIDTH = 64
 STEPS_MAX = 64
 ECO_STEPS = 2
+ECO_QUIET_PEAK = 5e-4
+"""Eco makes nothing of a chunk in which nothing sounds once the music before has died away to this: -66 dB."""
 PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
 """Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
@@ -86,7 +89,8 @@ class Generator:
     ) -> None:
         """Load, allocate, reproduce the bundle's references and warm up. Raises BundleError or RigError.
 
-        `eco` plays with int8 weights and, unless `steps` says otherwise, at most `ECO_STEPS` denoising steps.
+        `eco` plays with int8 weights and, unless `steps` says otherwise, at most `ECO_STEPS` denoising steps, and
+        leaves out what would be silent.
         """
         trained = int(bundle.manifest["chunk_latents"])
         latents = trained if chunk_latents is None else chunk_latents
@@ -95,6 +99,7 @@ class Generator:
         usual = min(ECO_STEPS, bundle.default_steps) if eco else bundle.default_steps
         self.default_steps = _checked_steps(usual if steps is None else steps)
         self.engine = ECO_ENGINE_NAME if eco else ENGINE_NAME
+        self._eco = eco
         self.seed = seed
         self.latents = latents
         self.chunk_frames = latents * LATENT_FRAMES
@@ -122,6 +127,7 @@ class Generator:
         self._reader = ScoreReader()
         self._track = FeatureTrack(self.latents)
         self._chunks = 0
+        self._peak = 1.0
         self._played_tick = -(10**9)
         self._anchors = {name: np.zeros_like(self._denoiser.current(name)[..., :ANCHOR_CHUNKS, :]) for name in _COARSE}
         self._anchor_style: NDArray[np.float32] | None = None
@@ -147,24 +153,14 @@ class Generator:
         ticks_per_frame = 1.0 / (tick_seconds(controls.tempo_bpm) * SAMPLE_RATE_HZ)
         features = self._track.chunk(self.latents, strokes, ticks_per_frame, start_ticks)
 
-        given = self._denoiser.inputs
-        given["frames"][0] = features.frames
-        given["style"][0] = style
-        given["tick_tokens"][0] = features.tick_tokens
-        given["tick_ages_s"][0] = features.tick_ages_s
-        self._denoiser.guidance = controls.guidance
-        self._denoise(_checked_steps(controls.steps) if controls.steps is not None else self.default_steps)
-
-        self._hold_anchor(style)
-
-        given = self._decoder.inputs
-        given["latents"][0] = self._x
-        given["frames"][0] = features.frames
-        given["voices"][0] = features.voices
-        rows = excitation_rows(2 * self.latents * self._chunks, 2 * self.latents)
-        np.take(self._excitation, rows, axis=0, out=given["excitation"][0])
-        self._decoder.run()
+        steps = _checked_steps(controls.steps) if controls.steps is not None else self.default_steps
+        if self._eco and self._peak < ECO_QUIET_PEAK and not strokes and not len(sounding(features.voices)):
+            self._decoder.outputs["audio"].fill(0.0)
+        else:
+            self._denoiser.guidance = controls.guidance
+            self._make(features, style, steps)
         audio, report = self._seam.process(self._decoder.outputs["audio"][0])
+        self._peak = float(max(report.peak))
         chunk = Chunk(
             frames=audio,
             position_frames=self._chunks * self.chunk_frames,
@@ -176,6 +172,25 @@ class Generator:
         )
         self._chunks += 1
         return chunk
+
+    def _make(self, features: ChunkFeatures, style: NDArray[np.float32], steps: int) -> None:
+        """Make this chunk's latents and its sound, which lies in the decoder's output then."""
+        given = self._denoiser.inputs
+        given["frames"][0] = features.frames
+        given["style"][0] = style
+        given["tick_tokens"][0] = features.tick_tokens
+        given["tick_ages_s"][0] = features.tick_ages_s
+        self._denoise(steps)
+
+        self._hold_anchor(style)
+
+        given = self._decoder.inputs
+        given["latents"][0] = self._x
+        given["frames"][0] = features.frames
+        given["voices"][0] = features.voices
+        rows = excitation_rows(2 * self.latents * self._chunks, 2 * self.latents)
+        np.take(self._excitation, rows, axis=0, out=given["excitation"][0])
+        self._decoder.run()
 
     def _preroll(self, style: NDArray[np.float32], controls: Controls) -> list[Stroke]:
         """Write the bars before the first one, and return the strokes of the chord that they leave sounding."""

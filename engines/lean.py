@@ -142,7 +142,9 @@ class LeanDenoiser(Network):
         with_style += without
 
     def _run_all(self) -> None:
-        self._fresh = False
+        guidance, self.guidance, self._fresh = self.guidance, 2.0, False
+        self._run(False)  # warm, so that a performer's first turn of guidance costs no more than the next
+        self.guidance = guidance
         self._run(True)
         self._run(False)
 
@@ -228,8 +230,7 @@ class LeanDecoder(Network):
 
     def _run(self, keep: bool) -> None:
         voices = self.inputs["voices"][0]
-        sounds = (voices[..., 1] > 0.0) | (voices[..., 4] < RELEASE_MAX_S)
-        rows = np.flatnonzero(sounds.any(axis=0))
+        rows = sounding(voices)
         if not len(rows):
             rows = _FIRST
         some, parts = self._picked[len(rows) - 1]
@@ -237,8 +238,19 @@ class LeanDecoder(Network):
         np.take(self._parts, rows, axis=1, out=parts)
         self.session.run_with_iobinding(self._by_count[len(rows) - 1][self._turn])
 
+    def _run_all(self) -> None:
+        for bindings in self._by_count:  # warm
+            self.session.run_with_iobinding(bindings[self._turn])
+        self._run(True)
+
 
 _FIRST = np.zeros(1, np.int64)
+
+
+def sounding(voices: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return which voices are held or not yet released for good in any grain. voices: g v VOICE_FIELDS. [engine]"""
+    rows: NDArray[np.intp] = np.flatnonzero(((voices[..., 1] > 0.0) | (voices[..., 4] < RELEASE_MAX_S)).any(axis=0))
+    return rows
 
 
 def _weights(bundle: Bundle, prefix: str) -> dict[str, Array]:

@@ -229,8 +229,8 @@ class DecoderGraph:
             cosine = graph.node("Concat", cosine, next_cosine, axis=2)
             sine = graph.node("Concat", sine, next_sine, axis=2)
             known *= 2
-            ends = (graph.constant([n]) for n in (known - 1, known, 2))
-            last_cosine = graph.node("Slice", cosine, *(ends := tuple(ends)))
+            ends = [graph.constant([n]) for n in (known - 1, known, 2)]
+            last_cosine = graph.node("Slice", cosine, *ends)
             last_sine = graph.node("Slice", sine, *ends)
         return cosine, sine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from legando.engines.bundle import Bundle
 from legando.engines.codec import Codec
@@ -34,8 +35,10 @@ def small_denoiser() -> Denoiser:
             layer.fine_bias.normal_(std=0.5)
             layer.coarse_bias.normal_(std=0.5)
         model.out.weight.mul_(10.0)
-        model.time[0].weight[:, -STYLE_DIM:].mul_(5.0)
-        model.time[2].weight.mul_(10.0)  # so that style is heard
+        first, last = model.time[0], model.time[2]
+        assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
+        first.weight[:, -STYLE_DIM:].mul_(5.0)  # so that style is heard
+        last.weight.mul_(10.0)
     return model
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from legando.engines.bundle import Bundle, describe_files
 from legando.engines.codec import Codec
 from legando.engines.denoiser import Conditions, Past
 from legando.engines.export import PAST_NAMES, example_inputs
-from legando.engines.generator import ANCHOR_AFTER_CHUNKS, ANCHOR_CHUNKS, Generator
+from legando.engines.generator import ANCHOR_AFTER_CHUNKS, Generator
+from legando.engines.timeline import ANCHOR_CHUNKS
 from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.errors import BundleError, LegandoError, RigError
 from tests.engines.networks import small_bundle, small_codec, small_denoiser
@@ -31,7 +33,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return small_bundle(tmp_path_factory.mktemp("bundles") / "small")
 
 
-def play(bundle: Bundle, controls: Controls, chunks: int = 30, **options: int) -> NDArray[np.float32]:
+def play(bundle: Bundle, controls: Controls, chunks: int = 30, **options: Any) -> NDArray[np.float32]:
     generator = Generator(bundle, **options)
     return np.concatenate([generator.step(controls).frames.copy() for _ in range(chunks)])
 
@@ -201,7 +203,7 @@ def test_weights_that_do_not_reproduce_the_reference_are_refused(bundle: Bundle,
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 1000}, {"chunk_latents": 7}])
-def test_impossible_settings_are_refused(bundle: Bundle, options: dict[str, int]) -> None:
+def test_impossible_settings_are_refused(bundle: Bundle, options: dict[str, Any]) -> None:
     with pytest.raises(RigError):
         Generator(bundle, **options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from legando.engines.generator import ECO_STEPS, Generator
 from legando.engines.graph import Graph
 from legando.engines.lean import MODULATIONS, LeanDecoder, LeanDenoiser
 from legando.engines.quantise import BLOCK, dense, dequantise, quantise
-from legando.realtime.controls import Controls
+from legando.realtime.controls import PARTS, Controls, NoteEvent
 from legando.realtime.errors import BundleError
 from tests.engines.networks import small_bundle, small_codec, small_denoiser
 from tests.engines.test_generator import forged
@@ -179,6 +180,24 @@ def test_eco_plays_the_same_score_and_the_same_bytes_again(bundle: Bundle) -> No
         eco.step(HOUSE)
     np.testing.assert_array_equal(played, [eco.step(HOUSE).frames.copy() for _ in range(10)])
     assert np.std(played) > 1e-3
+
+
+def test_eco_makes_nothing_where_nothing_sounds_and_wakes_with_the_next_note(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legando.engines.generator.ECO_QUIET_PEAK", 1e3)  # untrained networks hum in silence
+    muted = replace(HOUSE, muted=frozenset(PARTS))
+    eco, normal = Generator(bundle, seed=4, eco=True), Generator(bundle, seed=4)
+    for generator in (eco, normal):
+        for _ in range(40):
+            generator.step(muted)
+    past = eco._denoiser.current("fine_keys").copy()
+    assert not eco.step(muted).frames.any()
+    np.testing.assert_array_equal(eco._denoiser.current("fine_keys"), past)
+    assert normal.step(muted).frames.any()
+    note = NoteEvent(offset_frames=0, pitch=67, velocity=0.8)
+    assert eco.step(replace(muted, notes=(note,))).frames.any()
+    assert eco.step(replace(muted, held=(67,))).frames.any()  # it is still down
 
 
 @pytest.mark.parametrize("eco", [False, True])
