@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -76,15 +76,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     from legando.engines.bundle import Bundle
     from legando.engines.training.desk import Desk
     from legando.engines.training.evaluate_parts import ENERGY, parts
-    from legando.engines.training.results import Results, open_folder
+    from legando.engines.training.results import Results, content_of, open_folder
 
     bundle = Bundle.load(args.bundle)
     desk = Desk(bundle)
     every = parts(desk, quick=args.quick)
     names = choose(every, args.only, energy=args.energy, energy_parts=ENERGY)
-    results = Results(bundle=bundle.name, hash=bundle.hash)
+    results = Results(bundle=bundle.name, hash=bundle.hash, content=content_of(bundle))
     if args.report is not None:
-        results = open_folder(args.report, bundle.name, bundle.hash)
+        results = open_folder(args.report, results)
     todo = {name: every[name] for name in names if not results.has(name, quick=args.quick)}
     stopped: KeyboardInterrupt | None = None
     try:
@@ -229,16 +229,6 @@ def table(figures: Sequence[Figure], title: str) -> Table:
         mark = "" if not figure.target else "yes" if figure.met else "[red]no[/red]"
         out.add_row(figure.name, figure.shown, figure.unit, figure.target, mark)
     return out
-
-
-def __getattr__(name: str) -> Any:
-    """Find what this module used to define, without importing torch for the command line."""
-    from legando.engines.training import desk, evaluate_takes
-
-    for module in (desk, evaluate_takes):
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise AttributeError(name)
 
 
 if __name__ == "__main__":

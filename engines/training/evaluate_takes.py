@@ -15,6 +15,7 @@ from legando.engines.training.codec_io import reconstruct
 from legando.engines.training.dataset import make_piece
 from legando.engines.training.desk import PROMPT, Desk, Figure, piece_of
 from legando.engines.training.metrics_chords import chord_agreement, chord_labels
+from legando.engines.training.metrics_codec import opinion_score
 from legando.engines.training.metrics_rhythm import CHANCE_MOST, ONSETS_LEAST, beat_phase, onset_recall, strike_times
 from legando.engines.training.metrics_seams import seam_percentiles
 from legando.engines.training.renderer import render
@@ -100,6 +101,20 @@ def codec_figures(desk: Desk, pieces: int = 10, *, new_instruments: bool = True)
             Figure(name=f"codec side level error{of}", value=side_db, unit="dB", at_most=1.0, bound=_ANY),
             Figure(name=f"codec level error{of}", value=level_db, unit="dB"),
         ]
+    return out
+
+
+def opinion_figures(desk: Desk, pieces: int = 10) -> list[Figure]:
+    """The codec's reconstructions as an ear would judge them, 1 to 5; then with instruments that it never heard."""
+    out = []
+    for held_out, of in ((False, ""), (True, ", new instruments")):
+        scores = []
+        for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + pieces):
+            piece = make_piece(seed, 8)
+            original = render(piece, held_out=held_out)
+            scores.append(opinion_score(original, reconstruct(desk.bundle, piece, original, codec=desk.codec)))
+        value = float(np.median(scores))
+        out.append(Figure(name=f"codec opinion score (zimtohrli){of}", value=value, at_least=3.6, bound=0.0))
     return out
 
 

@@ -5,7 +5,8 @@ that was stopped goes on where it stood:
 
 | key | holds |
 |---|---|
-| `bundle`, `hash` | the bundle's name, and the SHA-256 that the figures belong to |
+| `bundle`, `hash` | the bundle's name and SHA-256 when it was measured |
+| `content` | SHA-256 of what makes the sound: it stays when the figures are written into the manifest |
 | `quick` | whether any part used fewer and shorter samples |
 | `figures` | a row each: name, value (null when it could not be computed), unit, at_most, at_least, met, part |
 | `not_measured` | part: why |
@@ -16,6 +17,7 @@ that was stopped goes on where it stood:
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -25,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from legando.engines.bundle import Bundle
 from legando.engines.training.desk import Figure
 from legando.realtime.errors import LegandoError
 
@@ -49,6 +52,7 @@ class Results:
 
     bundle: str
     hash: str
+    content: str
     parts: dict[str, PartResult] = field(default_factory=dict)
 
     def has(self, name: str, *, quick: bool) -> bool:
@@ -87,6 +91,7 @@ class Results:
         return {
             "bundle": self.bundle,
             "hash": self.hash,
+            "content": self.content,
             "quick": any(part.quick for part in self.parts.values()),
             "figures": [_row(figure, name) for name, part in self.parts.items() for figure in part.figures],
             "not_measured": self.missing,
@@ -111,8 +116,16 @@ class Results:
             raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
 
 
-def open_folder(folder: Path, bundle: str, sha256: str) -> Results:
-    """Make a report folder or go on with it; returns what it holds. Raises LegandoError. [any]
+def content_of(bundle: Bundle) -> str:
+    """Return the SHA-256 over the hashes of a bundle's files and how it plays them. [any]"""
+    manifest = bundle.manifest
+    files = {name: about["sha256"] for name, about in manifest["files"].items()}
+    about = {"files": files, "steps": manifest["steps"], "chunk_latents": manifest["chunk_latents"]}
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def open_folder(folder: Path, new: Results) -> Results:
+    """Make a report folder or go on with it; returns `new` with what the folder holds. Raises LegandoError. [any]
 
     A folder with the report of another bundle, or with anything else in it, is refused: nothing is overwritten.
     """
@@ -126,10 +139,10 @@ def open_folder(folder: Path, bundle: str, sha256: str) -> Results:
     if not path.exists():
         if any(not entry.name.startswith(".") for entry in folder.iterdir()):
             raise LegandoError(f"{folder} holds other files and no {FILE}; give an empty or a new folder")
-        return Results(bundle=bundle, hash=sha256)
+        return new
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        results = Results(bundle=found["bundle"], hash=found["hash"])
+        results = Results(bundle=new.bundle, hash=new.hash, content=found["content"])
         for name, about in found["parts"].items():
             figures = [_figure(row) for row in found["figures"] if row["part"] == name]
             results.parts[name] = PartResult(
@@ -141,10 +154,10 @@ def open_folder(folder: Path, bundle: str, sha256: str) -> Results:
         raise LegandoError(
             f"{path} is not what `legando evaluate` writes ({type(error).__name__}: {error}); give another folder"
         ) from error
-    if results.hash != sha256:
+    if results.content != new.content:
         raise LegandoError(
-            f"{folder} holds the report of bundle {results.bundle}, {results.hash[:12]}, "
-            f"not of {bundle}, {sha256[:12]}; give another folder"
+            f"{folder} holds the report of another bundle ({found['bundle']}, {str(found['hash'])[:12]}), "
+            f"not of {new.bundle}, {new.hash[:12]}; give another folder"
         )
     return results
 

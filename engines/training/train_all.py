@@ -235,10 +235,13 @@ def _evaluate(plan: Plan, board: Board) -> bool:
         return True
     if figures.exists() and figures.stat().st_mtime > (plan.out / "weights.safetensors").stat().st_mtime:
         return True
+    from legando.engines.bundle import Bundle
     from legando.engines.training.evaluate import main
     from legando.engines.training.make_bundle import make_bundle
+    from legando.engines.training.results import content_of
 
-    words = ["--bundle", str(plan.out), "--json", "--report", str(plan.runs / "report")]
+    report = plan.runs / f"report-{content_of(Bundle.load(plan.out))[:8]}"  # one for each sound: it goes on, or is new
+    words = ["--bundle", str(plan.out), "--json", "--report", str(report)]
     part = figures.with_suffix(".part")
     with part.open("w") as file, contextlib.redirect_stdout(file), _alarm(board.left_s):
         status = main([*words, "--quick"] if plan.evaluation == "quick" else words)

@@ -14,7 +14,7 @@ from legando.engines.training import evaluate, report_sounds
 from legando.engines.training.desk import Desk, Figure, piece_of
 from legando.engines.training.evaluate_parts import Part
 from legando.engines.training.renderer import render
-from legando.engines.training.results import FILE, PartResult, Results, open_folder
+from legando.engines.training.results import FILE, PartResult, Results, content_of, open_folder
 from legando.engines.training.takes import Take
 from legando.realtime.cli import main
 from legando.realtime.controls import MOODS, STYLE_DIM, Controls
@@ -60,7 +60,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["--report", "file"], ["file"]),
     (["--report", "full"], ["full", "other files"]),
     (["--report", "broken"], ["broken/evaluation.json", "another folder"]),
-    (["--report", "foreign"], ["foreign", "of bundle other", "another folder"]),
+    (["--report", "foreign"], ["foreign", "another bundle (other", "another folder"]),
     (["--quik"], ["--quik", "--help"]),
 ]
 
@@ -80,7 +80,7 @@ def test_bad_input_is_one_sentence_and_status_2(
         (".", "file", ""),
         ("full", "a.txt", "mine"),
         ("broken", FILE, "{"),
-        ("foreign", FILE, json.dumps(Results(bundle="other", hash="0" * 64).as_json())),
+        ("foreign", FILE, json.dumps(Results(bundle="other", hash="0" * 64, content="0").as_json())),
     ):
         Path(folder).mkdir(exist_ok=True)
         (Path(folder) / name).write_text(text)
@@ -111,7 +111,7 @@ def test_what_one_part_cannot_measure_is_listed_and_the_others_are_kept(desk: De
         "faulty": Part(run=_raising(ZeroDivisionError("division by zero")), seconds=1.0),
         "last": Part(run=lambda: [Figure(name="gap", value=math.nan, unit="dB")], seconds=1.0),
     }
-    results = Results(bundle="b", hash="h")
+    results = Results(bundle="b", hash="h", content="c")
     evaluate.measure(desk, todo, results, quick=True, folder=tmp_path)
     assert [figure.name for figure in results.figures] == ["rtf", "gap"]
     assert set(results.missing) == {"told", "lacking", "faulty"} and not results.met
@@ -119,7 +119,7 @@ def test_what_one_part_cannot_measure_is_listed_and_the_others_are_kept(desk: De
     assert "zimtohrli" in results.missing["lacking"] and "legando[train]" in results.missing["lacking"]
     assert "ZeroDivisionError" in results.missing["faulty"] and "test_evaluate.py" in results.missing["faulty"]
     assert results.exhibits == {"drift": {"seconds": [5.0]}}
-    again = open_folder(tmp_path, "b", "h")
+    again = open_folder(tmp_path, Results(bundle="b", hash="new", content="c"))
     assert again.missing == results.missing and again.exhibits == results.exhibits
     assert again.figures[0] == RTF and math.isnan(again.figures[1].value)
 
@@ -130,15 +130,15 @@ def test_ctrl_c_keeps_what_was_measured_and_says_what_was_not(desk: Desk, tmp_pa
         "stopped": Part(run=_raising(KeyboardInterrupt()), seconds=1.0),
         "never": Part(run=lambda: [RTF], seconds=1.0),
     }
-    results = Results(bundle="b", hash="h")
+    results = Results(bundle="b", hash="h", content="c")
     with pytest.raises(KeyboardInterrupt):
         evaluate.measure(desk, todo, results, quick=True, folder=tmp_path)
     assert results.missing == {"stopped": "interrupted", "never": "interrupted"}
-    assert open_folder(tmp_path, "b", "h").figures == [RTF]
+    assert open_folder(tmp_path, Results(bundle="b", hash="new", content="c")).figures == [RTF]
 
 
 def test_full_samples_serve_for_quick_ones_and_a_failure_replaces_no_figures() -> None:
-    results = Results(bundle="b", hash="h")
+    results = Results(bundle="b", hash="h", content="c")
     results.keep("full", PartResult(figures=[RTF]))
     results.keep("quick", PartResult(figures=[RTF], quick=True))
     results.keep("full", PartResult(missing="interrupted"))
@@ -152,7 +152,7 @@ def test_a_report_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setattr(report_sounds, "PROMPTS", ())
     monkeypatch.setattr(report_sounds, "CODEC_PIECES", ())
-    kept = Results(bundle=desk.bundle.name, hash=desk.bundle.hash)
+    kept = Results(bundle="old name", hash="before the figures were in it", content=content_of(desk.bundle))
     kept.keep("time", PartResult(figures=[Figure(name="kept from before", value=11.5, at_most=10.0)]))
     kept.save(tmp_path)
     assert main(["evaluate", "--only", "time", "--json", "--report", str(tmp_path)]) == 1

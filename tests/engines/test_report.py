@@ -57,7 +57,7 @@ def read(text: str) -> Page:
 
 def results() -> Results:
     """Return results with everything that a page can show."""
-    out = Results(bundle="<b>&", hash="0" * 64)
+    out = Results(bundle="<b>&", hash="0" * 64, content="c")
     figures = [
         Figure(name="rtf", value=0.25, at_most=0.35),
         Figure(name="chords <1", value=0.5, at_least=0.8),
