@@ -62,6 +62,10 @@ class Child:
         line = self._noise.read().decode(errors="replace").strip().rpartition("\n")[2]
         return f"status {self._process.wait()}" + (f": {line}" if line else "")
 
+    def kill(self) -> None:
+        """Kill it, without waiting for its end."""
+        self._process.kill()
+
     def end(self, *, patience_s: float) -> None:
         """Wait so long for it to end by itself, then kill it."""
         if self.stdin is not None:

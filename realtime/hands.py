@@ -1,17 +1,14 @@
-"""Hands: all that MIDI ports do for the host: input, lights, clock out, and the watch over their ports. [control]"""
+"""Hands: all that the host does with controllers: hear them, light their lights, lead and follow clocks. [control]"""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
-from legando.realtime.clockout import ClockOut, PlayerHeader
 from legando.realtime.feedback import Feedback
-from legando.realtime.midi import LiveMessage, MidiInput, NoMidiSystemError
-from legando.realtime.midiout import MidiOutputs
+from legando.realtime.livemessage import LiveMessage, NoMidiSystemError
+from legando.realtime.midilink import MidiProcess, MidiSettings
 from legando.realtime.ownevent import lead_event
-from legando.realtime.portname import matches
-from legando.realtime.portwatch import EVERY_S, PortWatch, same_device
 from legando.realtime.rig import Rig
 
 LEAD_STEP_FRAMES = 240
@@ -19,65 +16,55 @@ LEAD_STEP_FRAMES = 240
 
 
 class Hands:
-    """Owned by the host's thread."""
+    """Owned by the host's thread. `on_message` is called on a thread of the process's handle, as soon as one comes."""
 
     def __init__(
-        self, rig: Rig, on_message: Callable[[LiveMessage], None] | None = None, *, every_s: float = EVERY_S
+        self, rig: Rig, on_message: Callable[[LiveMessage], None] | None = None, *, every_s: float = 1.0
     ) -> None:
         self._rig = rig
-        self.midi = MidiInput(on_message)
-        self._lit: MidiOutputs | None = None
-        self._feedback: Feedback | None = None
-        self._clocked: MidiOutputs | None = None
-        self._clock: ClockOut | None = None
-        self._watch: PortWatch | None = None
-        self._every_s = every_s
+        midi = {**asdict(rig.midi), "inputs": list(rig.midi.inputs)}
+        del midi["bindings"]
+        settings = MidiSettings(midi=midi, clock=asdict(rig.clock), every_s=every_s)
+        self.process = MidiProcess(settings, on_message)
+        self._feedback = Feedback(self.process, rig.bindings) if rig.midi.feedback else None
         self._lead_frames = -LEAD_STEP_FRAMES
+        self._is_open = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the open inputs."""
+        return self.process.names
 
     def open(self) -> str | None:
-        """Open the ports and start the watch; return why there is no MIDI where the rig can do without.
+        """Open the ports; return why there is no MIDI, where the rig can do without.
 
         Raises DeviceError when the rig asks for something by name and no MIDI system answers.
         """
-        rig, midi = self._rig.midi, self.midi
+        midi, clock = self._rig.midi, self._rig.clock
+        if not (midi.inputs or midi.virtual_input or clock.input or clock.output):
+            return None
         try:
-            midi.open(rig, self._rig.clock)
-            if rig.feedback:
-                self._lit = MidiOutputs(rig.api, lambda name: any(same_device(name, n) for n in midi.names), "lights")
-                self._feedback = Feedback(self._lit, self._rig.bindings)
-                self._lit.look()
-            if self._rig.clock.output:
-                self._clocked = MidiOutputs(rig.api, lambda name: matches(self._rig.clock.output, name), "clock")
-                self._clocked.look()
+            self.process.start()
         except NoMidiSystemError as error:
-            named = any(name != "*" for name in rig.inputs) or self._rig.clock.input or self._rig.clock.output
-            if rig.virtual_input or named:
+            if midi.virtual_input or clock.input or clock.output or any(name != "*" for name in midi.inputs):
                 raise
             return f"no live MIDI: {error}"
-        looks = [midi.look, *(out.look for out in (self._lit, self._clocked) if out is not None)]
-        self._watch = PortWatch(*looks, every_s=self._every_s)
-        self._watch.start()
+        self._is_open = True
         return None
 
-    def start_clock(self, player: PlayerHeader, *, sample_rate_hz: int, latency_frames: int) -> None:
-        """Send MIDI clock from now on, where the rig names a port for it, as the player plays."""
-        if self._clocked is not None:
-            self._clock = ClockOut(
-                player,
-                self._clocked.send,
-                sample_rate_hz=sample_rate_hz,
-                block_frames=self._rig.audio.block_frames,
-                latency_frames=latency_frames,
-            )
-            self._clock.start()
+    def start_clock(self, ring_name: str, *, latency_frames: int) -> None:
+        """Send MIDI clock from now on, where the rig names a port for it, as the player of this ring plays."""
+        if self._is_open and self._rig.clock.output:
+            block_frames = self._rig.audio.block_frames
+            self.process.start_clock(ring=ring_name, block_frames=block_frames, latency_frames=latency_frames)
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield the messages that have come since the last call, oldest first."""
-        return self.midi.take()
+        return self.process.take()
 
     def take_news(self) -> Iterator[str]:
         """Yield what has happened to ports since the last call, a sentence each."""
-        return self.midi.take_news()
+        return self.process.take_news()
 
     def lead_event(self, lead_frames: int) -> bytes | None:
         """Return the event that says how far ahead an outside clock is met, when that has changed."""
@@ -88,23 +75,20 @@ class Hands:
 
     def begins(self, frame: int, tick: float) -> None:
         """Say that the chunk at this frame begins at this tick."""
-        if self._clock is not None:
-            self._clock.begins(frame, tick)
+        self.process.begins(frame, tick)
 
     def show(self, value_of: Callable[[str], float]) -> None:
         """Bring the lights of controllers up to date."""
-        if self._feedback is not None:
+        if self._is_open and self._feedback is not None:
             self._feedback.show(value_of)
 
+    def sound_server_was_replaced(self) -> None:
+        """Open the ports again where they were the sound server's: those of a dead JACK server never work again."""
+        if self._is_open and self.process.on_jack:
+            self.process.replace()
+
     def close(self) -> None:
-        """Stop the clock, put the lights out, close all ports."""
-        if self._watch is not None:
-            self._watch.close()
-        if self._clock is not None:
-            self._clock.close()
-        if self._feedback is not None:
+        """Put the lights out, stop the clock, close all ports."""
+        if self._is_open and self._feedback is not None:
             self._feedback.darken()
-        with contextlib.ExitStack() as stack:
-            for part in (self.midi, self._lit, self._clocked):
-                if part is not None:
-                    stack.callback(part.close)
+        self.process.close()

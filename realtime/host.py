@@ -109,6 +109,7 @@ class Host:
                         self._pass_on(message)
                     self._engine_watch.check(message, needed=self._player_watch.playing and self._needs_sound())
                     self._player_watch.check()
+                    self._look_after_midi()
                     self._show_state()
                 self._play_out()
             except KeyboardInterrupt as stop:
@@ -294,9 +295,16 @@ class Host:
         if self._player is not None and not all(self._real_time().values()):
             self._display.say(HINT)
 
-    def _show_state(self) -> None:
+    def _look_after_midi(self) -> None:
+        """Say what has happened to ports; those of a sound server that was lost are opened on the new one."""
         for sentence in self._hands.take_news():
             self._display.say(sentence)
+        player = self._player
+        if player is not None and player.alive and player.lost_device:
+            player.lost_device = False
+            self._hands.sound_server_was_replaced()
+
+    def _show_state(self) -> None:
         if self._player is not None:
             peaks = tuple(to_db(peak) for peak in self._ring.peaks)
             self._levels = Levels(peak_db=peaks, rms_db=peaks)

@@ -71,3 +71,31 @@ class Keys:
     def _ended(self, freed: set[Key]) -> list[int]:
         """Return the pitches of these keys that nobody holds any more."""
         return sorted({pitch for _, pitch in freed} - self.sounding)
+
+
+class Held:
+    """What a port holds down, and the messages that would end it. State: those messages."""
+
+    def __init__(self) -> None:
+        self._endings: dict[bytes, bytes] = {}
+
+    def feed(self, message: bytes) -> None:
+        """Take one whole message."""
+        kind, channel = message[0] & 0xF0, message[0] & 0x0F
+        if kind in (0x80, 0x90):
+            key = bytes((0x90 | channel, message[1]))
+            if kind == 0x90 and message[2]:
+                self._endings[key] = bytes((0x80 | channel, message[1], 0))
+            else:
+                self._endings.pop(key, None)
+        elif kind == 0xB0 and message[1] in (SUSTAIN_CC, SOSTENUTO_CC):
+            if message[2] >= 64:
+                self._endings[message[:2]] = message[:2] + b"\0"
+            else:
+                self._endings.pop(message[:2], None)
+
+    def endings(self) -> list[bytes]:
+        """Return the messages that end everything, and forget it."""
+        endings = list(self._endings.values())
+        self._endings.clear()
+        return endings

@@ -1,8 +1,9 @@
 """Live MIDI input: ports by name that may come and go, messages with the time at which they came. [control]
 
-RtMidi calls `_Port.receive` on its own thread, which only stamps the bytes and puts them on a queue; the host takes
-them from there. Nothing else happens on that thread. The port watch opens what appears and closes what has vanished;
-the notes that a vanished port held end.
+RtMidi calls `_Port.receive` on its own thread, which only stamps the bytes and hands them on. JACK's ports are polled
+every millisecond instead: their callback would run in JACK's own thread, and while it waits for the interpreter JACK
+writes the next period over messages that have not been read. The port watch opens what appears and closes what has
+vanished; the notes that a vanished port held end.
 """
 
 from __future__ import annotations
@@ -12,29 +13,23 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import rtmidi
 
 from legando.realtime.errors import DeviceError
-from legando.realtime.keys import SOSTENUTO_CC, SUSTAIN_CC
+from legando.realtime.keys import Held
+from legando.realtime.livemessage import LiveMessage as LiveMessage
+from legando.realtime.livemessage import NoMidiSystemError as NoMidiSystemError
 from legando.realtime.midistream import MidiStream
 from legando.realtime.portname import matches
 from legando.realtime.portwatch import Lister, PortKey, foreign_ports, open_client
-from legando.realtime.portwatch import NoMidiSystemError as NoMidiSystemError
+from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rig import ClockRig, MidiRig
 
+_POLL_S = 0.001
 _CLOCK_KINDS = (0xF2, 0xF8, 0xFA, 0xFB, 0xFC)
 """Song position, clock, start, continue, stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveMessage:
-    """A whole MIDI message and the `time.perf_counter_ns()` at which it came."""
-
-    time_ns: int
-    message: bytes
 
 
 class _Port:
@@ -48,41 +43,38 @@ class _Port:
         self._deliver = deliver
         self._plays, self._leads = plays, leads
         self._stream = MidiStream()
-        self._held: dict[bytes, bytes] = {}  # what began a note or pedal, and what would end it
-        client.ignore_types(sysex=True, timing=not leads, active_sense=True)
-        client.set_callback(self.receive)
+        self._held = Held()
+        client.ignore_types(sysex=True, timing=False, active_sense=True)
+        self._lock = threading.Lock()  # between the poll and the port watch
+        self._closed = False
+        self.polled = client.get_current_api() == rtmidi.API_UNIX_JACK
+        if not self.polled:
+            client.set_callback(self.receive)
+
+    def poll(self) -> None:
+        """Take what RtMidi has kept."""
+        with self._lock:
+            while not self._closed and (event := self.client.get_message()) is not None:
+                self.receive(event)
 
     def receive(self, event: tuple[list[int], float], _: object = None) -> None:
         now_ns = time.perf_counter_ns()
         for message in self._stream.feed(bytes(event[0])):
             if self._leads if message[0] in _CLOCK_KINDS else self._plays:
-                self._remember(message)
+                self._held.feed(message)
                 self._deliver(LiveMessage(now_ns, message))
 
     def close(self) -> None:
         """Close the port, and end what it held."""
-        with contextlib.suppress(rtmidi.RtMidiError, SystemError):
-            self.client.cancel_callback()
+        with self._lock, contextlib.suppress(rtmidi.RtMidiError, SystemError):
+            self._closed = True
+            if not self.polled:
+                self.client.cancel_callback()
             self.client.close_port()
             self.client.delete()
         now_ns = time.perf_counter_ns()
-        for ending in self._held.values():
+        for ending in self._held.endings():
             self._deliver(LiveMessage(now_ns, ending))
-        self._held.clear()
-
-    def _remember(self, message: bytes) -> None:
-        kind, channel = message[0] & 0xF0, message[0] & 0x0F
-        if kind in (0x80, 0x90):
-            key = bytes((0x90 | channel, message[1]))
-            if kind == 0x90 and message[2]:
-                self._held[key] = bytes((0x80 | channel, message[1], 0))
-            else:
-                self._held.pop(key, None)
-        elif kind == 0xB0 and message[1] in (SUSTAIN_CC, SOSTENUTO_CC):
-            if message[2] >= 64:
-                self._held[message[:2]] = message[:2] + b"\0"
-            else:
-                self._held.pop(message[:2], None)
 
 
 class MidiInput:
@@ -97,7 +89,8 @@ class MidiInput:
         self._refused: set[PortKey] = set()
         self._lister: Lister | None = None
         self._lock = threading.Lock()
-        self._must_renew = False
+        self._poller: threading.Thread | None = None
+        self._closed = threading.Event()
         self._rig = MidiRig()
         self._clock_from = ""
 
@@ -120,6 +113,9 @@ class MidiInput:
         self._lister = Lister(rtmidi.MidiIn, rig.api)
         self._offer_virtual()
         self._look(first=True)
+        if self.api == rtmidi.API_UNIX_JACK:
+            self._poller = threading.Thread(target=self._poll, name="midi in", daemon=True)
+            self._poller.start()
 
     def look(self) -> None:
         """Open what has appeared, close what has vanished. For the port watch."""
@@ -127,12 +123,13 @@ class MidiInput:
             if self._lister is not None:
                 self._look(first=False)
 
-    def renew(self) -> None:
-        """Open everything again at the next look: the MIDI system may have been replaced."""
-        self._must_renew = True
+    @property
+    def api(self) -> int:
+        """RtMidi's number of the API in use; -1 without one."""
+        return self._lister.api if self._lister is not None else -1
 
     def take(self) -> Iterator[LiveMessage]:
-        """Yield the messages that have come since the last call, oldest first."""
+        """Yield the messages that have come since the last call, oldest first; none where `on_message` takes them."""
         with contextlib.suppress(queue.Empty):
             while True:
                 yield self._queue.get_nowait()
@@ -145,6 +142,9 @@ class MidiInput:
 
     def close(self) -> None:
         """Close all ports; a MIDI system that hangs is left behind."""
+        self._closed.set()
+        if self._poller is not None:
+            self._poller.join(1.0)
         if not self._lock.acquire(timeout=1.0):
             return
         try:
@@ -161,9 +161,6 @@ class MidiInput:
     def _look(self, *, first: bool) -> None:
         assert self._lister is not None
         renewals = self._lister.renewals
-        if self._must_renew:
-            self._must_renew = False
-            self._lister.renew()
         found = foreign_ports(self._lister.names())
         self._close_ports([key for key in self._ports if key not in found], say=True)
         if self._lister.renewals != renewals:  # what is left hangs on a system that may be dead
@@ -175,6 +172,14 @@ class MidiInput:
                 self._open_port(key, index, say=not first)
         if first:
             self._tell_missing([name for name, _ in found])
+
+    def _poll(self) -> None:
+        """Ask each port for what has come. On the poller's thread."""
+        real_time(HOST_PRIORITY)
+        while not self._closed.wait(_POLL_S):
+            for port in (*list(self._ports.values()), self._virtual):
+                if port is not None and port.polled:
+                    port.poll()
 
     def _wants(self, name: str) -> bool:
         return any(matches(wanted, name) for wanted in (*self._rig.inputs, self._clock_from))
@@ -232,7 +237,8 @@ class MidiInput:
     def _deliver(self, message: LiveMessage) -> None:
         if self._on_message is not None:
             self._on_message(message)
-        self._queue.put(message)
+        else:
+            self._queue.put(message)
 
 
 def input_names(api: str = "auto") -> tuple[str, ...]:

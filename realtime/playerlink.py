@@ -65,6 +65,8 @@ class PlayerProcess:
         self._reports = -1
         self._pending = b""
         self._end: str | None = None
+        self.lost_device = False
+        """Whether the last one ended because its device or sound server had gone."""
         self._spare: tuple[Child, int] | None = None
 
     def start(self, timeout_s: float = 10.0) -> PlayerReady:
@@ -131,6 +133,7 @@ class PlayerProcess:
         if self._end is None and self._child is not None and not self._child.alive:
             report = self._next_report(monotonic()) or {}
             said = report.get("end") or report.get("error")
+            self.lost_device = bool(report.get("lost"))
             self._end = str(said or f"the player ended with {self._child.last_words()}")
         return self._end
 

@@ -15,7 +15,7 @@ from typing import Any
 import rtmidi
 
 from legando.realtime.devices import quiet_stderr
-from legando.realtime.errors import DeviceError
+from legando.realtime.livemessage import NoMidiSystemError
 
 APIS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -25,13 +25,11 @@ APIS = {
 }
 CLIENT_NAME = "legando"
 EVERY_S = 1.0
+QUEUE_MESSAGES = 8192
+"""How many messages RtMidi keeps where it is polled."""
 
 PortKey = tuple[str, int]
 """A port's name, and which one of those with the same name it is."""
-
-
-class NoMidiSystemError(DeviceError):
-    """This machine has no MIDI system that answers, so that there are no ports at all."""
 
 
 def open_client(kind: Any, api: str, name: str = CLIENT_NAME) -> Any:
@@ -41,7 +39,8 @@ def open_client(kind: Any, api: str, name: str = CLIENT_NAME) -> Any:
         if APIS[choice] in compiled:
             # without a sequencer or server the constructor raises SystemError
             with contextlib.suppress(rtmidi.RtMidiError, SystemError), quiet_stderr():
-                return kind(APIS[choice], name=name)
+                extra = {"queue_size_limit": QUEUE_MESSAGES} if kind is rtmidi.MidiIn else {}
+                return kind(APIS[choice], name=name, **extra)
     what = "no MIDI system answers" if api == "auto" else f"the MIDI system {api!r} does not answer"
     raise NoMidiSystemError(f"{what}; connect a controller or start one, such as JACK, or play a file with --midi")
 
@@ -83,6 +82,11 @@ class Lister:
             names = self._ask()
         self._had_ports = bool(names)
         return names
+
+    @property
+    def api(self) -> int:
+        """RtMidi's number of the API in use; -1 while none answers."""
+        return int(self._client.get_current_api()) if self._client is not None else -1
 
     def renew(self) -> None:
         """Ask the system for a new client."""

@@ -16,6 +16,9 @@ from legando.realtime.source import Source
 MEETS = 2.5 / 127
 """How near, in shares of the way, a knob must come to its control to have met it."""
 
+_STATUSES = {"note": (0x80, 0x90), "poly": (0xA0,), "program": (0xC0,), "aftertouch": (0xD0,), "bend": (0xE0,)}
+"""Which messages carry a source; those not named here are controllers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -47,12 +50,14 @@ class Steering:
         self._current = current
         self._controllers = Controllers()
         self._bound: dict[Source, list[_State]] = {}
+        self._statuses: set[int] = set()  # the kinds of message that can move anything
         for binding in bindings:
+            self._statuses.update(_STATUSES.get(binding.origin.kind, (0xB0,)))
             self._bound.setdefault(binding.origin, []).append(_State(binding))
 
     def feed(self, message: bytes) -> tuple[list[Setting], bool]:
         """Return what a message sets, and whether a binding took it, even when it set nothing."""
-        if not self._bound:
+        if not message or message[0] & 0xF0 not in self._statuses:
             return [], False
         settings: list[Setting] = []
         taken = False

@@ -12,7 +12,8 @@ from legando.realtime.binding import Binding
 from legando.realtime.clockout import ClockOut
 from legando.realtime.devices import quiet_stderr
 from legando.realtime.hands import Hands
-from legando.realtime.midi import LiveMessage
+from legando.realtime.livemessage import LiveMessage
+from legando.realtime.ports import Ports
 from legando.realtime.prompts import Prompt
 from legando.realtime.rig import ClockRig, MidiRig, Rig, Scene
 from legando.realtime.ring import PlayerState
@@ -92,17 +93,17 @@ def hear(hands: Hands, count: int) -> list[bytes]:
 
 def test_a_controller_may_come_late_leave_with_notes_held_and_come_back(jack_server: JackServer) -> None:
     with opened(rig(inputs=("/key(step|lab)/",))) as hands:
-        assert hands.midi.names == ()
+        assert hands.names == ()
         assert any("there is no MIDI input" in said and "key(step|lab)" in said for said in hands.take_news())
         with source("controllers", "Keystep 37") as out:
-            until(lambda: len(hands.midi.names) == 1)
+            until(lambda: len(hands.names) == 1)
             for message in ([0x92, 60, 99], [0x92, 62, 99], [0x82, 62, 0], [0xB2, 64, 127]):
                 out.send_message(message)
             assert len(hear(hands, 4)) == 4
-        until(lambda: hands.midi.names == ())
+        until(lambda: hands.names == ())
         assert sorted(hear(hands, 2)) == [bytes((0x82, 60, 0)), bytes((0xB2, 64, 0))], "what it held ends"
         with source("controllers", "Keylab"):
-            until(lambda: len(hands.midi.names) == 1)
+            until(lambda: len(hands.names) == 1)
         said = list(hands.take_news())
         assert any("Keystep 37 is here" in s for s in said) and any("Keystep 37 has gone" in s for s in said)
 
@@ -113,7 +114,7 @@ def test_only_the_named_port_leads_the_clock_and_it_plays_no_notes_unless_it_is_
     with source("box", "drum machine") as box, source("box", "keys") as keys:
         clock = ClockRig(input="drum machine")
         with opened(rig(inputs=("keys",), clock_rig=clock)) as hands:
-            assert len(hands.midi.names) == 2
+            assert len(hands.names) == 2
             for message in ([0xF8], [0x90, 60, 1], [0xFA]):
                 box.send_message(message)
                 keys.send_message(message)
@@ -175,13 +176,17 @@ def test_the_clock_leaves_with_the_sound(
     jack_server: JackServer, record_property: Callable[[str, object], None]
 ) -> None:
     tempo_bpm, seconds = 125.0, 4.0
-    with sink("drums", "clock in") as got, opened(rig(clock_rig=ClockRig(output="clock in"))) as hands:
+    with sink("drums", "clock in") as got:
+        ports = Ports(MidiRig(api="jack"), ClockRig(output="clock in"), lambda _: None, lambda *_: None)
+        ports.open()
         player = _Steady()
-        hands.start_clock(player, sample_rate_hz=48_000, latency_frames=480)
+        ports.start_clock(player, sample_rate_hz=48_000, block_frames=256, latency_frames=480)
         ahead = round(seconds * 48_000) // 3840
         for k in range(ahead + 1):
-            hands.begins(k * 3840, k * 3840 * tempo_bpm / 15.0 / 48_000)
+            ports.begins(k * 3840, k * 3840 * tempo_bpm / 15.0 / 48_000)
         time.sleep(seconds + 0.3)
+        ports.close()
+        time.sleep(0.1)
     kinds = [message[0] for _, message in got]
     assert kinds[:2] == [0xFA, 0xF8] and kinds[-1] == 0xFC and set(kinds) == {0xFA, 0xF8, 0xFC}
     pulses = np.array([at for at, message in got if message == b"\xf8"])
