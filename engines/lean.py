@@ -52,13 +52,15 @@ class LeanDenoiser(Network):
         weights = _weights(bundle, "denoiser.")
         try:
             graphs = DenoiserGraphs(weights, latents=latents, heads=heads, fine=fine, coarse=coarse, int8=int8)
-            models = (
-                graphs.conditions(ticks),
-                graphs.modulation(),
-                graphs.velocity(ticks),
-                graphs.velocity(ticks, batch=2),
-                graphs.memory(ticks),
+            writers = (
+                graphs.conditions,
+                lambda _: graphs.modulation(),
+                graphs.velocity,
+                lambda ticks: graphs.velocity(ticks, batch=2),
+                graphs.memory,
             )
+            # one after the other: each holds a copy of the weights while it is written
+            self._models = [open_session(write(ticks), f"the denoiser of {bundle.path}") for write in writers]
         except KeyError as error:
             raise BundleError(
                 f"{bundle.path} has no weight denoiser.{error.args[0]}; export the bundle again"
@@ -93,7 +95,6 @@ class LeanDenoiser(Network):
         self._nothing = np.zeros_like(self.inputs["style"])
         self._style = np.zeros_like(self.inputs["style"])
         self._made = np.zeros((layers, 2 * STAGES, width), np.float32)
-        self._models = [open_session(model, f"the denoiser of {bundle.path}") for model in models]
         score = {
             f"score_{kind}_{layer}": np.zeros((1, ticks, width), np.float32)
             for kind in ("keys", "values")

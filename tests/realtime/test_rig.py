@@ -52,6 +52,7 @@ def test_a_whole_rig_reads_back(tmp_path: Path) -> None:
     [engine]
     bundle = "mine"
     steps = 2
+    eco = true
     [[scene]]
     name = "one"
     prompts = ["acid:2", {text = "strings: warm", weight = 0.5}]
@@ -62,6 +63,7 @@ def test_a_whole_rig_reads_back(tmp_path: Path) -> None:
     assert rig.audio.block_frames == 128 and rig.midi.clock == "midi"
     assert rig.midi.bindings[0].value_at(127) == 140.0 and rig.midi.bindings[0].value_at(0) == 100.0
     assert rig.path(rig.engine.bundle) == tmp_path / "mine"
+    assert rig.engine.eco and rig.engine.steps == 2
     assert rig.scenes[0].prompts == (Prompt(text="acid", weight=2.0), Prompt(text="strings: warm", weight=0.5))
     assert rig.scenes[0].muted == {"drums"} and rig.scenes[0].tempo_bpm == 128.0
 
@@ -122,6 +124,7 @@ def test_bindings_say_source_mode_range_curve_and_slew(tmp_path: Path) -> None:
         ('[clock]\nin = "/(/"\n' + SCENE, ["[clock]", "in", "slashes"]),
         ('[clock]\ninput = "x"\n' + SCENE, ["input", "'in'"]),
         ("[engine]\nseed = -1\n" + SCENE, ["seed", "-1"]),
+        ("[engine]\neco = 1\n" + SCENE, ["eco", "1"]),
         ('[bridge]\npublish = "udp://x"\n' + SCENE, ["publish", "udp://x", "tcp://"]),
         ("[engine]\nseed = 1\n", ["no scene", "[[scene]]"]),
         ('[[scene]]\nname = "a"\nprompts = []\n', ["'a'", "no prompts"]),
