@@ -17,6 +17,7 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, send_message
@@ -38,7 +39,7 @@ class ControlSource:
         self._connection = connection
         self._timeout_s = timeout_s
         self._last: Controls | None = None
-        self.stopped = False
+        self.past: dict[str, Any] | None = None
 
     def controls_at(self, position_frames: int) -> Controls | None:
         """Return the snapshot for a chunk; None when the host says stop. The first one is waited for."""
@@ -49,6 +50,7 @@ class ControlSource:
             answer = json.loads(self._connection.recv_bytes())
             if answer.get("stop"):
                 return None
+            self.past = answer.get("past")
             controls = controls_from_plain(answer["controls"])
             controls = replace(controls, notes=late + controls.notes)
             self._last = replace(controls, notes=())
@@ -89,6 +91,8 @@ def run(connection: Connection, settings: EngineSettings) -> None:
             controls = source.controls_at(position)
             if controls is None:
                 return
+            if first and source.past is not None:  # in another engine's place
+                generator.go_on(position, source.past["tick"], source.past["score"])
             steps = pacer.take() if controls.steps is None else controls.steps
             began_ns = time.perf_counter_ns()
             chunk = generator.step(controls if steps == generator.default_steps else replace(controls, steps=steps))
@@ -107,6 +111,8 @@ def run(connection: Connection, settings: EngineSettings) -> None:
                     tick=float(chunk.tick),
                     chord=chunk.chord,
                     steps=steps,
+                    score=[(tick, list(tokens)) for tick, tokens in chunk.tokens],
+                    next_tick=generator.tick,
                 ),
             )
             gc.collect(0)  # only what this chunk left behind

@@ -6,7 +6,7 @@ Each message is one JSON object over a socket pair, small and rare (three for ea
 |---|---|---|
 | engine | `Ready` | the generator is warm; its figures |
 | engine | `Want` | about to make the chunk at `position_frames`: what are the controls now? |
-| host | controls | the answer: a snapshot, and the position that it is for; or `stop` |
+| host | controls | the answer: a snapshot, the position that it is for, to a new engine the past; or `stop` |
 | host | `go` | to a spare engine: take over |
 | engine | `Made` | the chunk is in the ring |
 | engine | `Failed` | the engine cannot go on, and why, in a sentence |
@@ -67,7 +67,11 @@ class Want:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A chunk is in the ring; `late_ns` is how late it began, `steps` the rung it was made on."""
+    """A chunk is in the ring; `late_ns` is how late it began, `steps` the rung it was made on.
+
+    `score` has the ticks that began in it, each with its tokens, and `next_tick` is where the next chunk begins: what
+    another engine needs to go on in the same music.
+    """
 
     position_frames: int
     frames: int
@@ -76,6 +80,8 @@ class Made:
     tick: float
     chord: str
     steps: int
+    score: list[tuple[int, list[int]]]
+    next_tick: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,14 @@ class Failed:
 
     sentence: str
     fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a replaced engine had written: where the next chunk begins, and the ticks before it with their tokens."""
+
+    tick: float
+    score: tuple[tuple[int, list[int]], ...]
 
 
 Message = Ready | Want | Made | Failed
@@ -154,15 +168,16 @@ class EngineProcess:
         except (EOFError, OSError):
             return Failed(sentence=self._last_words())
 
-    def answer(self, position_frames: int, controls: Controls) -> None:
-        """Send the controls of one chunk; a dead engine is noticed by the next `receive`."""
-        self._send({"position": position_frames, "controls": controls_to_plain(controls)})
+    def answer(self, position_frames: int, controls: Controls, past: Past | None = None) -> None:
+        """Send the controls of one chunk, to a new engine with the past; a dead one is noticed by `receive`."""
+        plain = {"position": position_frames, "controls": controls_to_plain(controls)}
+        self._send(plain if past is None else plain | {"past": asdict(past)})
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the process, politely at first, and the spare; harmless when there is none."""
-        self._drop_spare()
-        self._send({"stop": True})
+        self._send({"stop": True})  # first, or it would go on with the last snapshot
         self._reap(patience_s=timeout_s)
+        self._drop_spare()
 
     def restart(self) -> None:
         """Replace a dead or stuck engine, by the spare if there is one; it goes on where the ring ends."""

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import ExitStack
 
 import numpy as np
 
 from legando.bridge.publisher import Publisher
 from legando.realtime.display import Display
-from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Ready, Want, prefill_frames
+from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Past, Ready, Want, prefill_frames
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.hands import Hands
 from legando.realtime.immediate import ImmediateControls
@@ -38,6 +38,9 @@ from legando.realtime.schedule import MARGIN_NS, NoteDelay, frames_to_ns, has_a_
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.supervise import EngineWatch, PlayerWatch
 from legando.realtime.wavfile import WavWriter
+
+SCORE_TICKS = 128
+"""How much of the score another engine is told, in sixteenths: eight bars."""
 
 TURN_S = 0.05
 """How long the host waits for the engine before it looks after everything else."""
@@ -67,6 +70,9 @@ class Host:
         self._figures = RenderFigures(SAMPLE_RATE_HZ, 0)
         self._heard_ns = 0  # when live messages were last taken
         self._delay = NoteDelay()
+        self._last: Made | None = None
+        self._score: deque[tuple[int, list[int]]] = deque(maxlen=SCORE_TICKS)
+        self._told_restarts = 0
         self._rungs: Counter[int] = Counter()  # how many chunks each number of denoising steps has made
         self._steps = 0
         self._passed_frames = 0  # what bridge and recorder have been given
@@ -155,6 +161,16 @@ class Host:
             return time.perf_counter_ns() + frames_to_ns(self._lead_frames, SAMPLE_RATE_HZ)
         return ring.played_at_ns + frames_to_ns(position_frames - ring.played_frames, SAMPLE_RATE_HZ)
 
+    def _past(self, position_frames: int) -> Past | None:
+        """Return to an engine that has replaced another what that one had written, once."""
+        if self._engine_watch.restarts == self._told_restarts or self._last is None:
+            return None
+        self._told_restarts = self._engine_watch.restarts
+        last = self._last
+        ahead_s = (position_frames - last.position_frames - last.frames) / SAMPLE_RATE_HZ
+        tick = last.next_tick + ahead_s * self._performance.tempo_bpm / 60.0 * 4.0
+        return Past(tick=tick, score=tuple(self._score))
+
     def _needs_sound(self) -> bool:
         """Say whether the engine should be at work: not while a player that has returned plays what is there."""
         full = prefill_frames(self._lead_frames, self._ready.chunk_frames)
@@ -163,7 +179,7 @@ class Host:
     def _steer(self, position_frames: int) -> None:
         """Answer the engine with the snapshot of this chunk."""
         controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames)
-        self._engine.answer(position_frames, controls)
+        self._engine.answer(position_frames, controls, self._past(position_frames))
         self._ring.loop_frames = round(SAMPLE_RATE_HZ * 60.0 / controls.tempo_bpm)
         moved = self._performance.take_moved()  # by files and scripts; hands have acted already
         self._immediate.put(moved)
@@ -183,6 +199,8 @@ class Host:
         self._hands.begins(made.position_frames, made.tick)
         self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
+        self._last = made
+        self._score += made.score
         self._rungs[made.steps] += 1
         self._steps = made.steps
         if made.steps != self._ready.steps and self._journal is not None:

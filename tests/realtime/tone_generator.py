@@ -28,6 +28,7 @@ class ToneChunk:
     tick: float
     chord: str
     cost_ns: int
+    tokens: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
 
 class ToneGenerator:
@@ -43,6 +44,14 @@ class ToneGenerator:
         self._seed = seed
         self._position = 0
         self._beat = 0.0
+
+    @property
+    def tick(self) -> float:
+        return float(4 * self._beat)
+
+    def go_on(self, position_frames: int, tick: float, score: Sequence[tuple[int, Sequence[int]]]) -> None:
+        self._position = position_frames
+        self._beat = tick / 4
 
     def step(self, controls: Controls) -> ToneChunk:
         began_ns = time.perf_counter_ns()
