@@ -190,7 +190,7 @@ def _sounds(title: str, text: str, exhibits: Sequence[Exhibit]) -> str:
                 f'<figure>\n<figcaption>{escape(sound.label)} <a href="{escape(sound.sound)}">'
                 f"{escape(Path(sound.sound).name)}</a></figcaption>\n"
                 f'<img src="{escape(sound.picture)}" alt="spectrogram of {escape(name)}" width="884" height="408">\n'
-                f'<audio controls preload="none" src="{escape(sound.sound)}" aria-label="{escape(name)}"></audio>\n'
+                f'<audio controls preload="metadata" src="{escape(sound.sound)}" aria-label="{escape(name)}"></audio>\n'
                 "</figure>\n"
             )
         out.append("</div>\n</article>\n")
