@@ -249,6 +249,7 @@ def _evaluate(plan: Plan, board: Board) -> bool:
         return False
     make_bundle(plan.runs, plan.out, name=plan.name, figures=part)
     part.replace(figures)
+    figures.touch()  # newer than the bundle that now holds them
     return True
 
 
