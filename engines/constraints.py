@@ -1,4 +1,4 @@
-"""Masks that make the score follow the performer and the form: held chords, muted parts, planned bars. [engine]
+"""Masks that make the score follow the performer and the form: held chords, keys, muted parts, planned bars. [engine]
 
 The language model adds one row of `LOGITS` floats (all parts side by side, in the order of `PARTS`) to its logits: 0
 allows a token, `FORBIDDEN` rules it out. Every part always keeps at least one token.
@@ -26,6 +26,7 @@ from legando.engines.score import (
     recognise_chord,
 )
 from legando.realtime.controls import PARTS
+from legando.realtime.tonality import key_classes
 
 LOGITS = sum(VOCABULARY_SIZES)
 FORBIDDEN = -1e9
@@ -103,6 +104,39 @@ def plan_mask(bar: Bar, held: tuple[int, ...], out: Mask) -> None:
             row[REST] = 0.0
         elif part == "drums" and bar.drum_mask != _ALL_VOICES:
             row += _voices_mask(bar.drum_mask)
+
+
+def key_mask(key: str, held: tuple[int, ...], current_chord: int, strike: bool, out: Mask) -> None:
+    """Rule out, in `out` (LOGITS,), what chord, bass and lead would play outside a key. [engine]
+
+    A chord that the performer holds goes before the key, whatever it is. `strike` says that the key is new: notes of
+    the one before are not held on to, nor is a `current_chord` outside this one at any time. Rests stay allowed.
+    """
+    if recognise_held(held) is not None:
+        return
+    out += _key_row(key)
+    if current_chord >= 2 and not set(chord_pitch_classes(current_chord)) <= key_classes(key):
+        out[PART_SLICES["chord"]][HOLD] = FORBIDDEN
+    if strike:
+        for part in ("bass", "lead"):
+            out[PART_SLICES[part]][HOLD] = FORBIDDEN
+
+
+@lru_cache(maxsize=128)
+def _key_row(key: str) -> Mask:
+    classes = key_classes(key)
+    mask = np.zeros(LOGITS, dtype=np.float32)
+    row = mask[PART_SLICES["chord"]]
+    for token in range(2, VOCABULARY["chord"]):
+        if not set(chord_pitch_classes(token)) <= classes:
+            row[token] = FORBIDDEN
+    for part, low in (("bass", BASS_LOW), ("lead", LEAD_LOW)):
+        row = mask[PART_SLICES[part]]
+        for token in range(2, VOCABULARY[part]):
+            if (token - 2 + low) % 12 not in classes:
+                row[token] = FORBIDDEN
+    mask.flags.writeable = False
+    return mask
 
 
 _ALL_VOICES = (1 << len(DRUM_VOICES)) - 1

@@ -9,8 +9,10 @@ latents out of noise in a few steps and remembers them; the decoder and the seam
 from __future__ import annotations
 
 import json
+import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +20,12 @@ from numpy.typing import NDArray
 from legando.engines.arranger import Arranger, read_habits
 from legando.engines.backend import ECO_ENGINE_NAME, ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
-from legando.engines.constraints import LOGITS, held_features, plan_mask, recognise_held, score_mask
+from legando.engines.constraints import LOGITS, held_features, key_mask, plan_mask, recognise_held, score_mask
 from legando.engines.counter_rng import LATENT, SCORE, gumbel, normal
 from legando.engines.excitation import excitation_rows, excitation_table
-from legando.engines.groove import swing_of
 from legando.engines.lean import LeanDecoder, LeanDenoiser, sounding
-from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader, chord_name
+from legando.engines.metronome import Metronome
+from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
     ANCHOR_CHUNKS,
     GRAIN_FRAMES,
@@ -36,8 +38,9 @@ from legando.engines.timeline import (
     tick_seconds,
     tick_strokes,
 )
+from legando.engines.turning import take_ticks
 from legando.kernels.seam import Seam
-from legando.realtime.controls import Controls
+from legando.realtime.controls import PARTS, Controls
 from legando.realtime.errors import RigError
 
 LATENT_WIDTH = 64
@@ -52,6 +55,7 @@ _PREROLL_COUNTER = 1 << 32
 ANCHOR_AFTER_CHUNKS = 48
 _ANCHOR_STYLE_CHANGE = 0.05
 _COARSE = ("coarse_keys", "coarse_values")
+_SILENCE = (REST,) * len(PARTS)
 _LEAD_REST_TICKS = 8
 """How long the model's own lead stays silent after the performer's last note; a held chord leaves it playing."""
 
@@ -113,6 +117,7 @@ class Generator:
         self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)
         self._held = self._language.inputs["held"][0]
         self._excitation = excitation_table()
+        self._metronome = Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames)
         self._x = np.zeros((latents, LATENT_WIDTH), np.float32)
         self._noisy = self._denoiser.inputs["latents"][0]
         self.reset()
@@ -123,43 +128,74 @@ class Generator:
             network.reset()
         self._language.inputs["previous"][0] = VOCABULARY_SIZES
         self._seam.reset()
+        self._metronome.reset()
         self._clock = Clock()
         self._reader = ScoreReader()
         self._track = FeatureTrack(self.latents)
         self._chunks = 0
+        self._fresh = True
+        self._known: dict[int, tuple[int, ...]] = {}  # ticks that another engine has written
+        self._opening: list[Stroke] = []  # what the music begins with after a count-in
+        self._key: str | None = None
         self._peak = 1.0
         self._played_tick = -(10**9)
         self._anchors = {name: np.zeros_like(self._denoiser.current(name)[..., :ANCHOR_CHUNKS, :]) for name in _COARSE}
         self._anchor_style: NDArray[np.float32] | None = None
         self._anchor_age = 0
 
+    @property
+    def tick(self) -> float:
+        """Where the next chunk begins, in sixteenths; an outside clock may still move it."""
+        return self._clock.position_ticks
+
+    def go_on(self, position_frames: int, tick: float, score: Sequence[tuple[int, Sequence[int]]] = ()) -> None:
+        """Go on where another engine ended: at this frame, at this tick, after the `score` that it wrote. [engine]
+
+        `score` lists ticks with their tokens, of which the last `PREROLL_TICKS` count; what is missing is written anew.
+        The next chunk takes some longer, since these ticks are read first.
+        """
+        self.reset()
+        self._chunks = position_frames // self.chunk_frames
+        self._clock.position_ticks = tick
+        self._clock.next_tick = math.ceil(tick - 1e-6)
+        self._known = {int(at): tuple(int(token) for token in tokens) for at, tokens in score}
+
     def step(self, controls: Controls) -> Chunk:
         """Make the next chunk. [engine]"""
         began_ns = time.perf_counter_ns()
-        style = np.asarray(controls.style_now(), np.float32)
         if controls.position_ticks is not None:
             self._clock.follow(controls.position_ticks)
         start_ticks = self._clock.position_ticks
-        strokes = self._preroll(style, controls) if self._chunks == 0 else []
+        strokes = self._begin(controls) if self._fresh else []
         written: list[tuple[int, tuple[int, ...]]] = []
         if (controls.held or controls.notes) and recognise_held(controls.held) is None:  # a line, not a chord
             self._played_tick = self._clock.next_tick
-        for tick, offset in self._clock.advance(self.chunk_frames, controls.tempo_bpm, swing_of(controls.style)):
-            tokens = self._write_tick(tick, style, controls)
+        beats: list[tuple[int, bool]] = []
+        ticks, sound = take_ticks(self._clock, self.chunk_frames, controls)
+        for tick, offset, now in ticks:
+            if now.click:
+                tokens = _SILENCE
+                if tick % TICKS_PER_BEAT == 0:
+                    beats.append((offset + self.latency_frames, tick % TICKS_PER_BAR == 0))
+            else:
+                strokes += [replace(stroke, offset_frames=offset) for stroke in self._opening]
+                self._opening.clear()
+                tokens = self._write_tick(tick, np.asarray(now.style_now(), np.float32), now)
             written.append((tick, tokens))
             self._reader.tick = tick
             strokes += tick_strokes(self._reader, self._track, tokens, offset)
         strokes += [Stroke(n.offset_frames, "lead", n.pitch, n.velocity) for n in controls.notes]
-        ticks_per_frame = 1.0 / (tick_seconds(controls.tempo_bpm) * SAMPLE_RATE_HZ)
+        ticks_per_frame = 1.0 / (tick_seconds(sound.tempo_bpm) * SAMPLE_RATE_HZ)
         features = self._track.chunk(self.latents, strokes, ticks_per_frame, start_ticks)
 
         steps = _checked_steps(controls.steps) if controls.steps is not None else self.default_steps
         if self._eco and self._peak < ECO_QUIET_PEAK and not strokes and not len(sounding(features.voices)):
             self._decoder.outputs["audio"].fill(0.0)
         else:
-            self._denoiser.guidance = controls.guidance
-            self._make(features, style, steps)
+            self._denoiser.guidance = sound.guidance
+            self._make(features, np.asarray(sound.style_now(), np.float32), steps)
         audio, report = self._seam.process(self._decoder.outputs["audio"][0])
+        audio = self._metronome.mix(audio, beats)
         self._peak = float(max(report.peak))
         chunk = Chunk(
             frames=audio,
@@ -192,11 +228,28 @@ class Generator:
         np.take(self._excitation, rows, axis=0, out=given["excitation"][0])
         self._decoder.run()
 
-    def _preroll(self, style: NDArray[np.float32], controls: Controls) -> list[Stroke]:
-        """Write the bars before the first one, and return the strokes of the chord that they leave sounding."""
-        for tick in range(self._clock.next_tick - PREROLL_TICKS, self._clock.next_tick):
+    def _begin(self, controls: Controls) -> list[Stroke]:
+        """Write or read the bars before the first one; return the strokes with which the music begins at once."""
+        self._fresh = False
+        end, music = self._clock.next_tick, controls
+        if controls.click and controls.turn is not None:
+            end, music = controls.turn.tick, controls.turn.controls
+        self._key = music.key
+        strokes = self._preroll(end, np.asarray(music.style_now(), np.float32), music)
+        self._known.clear()
+        if controls.click:
+            self._opening, strokes = strokes, []
+        return strokes
+
+    def _preroll(self, end: int, style: NDArray[np.float32], controls: Controls) -> list[Stroke]:
+        """Write or read the bars before `end`, and return the strokes of the chord that they leave sounding."""
+        for tick in range(end - PREROLL_TICKS, end):
             self._reader.tick = tick
-            self._reader.step(self._write_tick(tick, style, controls))
+            tokens = self._write_tick(tick, style, controls)
+            if tick in self._known:
+                tokens = self._known[tick]
+                self._language.inputs["previous"][0] = tokens
+            self._reader.step(tokens)
         strokes = [Stroke(0, "chord", pitch, 0.8) for pitch in self._reader.voicing if self._reader.chord >= 2]
         return strokes + [Stroke(0, "texture", pitch, 0.6) for pitch in self._reader.pad]
 
@@ -212,6 +265,10 @@ class Generator:
         leads = tick - self._played_tick < _LEAD_REST_TICKS
         score_mask(controls.held, controls.muted, self._reader.chord, tick, leads, given["mask"][0])
         plan_mask(bar, controls.held, given["mask"][0])
+        if controls.key is not None:
+            strike = controls.key != self._key
+            key_mask(controls.key, controls.held, self._reader.chord, strike, given["mask"][0])
+        self._key = controls.key
         self._language.run()
         tokens = self._language.outputs["tokens"]
         given["previous"][...] = tokens

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from legando.realtime.errors import RigError
+from legando.realtime.tonality import KEY_NAMES
 
 PARTS = ("chord", "drums", "bass", "lead", "texture")
 """The parts of a score, in the order in which the language model samples them."""
@@ -59,9 +60,11 @@ class Controls:
     `style` is a vector of `STYLE_DIM` floats (see `legando.engines.style`), `held` the MIDI pitches that are down at
     the start of the chunk, `notes` what happens inside it. `density`, `brightness`, `space` and `drive` are 0..1, or
     None to leave what the prompt says. `muted` names parts. `position_ticks` is where an outside clock says we are
-    (sixteenths since start), or None to run free. `section` holds the music in one of `SECTIONS`; None leaves the form to
-    the arranger. `guidance` says how strongly the sound follows the style: 1 as trained, more exaggerates it, 0
-    ignores it. `temperature` is how freely the score is written. `steps` overrides the number of denoising steps.
+    (sixteenths since start), or None to run free. `section` holds the music in one of `SECTIONS`; None leaves the form
+    to the arranger. `guidance` says how strongly the sound follows the style: 1 as trained, more exaggerates it, 0
+    ignores it. `temperature` is how freely the score is written. `steps` overrides the number of denoising steps. `key`
+    (one of `tonality.KEY_NAMES`) keeps chord, bass and lead inside a key. With `click` nothing is played but a
+    metronome, on each beat. `turn` says that other controls hold from a tick on that may lie inside the chunk.
     """
 
     style: tuple[float, ...]
@@ -78,6 +81,9 @@ class Controls:
     notes: tuple[NoteEvent, ...] = ()
     position_ticks: float | None = None
     steps: int | None = None
+    key: str | None = None
+    click: bool = False
+    turn: Turn | None = None
 
     def __post_init__(self) -> None:
         if len(self.style) != STYLE_DIM:
@@ -96,8 +102,15 @@ class Controls:
             raise RigError(f"guidance {self.guidance:g} is outside 0 to {GUIDANCE_MAX:g}")
         if self.section is not None and self.section not in SECTIONS:
             raise RigError(f"there is no section {self.section}; sections are {', '.join(SECTIONS)}")
+        if self.key is not None and self.key not in KEY_NAMES:
+            raise RigError(f"there is no key {self.key!r}; write one such as 'C minor'")
         if unknown := self.muted - set(PARTS):
             raise RigError(f"cannot mute {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+
+    @property
+    def moods(self) -> tuple[float, ...]:
+        """The moods that hold, in the order of `MOODS`."""
+        return self.style_now()[GENRE_SLOTS:]
 
     def style_now(self) -> tuple[float, ...]:
         """Return the style with the mood controls laid over the prompt's own."""
@@ -107,3 +120,11 @@ class Controls:
             if value is not None:
                 moods[index] = value
         return self.style[:GENRE_SLOTS] + tuple(moods)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """From `tick` on these controls hold: a scene that comes in at a bar line. Their `notes` and `turn` do not count."""
+
+    tick: int
+    controls: Controls
