@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO
 
+from legando.realtime.priority import urgently
+
 _ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     "OMP_NUM_THREADS": "1",
@@ -24,11 +26,16 @@ _ENVIRONMENT = {
 class Child:
     """One `python -m MODULE`. Owned by the host's thread; forget it after `end`."""
 
-    def __init__(self, module: str, arguments: Sequence[str], *, pass_fd: int, piped: bool = False) -> None:
-        """Start it. It inherits `pass_fd`; `piped` makes its standard input a pipe that the host holds open."""
+    def __init__(
+        self, module: str, arguments: Sequence[str], *, pass_fd: int, piped: bool = False, urgent: bool = False
+    ) -> None:
+        """Start it. It inherits `pass_fd`; `piped` makes its standard input a pipe that the host holds open.
+
+        `urgent` starts it ahead of what else the machine does, where that is allowed: somebody waits for its sound.
+        """
         self._noise = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [*(urgently() if urgent else ()), sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=self._noise,
             stderr=self._noise,

@@ -136,10 +136,10 @@ class EngineProcess:
         self._child, self._connection = self._launch(self.settings)
 
     @staticmethod
-    def _launch(settings: EngineSettings) -> tuple[Child, Connection]:
+    def _launch(settings: EngineSettings, *, urgent: bool = False) -> tuple[Child, Connection]:
         ours, theirs = Pipe()
         words = ["--fd", str(theirs.fileno()), "--settings", json.dumps(asdict(settings))]
-        child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno())
+        child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno(), urgent=urgent)
         theirs.close()
         return child, ours
 
@@ -186,7 +186,7 @@ class EngineProcess:
             (self._child, self._connection), self._spare = self._spare, None
             self._send({"go": True})
         else:
-            self.start()
+            self._child, self._connection = self._launch(self.settings, urgent=True)
 
     def __enter__(self) -> EngineProcess:
         self.start()

@@ -105,7 +105,7 @@ class PlayerProcess:
         words = ["--ring", self.ring_name, "--report-fd", str(theirs)]
         words += ["--settings", json.dumps(asdict(self.settings)), *more]
         try:
-            return Child("legando.realtime.player", words, pass_fd=theirs, piped=True), ours
+            return Child("legando.realtime.player", words, pass_fd=theirs, piped=True, urgent=True), ours
         finally:
             os.close(theirs)
 

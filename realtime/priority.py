@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
+import shutil
+import subprocess
+
+START_PRIORITY = 30
+"""For a process that takes another's place, until it has its own: below all that plays."""
 
 ENGINE_PRIORITY = 40
 HOST_PRIORITY = 45
@@ -23,12 +29,23 @@ HINT = "no real-time priority; a busy machine may break the sound (on Linux: all
 _LOCK_NOW_AND_LATER = 3  # MCL_CURRENT | MCL_FUTURE
 
 
+@functools.cache
+def urgently() -> tuple[str, ...]:
+    """Return the words that start a program with real-time priority; none where that is not allowed."""
+    words = ("chrt", "--fifo", str(START_PRIORITY))
+    if shutil.which(words[0]) is None:
+        return ()
+    tried = subprocess.run([*words, "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return words if tried.returncode == 0 else ()
+
+
 def real_time(priority: int) -> int:
     """Ask for a real-time priority for the calling thread; return the one that it has now, 0 for none."""
     if not hasattr(os, "sched_setscheduler"):
         return 0
     with contextlib.suppress(OSError):  # the system has the last word
-        if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR):
+        has = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR)
+        if has and os.sched_getparam(0).sched_priority >= priority:
             return os.sched_getparam(0).sched_priority
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
         return priority

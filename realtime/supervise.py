@@ -22,7 +22,7 @@ ENGINE_FAILURES_MAX = 5
 """So many failures in a row, none of which made `PROVEN_CHUNKS` between them, and it is given up."""
 PROVEN_CHUNKS = 12
 SPARE_AFTER_FRAMES = 96_000
-PLAYER_START_S = 3.0
+PLAYER_START_S = 5.0
 PLAYER_RETRY_S = 1.0
 PLAYER_GIVE_UP_S = 30.0
 
