@@ -19,6 +19,7 @@ from legando.engines.training.metrics_codec import opinion_score
 from legando.engines.training.metrics_rhythm import CHANCE_MOST, ONSETS_LEAST, beat_phase, onset_recall, strike_times
 from legando.engines.training.metrics_seams import seam_percentiles
 from legando.engines.training.renderer import render
+from legando.engines.training.tagger import Tagger, same_genre_share
 from legando.engines.training.takes import Take, memory_growth_mb
 
 TEMPI_BPM = (100.0, 124.0, 170.0)
@@ -129,6 +130,7 @@ def endless_figures(desk: Desk, seconds: float = 600.0, prompt: str = PROMPT) ->
     click, flux = seam_percentiles(take.audio, take.chunk_frames)
     inner, _ = seam_percentiles(take.audio, take.chunk_frames, first_frame=3 * GRAIN_FRAMES)
     chunk_ms = 1000.0 * take.chunk_frames / take.sample_rate_hz
+    same = same_genre_share(Tagger.load(), take.audio, take.tempo_bpm, take.start_s)
     return [
         Figure(
             name=f"loudness, minute 2 to {seconds / 60:g}",
@@ -139,6 +141,7 @@ def endless_figures(desk: Desk, seconds: float = 600.0, prompt: str = PROMPT) ->
         ),
         Figure(name=f"centroid, minute 2 to {seconds / 60:g}", value=abs(moved.centroid), at_most=0.15, bound=0.25),
         Figure(name="the same in a render of the score: what the music itself moved", value=abs(score_moved.centroid)),
+        Figure(name="share of the take in one genre, by the tagger", value=same, at_least=0.9, bound=0.0),
         Figure(name="loudness", value=metrics.loudness_db(take.audio), unit="LUFS"),
         Figure(name="clipped frames", value=metrics.clipped_frames(take.audio), at_most=0.0),
         Figure(name="seam percentile, click", value=click, at_most=0.52, bound=0.60),
