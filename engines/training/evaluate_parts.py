@@ -61,6 +61,7 @@ def parts(desk: Desk, *, quick: bool = False) -> dict[str, Part]:
         "time": part(lambda: takes.time_figures(desk, 16.0 if quick else 30.0), 90.0, 48.0),
         "held chord": part(lambda: takes.held_chord_figures(desk, 16.0 if quick else 32.0), 60.0, 30.0),
         "codec": part(lambda: takes.codec_figures(desk, 4 if quick else 20), 1200.0, 240.0),
+        "codec opinion": part(lambda: takes.opinion_figures(desk, 4 if quick else 16), 960.0, 240.0),
         "prompts": part(lambda: takes.prompt_figures(desk, 12.0 if quick else 20.0), 160.0, 96.0),
         **{name: part(quality(function), *seconds) for name, (function, *seconds) in QUALITY.items()},
         "endless": part(lambda: takes.endless_figures(desk, 180.0 if quick else 600.0), 600.0, 180.0),
