@@ -1,8 +1,15 @@
 """MIDI ports as on stage: they come and go, lights answer, and the clock leaves with the sound."""
 
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +18,17 @@ import pytest
 from legando.realtime.binding import Binding
 from legando.realtime.clockout import ClockOut
 from legando.realtime.devices import quiet_stderr
+from legando.realtime.display import Display
 from legando.realtime.hands import Hands
+from legando.realtime.host import Host
 from legando.realtime.livemessage import LiveMessage
 from legando.realtime.ports import Ports
 from legando.realtime.prompts import Prompt
 from legando.realtime.rig import ClockRig, MidiRig, Rig, Scene
 from legando.realtime.ring import PlayerState
-from tests.realtime.conftest import JackServer
+from legando.realtime.show import Show
+from tests.realtime.conftest import JackServer, running_server, server_environment
+from tests.realtime.tone_generator import SPEC
 
 pytestmark = pytest.mark.live
 
@@ -215,3 +226,107 @@ def test_a_clock_without_a_player_says_nothing(jack_server: JackServer) -> None:
     time.sleep(0.1)
     clock.close()
     assert sent == []
+
+
+KNOCKING = """
+import sys, threading, time, rtmidi
+out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="box")
+out.open_virtual_port("pads")
+threading.Thread(target=lambda: (sys.stdin.read(), __import__("os")._exit(0)), daemon=True).start()
+while True:
+    out.send_message([0x90, 60, 100])
+    time.sleep(0.05)
+"""
+
+
+@contextmanager
+def knocking() -> Iterator[None]:
+    """Run a controller in a process of its own, since a dead JACK server takes along who holds its ports."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KNOCKING], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_a_jack_server_that_is_killed_takes_only_its_ports_along_and_they_come_back(
+    jack_server: JackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"legando-kill-{secrets.token_hex(4)}"
+    for key, value in server_environment(name).items():
+        monkeypatch.setenv(key, value)
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(name))
+        controller = stack.enter_context(ExitStack())
+        controller.enter_context(knocking())
+        hands = stack.enter_context(opened(rig(inputs=("*",))))
+        until(lambda: b"\x90\x3c\x64" in hear(hands, 1))
+        server.kill()
+        server.wait()
+        controller.close()
+        stack.enter_context(running_server(name))
+        controller.enter_context(knocking())
+        hands.sound_server_was_replaced()
+        until(lambda: bytes((0x80, 60, 0)) in hear(hands, 1))  # what was held ends
+        until(lambda: hands.process.restarts > 0 and b"\x90\x3c\x64" in hear(hands, 1), 20.0)
+
+
+def test_a_midi_process_that_is_killed_is_replaced_and_the_clock_goes_on(jack_server: JackServer) -> None:
+    with source("box", "pads") as out, opened(rig(inputs=("pads",))) as hands:
+        out.send_message([0x90, 64, 1])
+        assert hear(hands, 1) == [bytes((0x90, 64, 1))]
+        os.kill(hands.process.pid, signal.SIGKILL)
+        assert hear(hands, 1) == [bytes((0x80, 64, 0))], "the note that was held ends"
+        until(lambda: hands.process.restarts == 1 and len(hands.names) == 1)
+        out.send_message([0x90, 65, 1])
+        assert hear(hands, 1) == [bytes((0x90, 65, 1))]
+
+
+def test_a_show_is_steered_by_pads_lights_them_and_sends_its_clock(
+    jack_server: JackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    prompts = (Prompt(text="a"),)
+    show = Show(
+        rig=Rig(
+            midi=MidiRig(inputs=("grid",), api="jack", feedback=True),
+            binds=(
+                Binding(control="scene.2", source="note 37", channel=10),
+                Binding(control="mute", source="note 40", channel=10),
+            ),
+            clock=ClockRig(output="clock in"),
+            scenes=(
+                Scene(name="a", prompts=prompts, tempo_bpm=120.0),
+                Scene(name="b", prompts=prompts, tempo_bpm=150.0),
+            ),
+        ),
+        bundle=None,
+        piece=None,
+        seconds=5.0,
+    )
+    host = Host(show, instrument=SPEC, display=Display(quiet=True))
+    with (
+        source("pads (capture)", "grid") as pads,
+        sink("pads (playback)", "grid") as lights,
+        sink("drums", "clock in") as clock,
+    ):
+        runner = threading.Thread(target=host.run)
+        runner.start()
+        until(lambda: host.chunks_made > 8, 30.0)
+        until(lambda: bytes((0x99, 37, 0)) in [m for _, m in lights])
+        pads.send_message([0x99, 37, 100])
+        pads.send_message([0x89, 37, 0])
+        until(lambda: bytes((0x99, 37, 127)) in [m for _, m in lights])
+        pads.send_message([0x99, 40, 100])
+        until(lambda: bytes((0x99, 40, 127)) in [m for _, m in lights])
+        runner.join(30)
+        time.sleep(0.2)
+    kinds = [message[0] for _, message in clock]
+    assert kinds[:2] == [0xFA, 0xF8] and kinds[-1] == 0xFC
+    assert set(kinds) == {0xFA, 0xF8, 0xFC}, "no jump: the music went on from scene to scene"
+    late = np.array([at for at, message in clock if message == b"\xf8"])[-24:]
+    line = np.polyfit(np.arange(len(late)), late, 1)
+    assert 60 / 24 / line[0] == pytest.approx(150.0, rel=0.05), "the second scene's tempo"
+    assert lights[-1][1] in (bytes((0x99, 37, 0)), bytes((0x99, 40, 0))), "the lights go out at the end"

@@ -1,15 +1,18 @@
 """Rig files: the shipped one works, mistakes are named with what is near."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from legando.realtime.binding import Binding
-from legando.realtime.controlnames import CONTROLS
+from legando.realtime.binding import ENCODINGS, MODES, Binding
+from legando.realtime.controlnames import CONTROLS, find_control
+from legando.realtime.curve import CURVES
 from legando.realtime.errors import RigError
 from legando.realtime.midifile import read_midi_file
 from legando.realtime.prompts import Prompt, parse_prompt
-from legando.realtime.rig import read_rig
+from legando.realtime.rig import DEFAULT_RIG, read_rig
+from legando.realtime.source import KINDS, parse_source
 
 SCENE = '[[scene]]\nname = "a"\nprompts = ["deep house:0.5", "dub"]\n'
 
@@ -165,3 +168,18 @@ def test_every_control_can_be_bound_over_its_whole_range() -> None:
     for name, control in CONTROLS.items():
         binding = Binding(control=name, cc=10)
         assert (binding.value_at(0), binding.value_at(127)) == (control.low, control.high)
+
+
+def test_the_midi_page_names_every_source_control_mode_and_curve() -> None:
+    page = DEFAULT_RIG.with_name("MIDI.md").read_text()
+    written = [
+        parse_source(text) for text in re.findall(r'`(?:source = )?"((?:[a-z0-9]+ [0-9:]+)|bend|aftertouch)"', page)
+    ]
+    assert {source.kind for source in written} == set(KINDS)
+    for name in (*MODES, *ENCODINGS, *CURVES):
+        assert f'"{name}"' in page or f"`{name}`" in page, name
+    for name in CONTROLS:
+        short = name if name == "tempo_bpm" else f".{name.partition('.')[2]}" if "." in name else name
+        assert f"`{name}`" in page or f"`{short}`" in page, name
+    for control in re.findall(r'`control = "([^"]+)"`', page):
+        assert find_control(control)

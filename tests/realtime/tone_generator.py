@@ -73,7 +73,7 @@ class ToneGenerator:
         chunk = ToneChunk(
             frames=np.repeat(sound.astype(np.float32)[:, None], 2, axis=1),
             position_frames=self._position,
-            tick=self._beat * 4,
+            tick=float(beats[0] * 4),
             chord="Cmin",
             cost_ns=time.perf_counter_ns() - began_ns,
         )
