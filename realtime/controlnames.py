@@ -4,9 +4,10 @@
 |---|---|---|
 | knob | through a range | `density`, `tempo_bpm`, `level`, `filter`, `weight.2` |
 | switch | between 0 and 1 | `mute`, `freeze`, `mute.drums`, `section.break` |
-| trigger | acts when it is pressed | `scene.3`, `panic` |
+| trigger | acts when it is pressed | `scene.3`, `panic`, `tap` |
 
-`scene.N` and `weight.N` count from 1: the first scene, the first prompt of the scene that plays.
+`scene.N` and `weight.N` count from 1: the first scene, the first prompt of the scene that plays. `section` and `key`
+are numbers too, for knobs: 0 is none, then the places in `controls.SECTIONS` and `tonality.KEY_NAMES`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from legando.realtime.checks import nearest
 from legando.realtime.controls import GUIDANCE_MAX, MOODS, PARTS, SECTIONS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import RigError
+from legando.realtime.tonality import KEY_NAMES
 
 IMMEDIATE = ("level", "mute", "filter", "freeze", "panic")
 """What the player does at its next block, ahead of the chunk."""
@@ -59,6 +61,7 @@ CONTROLS: dict[str, Control] = {
         Control(name="guidance", kind="knob", high=GUIDANCE_MAX, most=GUIDANCE_MAX),
         Control(name="tempo_bpm", kind="knob", low=60.0, high=180.0, least=TEMPO_MIN_BPM, most=TEMPO_MAX_BPM),
         Control(name="section", kind="knob", high=float(len(SECTIONS)), most=float(len(SECTIONS))),
+        Control(name="key", kind="knob", high=float(len(KEY_NAMES)), most=float(len(KEY_NAMES))),
         *(_switch(f"section.{section}", "momentary") for section in SECTIONS),
         *(_switch(f"mute.{part}", "toggle") for part in PARTS),
         Control(name="level", kind="knob"),
@@ -66,6 +69,7 @@ CONTROLS: dict[str, Control] = {
         Control(name="filter", kind="knob", low=-1.0, high=1.0, least=-1.0, most=1.0, mode="centred"),
         _switch("freeze", "momentary"),
         Control(name="panic", kind="trigger", mode="momentary"),
+        Control(name="tap", kind="trigger", mode="momentary"),
     )
 }
 """All controls but those that are counted: `scene.N` and `weight.N`."""

@@ -124,7 +124,7 @@ class Controls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """From `tick` on these controls hold: a scene that comes in at a bar line. Their `notes` and `turn` do not count."""
+    """From `tick` on these controls hold: a scene that comes in at a line. Their `notes` and `turn` do not count."""
 
     tick: int
     controls: Controls

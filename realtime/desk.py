@@ -6,6 +6,7 @@ pads hold down stay as they are.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from legando.realtime.controls import (
 from legando.realtime.rig import Scene
 from legando.realtime.slew import Slew
 from legando.realtime.steering import Setting
+from legando.realtime.tonality import key_number, key_of
 
 _GUIDANCE = 1.0
 """As trained."""
@@ -61,6 +63,10 @@ class Desk:
         """The scene that plays."""
         return self._scenes[self.scene_index]
 
+    def scene_at(self, index: int) -> Scene | None:
+        """Return the scene of an index; None where there is none."""
+        return self._scenes[index].scene if 0 <= index < len(self._scenes) else None
+
     @property
     def tempo_bpm(self) -> float:
         """The tempo of now: what scenes, knobs and files last set, on its way there, else the style's own."""
@@ -72,8 +78,15 @@ class Desk:
         """The section that pads or a knob hold."""
         if self._sections:
             return self._sections[-1]
-        number = round(self._values.get("section", 0.0))
+        if "section" not in self._values:
+            return self.styled.scene.section
+        number = round(self._values["section"])
         return SECTIONS[number - 1] if number else None
+
+    @property
+    def key(self) -> str | None:
+        """The key that a knob or the scene holds the music in."""
+        return key_of(self._values["key"]) if "key" in self._values else self.styled.scene.key
 
     @property
     def muted(self) -> frozenset[str]:
@@ -101,12 +114,16 @@ class Desk:
         if not 0 <= index < len(self._scenes):
             return
         self.scene_index = index
-        self._values.clear()
-        self._slews.clear()
-        self._mutes.clear()
+        self._values, self._slews, self._mutes = {}, {}, {}  # new ones: `after` shares the old
         tempo = self.styled.scene.tempo_bpm
         if tempo is not None:
             self.set_tempo(tempo)
+
+    def after(self, index: int) -> Desk:
+        """Return the desk as it would be after a scene; this one stays as it is."""
+        desk = copy.copy(self)
+        desk.recall(index)
+        return desk
 
     def set_tempo(self, tempo_bpm: float) -> None:
         """Set the tempo at once, unless it is locked."""
@@ -122,9 +139,6 @@ class Desk:
             self.immediate[name] = value
             if name == "panic":
                 self._sections.clear()
-        elif family == "scene":
-            if setting.pressed:
-                self.recall(counted(name))
         elif family == "mute":
             self._mutes[rest] = value >= 0.5
         elif family == "section" and rest:
@@ -162,8 +176,14 @@ class Desk:
             return styled.style[GENRE_SLOTS + MOODS.index(name)] if given is None else given
         if family == "mute":
             return float(rest in self.muted)
+        if name == "section":
+            return float(SECTIONS.index(self.section) + 1) if self.section else 0.0
         if family == "section":
-            return float(self.section == rest) if rest else 0.0
+            return float(self.section == rest)
+        if name == "key":
+            return float(key_number(self.key))
+        if name == "tap":
+            return 0.0
         if family == "scene":
             return float(counted(name) == self.scene_index)
         if family == "weight":
@@ -191,6 +211,7 @@ class Desk:
             temperature=self._now("temperature", scene.temperature),
             guidance=self._now("guidance", _GUIDANCE),
             section=self.section,
+            key=self.key,
             muted=self.muted,
             held=held,
             notes=notes,

@@ -10,6 +10,8 @@ from a keyboard, a file or a journal.
 - All sound off and all notes off (CC 120, 123 and the modes that imply it) end the notes of a channel; the control
   `panic` ends all, with pedals and held sections.
 - Clock, start, stop, continue and song position set tempo and position when the rig follows MIDI clock.
+- A scene comes in with the next chunk, or at the next beat, bar or phrase (`recall`); its style may fade in and its
+  tempo ramp. Before the show a metronome may count; `tap` sets the tempo to that of the taps.
 - A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock. As long as
   no scene, knob, file or clock has given a tempo, each scene plays at the usual tempo of its style.
 - Events of our own (`ownevent`) set controls by name, and say how far ahead an outside clock is met.
@@ -20,15 +22,18 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from legando.realtime.binding import Binding
-from legando.realtime.controls import Controls, NoteEvent
+from legando.realtime.controlnames import counted
+from legando.realtime.controls import MOODS, Controls, NoteEvent, Turn
 from legando.realtime.desk import Desk
 from legando.realtime.desk import StyledScene as StyledScene
 from legando.realtime.keys import SOSTENUTO_CC, SUSTAIN_CC, Keys
 from legando.realtime.midiclock import ClockFollower
 from legando.realtime.ownevent import read_own_event
-from legando.realtime.rig import Scene
+from legando.realtime.recall import TICKS_PER_BAR, TICKS_PER_BEAT, Glide, TapTempo, between, next_line, ticks_in
+from legando.realtime.rig import Scene, SceneChanges
 from legando.realtime.steering import Setting, Steering
 
 DRUM_CHANNEL = 9
@@ -38,6 +43,17 @@ _SOUND_OFF_CC, _RESET_CC = 120, 121
 _NOTES_OFF_CCS = (123, 124, 125, 126, 127)  # all notes off, and the modes that imply it
 _NOTES_MAX = 256
 """Beyond this many notes in one chunk only the last event of each pitch is kept: a flood costs no more than music."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Crossing:
+    """The way from one scene to the next: its style and moods, its tempo."""
+
+    fade: Glide
+    style: tuple[float, ...]
+    ramp: Glide
+    tempo_bpm: float
+    aim_bpm: float
 
 
 class Performance:
@@ -56,7 +72,9 @@ class Performance:
         follow_clock: bool = False,
         tempo_bpm: float | None = None,
         level: float = 1.0,
+        changes: SceneChanges | None = None,
     ) -> None:
+        self._changes = changes or SceneChanges()
         self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm)
         self._steering = Steering(bindings, self._desk.value_of)
         self._clock = ClockFollower(sample_rate_hz) if follow_clock else None
@@ -67,6 +85,13 @@ class Performance:
         self._keys = Keys()
         self._notes: list[NoteEvent] = []
         self._moved: set[str] = set()  # immediate controls that the player has not been told
+        self._tick = 0.0  # where the chunk of now begins, and later the next
+        self._start_frame = 0
+        self._coming: tuple[int, int] | None = None  # a scene's index, and the tick at which it comes in
+        self._crossing: _Crossing | None = None
+        self._tap = TapTempo(sample_rate_hz)
+        self._taps = tuple(binding.origin for binding in bindings if binding.control == "tap")
+        self._count_in_ticks = 0 if follow_clock else self._changes.count_in_bars * TICKS_PER_BAR
 
     @property
     def scene(self) -> Scene:
@@ -82,7 +107,12 @@ class Performance:
     def tempo_bpm(self) -> float:
         """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
         followed = self._clock.tempo_bpm() if self._clock is not None else None
-        return followed or self._desk.tempo_bpm
+        return followed or self._ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
+
+    @property
+    def coming(self) -> Scene | None:
+        """Return the scene that waits for its line."""
+        return self._desk.scene_at(self._coming[0]) if self._coming is not None else None
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -113,6 +143,18 @@ class Performance:
         heapq.heappush(self._queue, (frame, self._fed, message, acted))
         self._fed += 1
 
+    def has_a_place(self, message: bytes) -> bool:
+        """Say whether a message acts at its frame because of what it moves: a tap."""
+        told = read_own_event(message) if message[:1] == b"\xff" else None
+        if isinstance(told, tuple):
+            return told[0] == "tap"
+        kind = message[0] & 0xF0 if message else 0
+        return any(
+            kind == 0xC0 if origin.kind == "program" else kind == 0xB0 and message[1] == origin.number
+            for origin in self._taps
+            if origin.kind in ("program", "cc")
+        )
+
     def withdraw(self, frame: int, message: bytes) -> None:
         """Take back one queued message, as if it had never come; harmless when there is none such."""
         index = next((n for n, entry in enumerate(self._queue) if entry[0] == frame and entry[2] == message), None)
@@ -120,8 +162,13 @@ class Performance:
             del self._queue[index]
             heapq.heapify(self._queue)
 
-    def controls_for_chunk(self, start_frame: int, frames: int) -> Controls:
-        """Apply all messages before the chunk's end and return its snapshot."""
+    def controls_for_chunk(self, start_frame: int, frames: int, tick: float | None = None) -> Controls:
+        """Apply all messages before the chunk's end and return its snapshot.
+
+        `tick` is where the engine says that the chunk begins, in sixteenths; without it the tempo so far tells.
+        """
+        self._start_frame = start_frame
+        self._tick = self._leaned(self._tick if tick is None else tick, start_frame)
         held = self.held
         self._notes = []
         end = start_frame + frames
@@ -129,13 +176,105 @@ class Performance:
             frame, _, message, acted = heapq.heappop(self._queue)
             self._apply(message, max(frame, start_frame), start_frame, acted)
         self._desk.step(frames / self._sample_rate_hz)
-        clock = self._clock
-        return self._desk.controls(
-            held=held,
-            notes=tuple(self._notes if len(self._notes) <= _NOTES_MAX else last_of_each_pitch(self._notes)),
-            tempo_bpm=clock.tempo_bpm() if clock is not None else None,
-            position_ticks=clock.position_ticks(start_frame + self._clock_lead_frames) if clock is not None else None,
+        if self._coming is not None and self._coming[1] <= self._tick + 1e-6:
+            index, line = self._coming
+            self._enter(index, line)
+        notes = tuple(self._notes if len(self._notes) <= _NOTES_MAX else last_of_each_pitch(self._notes))
+        controls = replace(
+            self._snapshot(self._desk, self._crossing, self._tick, held),
+            notes=notes,
+            position_ticks=self._outside(start_frame),
         )
+        controls = replace(controls, turn=self._turn(controls, frames))
+        if controls.turn is not None and self._tick < self._count_in_ticks:
+            controls = replace(controls, click=True)
+        self._tick = self._end_tick(controls, frames)
+        return controls
+
+    # Scenes and time.
+
+    def _outside(self, frame: int) -> float | None:
+        """Return where an outside clock says that a frame is."""
+        return self._clock.position_ticks(frame + self._clock_lead_frames) if self._clock is not None else None
+
+    def _leaned(self, tick: float, frame: int) -> float:
+        """Return a tick as the generator will lean it towards an outside clock (`timeline.Clock.follow`)."""
+        position = self._outside(frame)
+        if position is None:
+            return tick
+        return position if abs(position - tick) > TICKS_PER_BEAT else tick + 0.1 * (position - tick)
+
+    def _snapshot(self, desk: Desk, crossing: _Crossing | None, tick: float, held: tuple[int, ...]) -> Controls:
+        """Return what a desk says at a tick, on the way from the scene before."""
+        followed = self._clock.tempo_bpm() if self._clock is not None else None
+        controls = desk.controls(held=held, tempo_bpm=followed or self._ramped(desk, crossing, tick))
+        share = crossing.fade.share(tick) if crossing is not None else 1.0
+        if crossing is None or share >= 1.0:
+            return controls
+        pairs = zip(crossing.style, controls.style_now(), strict=True)
+        style = tuple(between(before, after, share) for before, after in pairs)
+        return replace(controls, style=style, **dict.fromkeys(MOODS))
+
+    @staticmethod
+    def _ramped(desk: Desk, crossing: _Crossing | None, tick: float) -> float | None:
+        """Return the tempo on its way to the scene's; None when it is there, or a hand has set another."""
+        if crossing is None or desk.value_of("tempo_bpm") != crossing.aim_bpm:
+            return None
+        share = crossing.ramp.share(tick)
+        return between(crossing.tempo_bpm, crossing.aim_bpm, share) if share < 1.0 else None
+
+    def _cross(self, desk: Desk, tick: float) -> _Crossing:
+        """Return the way from what plays now to the scene of another desk."""
+        before, scene, rules = self._snapshot(self._desk, self._crossing, tick, ()), desk.styled.scene, self._changes
+        beats = rules.fade_beats if scene.fade_beats is None else scene.fade_beats
+        bars = rules.tempo_ramp_bars if scene.tempo_ramp_bars is None else scene.tempo_ramp_bars
+        return _Crossing(
+            fade=Glide(tick, beats * TICKS_PER_BEAT),
+            style=before.style_now(),
+            ramp=Glide(tick, bars * TICKS_PER_BAR),
+            tempo_bpm=before.tempo_bpm,
+            aim_bpm=desk.value_of("tempo_bpm"),
+        )
+
+    def _recall(self, index: int) -> None:
+        """Let a scene come in when it is due; one that is not there changes nothing."""
+        scene = self._desk.scene_at(index)
+        if scene is None:
+            return
+        line = next_line(self._tick, scene.at or self._changes.at)
+        if line is None:
+            self._enter(index, self._tick)
+        else:
+            self._coming = (index, line)
+
+    def _enter(self, index: int, tick: float) -> None:
+        desk = self._desk.after(index)
+        self._crossing = self._cross(desk, tick)
+        self._desk.recall(index)
+        self._coming = None
+
+    def _turn(self, controls: Controls, frames: int) -> Turn | None:
+        """Return what comes in inside this chunk or the next, for an engine that may have to do without an answer."""
+        soon = self._tick + 2.0 * ticks_in(frames, controls.tempo_bpm, self._sample_rate_hz)
+        line, later = self._count_in_ticks, replace(controls, notes=(), position_ticks=None)
+        counts = self._tick < self._count_in_ticks
+        if self._coming is not None and (not counts or self._coming[1] <= line):
+            index, line = self._coming[0], max(line, self._coming[1])
+            desk = self._desk.after(index)
+            later = self._snapshot(desk, self._cross(desk, line), line, controls.held)
+        elif not counts:
+            return None
+        return Turn(tick=line, controls=later) if counts or line < soon else None
+
+    def _end_tick(self, controls: Controls, frames: int) -> float:
+        """Return where the chunk after this one begins."""
+        rate, turn = self._sample_rate_hz, controls.turn
+        end = self._tick + ticks_in(frames, controls.tempo_bpm, rate)
+        if turn is None or turn.tick >= end:
+            return end
+        first = math.ceil((turn.tick - self._tick) / ticks_in(1, controls.tempo_bpm, rate) - 1e-6)
+        line = self._tick + ticks_in(first, controls.tempo_bpm, rate)
+        return line + ticks_in(frames - first, turn.controls.tempo_bpm, rate)
 
     def _apply(self, message: bytes, frame: int, start_frame: int, acted: bool) -> None:
         if not message or message[0] < 0x80 or (any(byte > 0x7F for byte in message[1:]) and message[0] != 0xFF):
@@ -150,7 +289,7 @@ class Performance:
             self._set(setting, offset, acted)
         if kind == 0xC0 and len(message) == 2:
             if not taken:
-                self._desk.recall(message[1])
+                self._recall(message[1])
         elif len(message) != 3:
             return
         elif kind == 0x90 and message[2] > 0:
@@ -174,6 +313,15 @@ class Performance:
         return []
 
     def _set(self, setting: Setting, offset: int, acted: bool) -> None:
+        if setting.control.startswith("scene."):
+            if setting.pressed:
+                self._recall(counted(setting.control))
+            return
+        if setting.control == "tap":
+            tempo = self._tap.tap(self._start_frame + offset) if setting.pressed else None
+            if tempo is not None:
+                self._desk.set_tempo(tempo)
+            return
         self._desk.apply(setting)
         if setting.control in self._desk.immediate and not acted:
             self._moved.add(setting.control)

@@ -10,6 +10,8 @@
 | `[bridge]` | where the audio is published |
 | `[performance]` | a MIDI file that plays as if live, how long a run lasts |
 | `[[scene]]` | prompts and controls that a program change recalls; the first one starts the show |
+| `[scenes]` | when a scene comes in and how it gets there, for those that do not say so themselves |
+| `[osc]` | where OSC is listened to, and where the beat, scene, chord and levels are told |
 
 Paths are relative to the rig file. A key that legando does not know is refused, and the nearest known one is named.
 """
@@ -28,10 +30,13 @@ from typing import Any, TypeVar
 from legando.realtime.binding import Binding as Binding
 from legando.realtime.checks import check_choice, check_range, nearest
 from legando.realtime.controlnames import CONTROLS, counted
-from legando.realtime.controls import MOODS, PARTS
+from legando.realtime.controls import MOODS, PARTS, SECTIONS
 from legando.realtime.errors import LegandoError, RigError
+from legando.realtime.oscaddress import check_osc_addresses
 from legando.realtime.portname import check_port_name
 from legando.realtime.prompts import Prompt, parse_prompt
+from legando.realtime.recall import PLACES
+from legando.realtime.tonality import read_key
 
 DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
 
@@ -130,12 +135,53 @@ class PerformanceRig:
         check_range("seconds", self.seconds, 0.1, 86400.0)
 
 
+def check_change(at: str | None, fade_beats: float | None, tempo_ramp_bars: float | None) -> None:
+    """Raise RigError unless these say when and how a scene comes in. [any]"""
+    if at is not None:
+        check_choice("at", at, tuple(PLACES))
+    check_range("fade_beats", fade_beats, 0.0, 256.0)
+    check_range("tempo_ramp_bars", tempo_ramp_bars, 0.0, 64.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneChanges:
+    """When a scene comes in (`recall.PLACES`), over how many beats its style fades in, its tempo ramps over how many
+    bars; and how many bars a metronome counts before the show.
+    """
+
+    at: str = "now"
+    fade_beats: float = 0.0
+    tempo_ramp_bars: float = 0.0
+    count_in_bars: int = 0
+
+    def __post_init__(self) -> None:
+        check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
+        check_range("count_in_bars", self.count_in_bars, 0, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscRig:
+    """OSC over UDP, as HOST:PORT; empty is nobody. An address that others can reach needs `remote = true` too.
+
+    More messages than `max_per_s` in a second are dropped, and counted.
+    """
+
+    listen: str = ""
+    feedback: str = ""
+    remote: bool = False
+    max_per_s: int = 2000
+
+    def __post_init__(self) -> None:
+        check_osc_addresses(self.listen, self.feedback, remote=self.remote)
+        check_range("max_per_s", self.max_per_s, 10, 100_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """Prompts and controls that a program change recalls.
 
-    None leaves a control to the prompts. Without `tempo_bpm` the tempo stays as it was given; where nobody has given
-    one, it is the usual tempo of the prompts' style.
+    None leaves a control to the prompts, and the last three to `[scenes]`. Without `tempo_bpm` the tempo stays as it
+    was given; where nobody has given one, it is the usual tempo of the prompts' style.
     """
 
     name: str
@@ -147,8 +193,18 @@ class Scene:
     drive: float | None = None
     temperature: float = 1.0
     muted: frozenset[str] = frozenset()
+    section: str | None = None
+    key: str | None = None
+    at: str | None = None
+    fade_beats: float | None = None
+    tempo_ramp_bars: float | None = None
 
     def __post_init__(self) -> None:
+        check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
+        if self.section is not None:
+            check_choice("section", self.section, SECTIONS)
+        if self.key is not None:
+            object.__setattr__(self, "key", read_key(self.key))
         if not self.prompts:
             raise RigError(f"scene {self.name!r} has no prompts; give it at least one, such as 'warm deep house'")
         if not sum(prompt.weight for prompt in self.prompts) > 0:
@@ -170,6 +226,8 @@ class Rig:
     engine: EngineRig = EngineRig()
     bridge: BridgeRig = BridgeRig()
     performance: PerformanceRig = PerformanceRig()
+    osc: OscRig = OscRig()
+    changes: SceneChanges = field(default=SceneChanges(), metadata={"key": "scenes"})
     scenes: tuple[Scene, ...] = field(metadata={"key": "scene"})
     folder: Path = field(default=Path(), metadata={"key": None})
 

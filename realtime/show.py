@@ -41,6 +41,7 @@ class Show:
             follow_clock=self.rig.follows_clock,
             tempo_bpm=self.tempo_bpm,
             level=self.rig.audio.level,
+            changes=self.rig.changes,
         )
         for timed in self.piece.messages if self.piece is not None else ():
             performance.feed(timed.frame, timed.message)
