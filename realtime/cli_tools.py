@@ -46,7 +46,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
 def devices_command(_: argparse.Namespace) -> int:
     """List what there is to play on; a part that is missing is said, not an error. [control]"""
     from legando.realtime.devices import list_outputs
-    from legando.realtime.midi import input_names
+    from legando.realtime.midi import input_names, output_names
 
     def outputs() -> list[str]:
         return [
@@ -57,6 +57,7 @@ def devices_command(_: argparse.Namespace) -> int:
 
     _print_list("sound devices", outputs)
     _print_list("MIDI inputs", lambda: list(input_names()))
+    _print_list("MIDI outputs", lambda: list(output_names()))
     return 0
 
 

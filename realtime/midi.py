@@ -176,7 +176,8 @@ class MidiInput:
     def _poll(self) -> None:
         """Ask each port for what has come. On the poller's thread."""
         real_time(HOST_PRIORITY)
-        while not self._closed.wait(_POLL_S):
+        while not self._closed.is_set():
+            time.sleep(_POLL_S)  # an event would cost five times as much
             for port in (*list(self._ports.values()), self._virtual):
                 if port is not None and port.polled:
                     port.poll()

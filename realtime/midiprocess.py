@@ -69,12 +69,12 @@ def run(connection: Connection, settings: MidiSettings) -> None:
     ring: Ring | None = None
     try:
         while (data := connection.recv_bytes()) != b"Q":
-            kind, rest = data[:1], data[1:]
-            if kind == b"S":
+            letter, rest = data[:1], data[1:]
+            if letter == b"S":
                 ports.light(rest)
-            elif kind == b"B":
+            elif letter == b"B":
                 ports.begins(*unpack_tick(rest))
-            elif kind == b"C" and ring is None:
+            elif letter == b"C" and ring is None:
                 told = json.loads(rest)
                 ring = Ring.attach(told["ring"])
                 ports.start_clock(

@@ -28,7 +28,7 @@ def style(value: float) -> tuple[float, ...]:
 def scene(name: str, value: float = 0.5, *, muted: frozenset[str] = frozenset(), **moods: float) -> StyledScene:
     prompts = (Prompt(text="x", weight=1.0), Prompt(text="y", weight=1.0))
     return StyledScene(
-        scene=Scene(name=name, prompts=prompts, muted=muted, **moods),
+        scene=Scene(name=name, prompts=prompts, muted=muted, **moods),  # type: ignore[arg-type]
         style=style(value),
         usual_tempo_bpm=100.0,
         prompt_styles=(style(0.0), style(1.0)),
