@@ -19,6 +19,7 @@ from legando.realtime.devices import JACK_API, quiet_stderr
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.jack_recorder import CHANNELS
 from legando.realtime.jack_server import JackServer
+from legando.realtime.priority import urgently
 from legando.realtime.ring import Frames, ReadStatus, Ring
 
 PORT = "bench hands"
@@ -157,7 +158,7 @@ class Stage:
 
     def start_recorder(self) -> None:
         """Start to record; again after the server was started anew."""
-        command = [sys.executable, "-m", "legando.realtime.jack_recorder", "--ring", self._ring.name]
+        command = [*urgently(), sys.executable, "-m", "legando.realtime.jack_recorder", "--ring", self._ring.name]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         if self._recorder is not None:
             self._recorder.wait(10)

@@ -118,6 +118,19 @@ def test_a_run_that_is_stopped_ends_cleanly(tmp_path: Path, sent: signal.Signals
     assert json.loads((tmp_path / "take.jsonl").read_text().splitlines()[0])["legando_journal"] == 1
 
 
+def test_a_machine_too_slow_for_all_steps_plays_with_fewer(tmp_path: Path) -> None:
+    """Eight steps take 88 ms of an 80 ms chunk, six take 66."""
+    endpoint = f"ipc://{tmp_path}/live.ipc"
+    run = Run(endpoint, seconds=4.0, instrument="tone_generator:slow")
+    report = listen(endpoint, 2.5, tmp_path / "a.wav", timeout_s=20.0)
+    run.join(30)
+    assert report.complete and report.gaps == 0 and run.report is not None
+    made = run.report.steps
+    assert set(made) <= {8, 6, 4, 2} and made.get(8, 0) < 8 < 35 < sum(made.values()) - made.get(8, 0), made
+    assert run.report.plain()["ladder"] == {str(steps): count for steps, count in made.items()}
+    assert "simpler chunks" in run.report.sentence()
+
+
 def test_listen_prints_its_account(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint = f"ipc://{tmp_path}/live.ipc"
     run = Run(endpoint, seconds=2.0)

@@ -34,13 +34,14 @@ class ToneChunk:
 class ToneGenerator:
     """A quiet hum whose pitch says seed and style, the notes that sound, and clicks for drums."""
 
-    def __init__(self, seed: int, chunk_latents: int) -> None:
+    def __init__(self, seed: int, chunk_latents: int, *, steps: int = 4, step_ms: float = 0.0) -> None:
         self.sample_rate_hz = SAMPLE_RATE_HZ
         self.channels = 2
         self.chunk_frames = 960 * chunk_latents
         self.latency_frames = 0
         self.engine = "sines"
-        self.default_steps = 4  # it takes none, but the ladder counts them
+        self.default_steps = steps  # it takes none, but the ladder counts them, and they may take time
+        self._step_ms = step_ms
         self._seed = seed
         self._position = 0
         self._beat = 0.0
@@ -55,6 +56,7 @@ class ToneGenerator:
 
     def step(self, controls: Controls) -> ToneChunk:
         began_ns = time.perf_counter_ns()
+        time.sleep(self._step_ms * (controls.steps or self.default_steps) / 1000)
         n = self.chunk_frames
         t = (self._position + np.arange(n)) / SAMPLE_RATE_HZ
         pitches = dict.fromkeys(controls.held, 0)
@@ -106,6 +108,16 @@ def make(bundle: Path | None) -> ToneInstrument:
     if bundle is not None and not bundle.is_dir():
         raise BundleError(f"there is no bundle {bundle}; check the name")
     return ToneInstrument()
+
+
+class SlowInstrument(ToneInstrument):
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> ToneGenerator:
+        return ToneGenerator(seed, chunk_latents or 4, steps=8, step_ms=11.0)
+
+
+def slow(bundle: Path | None) -> SlowInstrument:
+    """Return an instrument that takes longer over a chunk than it lasts, unless the ladder goes down."""
+    return SlowInstrument()
 
 
 class BrokenInstrument(ToneInstrument):

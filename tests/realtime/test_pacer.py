@@ -1,0 +1,63 @@
+"""The pacer reads the ring: when to start, and how many steps there is time for."""
+
+from collections.abc import Iterator
+from time import perf_counter_ns
+
+import pytest
+
+from legando.realtime.enginelink import EngineSettings
+from legando.realtime.ladder import HOLD_CHUNKS
+from legando.realtime.pacer import FILL_WAIT_NS, GUESS_NS, Pacer
+from legando.realtime.ring import PlayerState, Ring
+from legando.realtime.schedule import MARGIN_NS, frames_to_ns
+from tests.realtime.test_playback import tone
+
+CHUNK, LEAD = 3840, 736
+SETTINGS = EngineSettings(
+    ring="",
+    instrument="",
+    bundle=None,
+    seed=0,
+    chunk_latents=None,
+    steps=None,
+    eco=False,
+    lead_frames=LEAD,
+    paced_by="player",
+)
+COUNTERS = {"underruns": 0, "concealed_frames": 0, "skipped_frames": 0}
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    with Ring.create() as ring:
+        yield ring
+
+
+def test_it_fills_at_once_and_then_waits_for_the_player(ring: Ring) -> None:
+    pacer = Pacer(ring, SETTINGS, chunk_frames=CHUNK, steps=4)
+    assert pacer.next_start_ns(1000) == 1000
+    ring.write(tone(0, CHUNK))
+    assert pacer.next_start_ns(1000) == 1000, "the lead is missing"
+    ring.write(tone(0, LEAD))
+    assert pacer.next_start_ns(1000) == 1000 + FILL_WAIT_NS
+
+
+def test_it_starts_as_late_as_cost_and_margin_allow(ring: Ring) -> None:
+    pacer = Pacer(ring, SETTINGS, chunk_frames=CHUNK, steps=4)
+    ring.write(tone(0, 2 * CHUNK))
+    ring.publish(played_frames=CHUNK, state=PlayerState.PLAYING, **COUNTERS)
+    due_ns = ring.played_at_ns + frames_to_ns(CHUNK - LEAD, 48_000)
+    assert pacer.next_start_ns(ring.played_at_ns) == due_ns - GUESS_NS - MARGIN_NS
+
+
+def test_with_little_left_it_takes_fewer_steps_and_holds_them(ring: Ring) -> None:
+    pacer = Pacer(ring, SETTINGS, chunk_frames=CHUNK, steps=4)
+    ring.write(tone(0, 2 * CHUNK))
+    ring.publish(played_frames=0, state=PlayerState.PLAYING, **COUNTERS)
+    assert pacer.take() == 4
+    ring.publish(played_frames=2 * CHUNK - LEAD - 48, state=PlayerState.PLAYING, **COUNTERS)  # a millisecond
+    assert pacer.take() == 1
+    ring.publish(played_frames=CHUNK, state=PlayerState.PLAYING, **COUNTERS)
+    assert [pacer.take() for _ in range(HOLD_CHUNKS)] == [1] * HOLD_CHUNKS
+    began_ns = perf_counter_ns()
+    assert 0 <= pacer.done() <= perf_counter_ns() - began_ns + 1_000_000_000
