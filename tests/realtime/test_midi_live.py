@@ -1,6 +1,7 @@
 """MIDI ports as on stage: they come and go, lights answer, and the clock leaves with the sound."""
 
 import os
+import random
 import secrets
 import signal
 import subprocess
@@ -17,11 +18,14 @@ import pytest
 
 from legando.realtime.binding import Binding
 from legando.realtime.clockout import ClockOut
+from legando.realtime.controls import STYLE_DIM
+from legando.realtime.desk import StyledScene
 from legando.realtime.devices import quiet_stderr
 from legando.realtime.display import Display
 from legando.realtime.hands import Hands
 from legando.realtime.host import Host
 from legando.realtime.livemessage import LiveMessage
+from legando.realtime.performance import Performance
 from legando.realtime.ports import Ports
 from legando.realtime.prompts import Prompt
 from legando.realtime.rig import ClockRig, MidiRig, Rig, Scene
@@ -183,9 +187,7 @@ class _Steady:
         return (self._began_ns + (frame + 256) * 1_000_000 // 48 + self.latency_ns) / 1e9
 
 
-def test_the_clock_leaves_with_the_sound(
-    jack_server: JackServer, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_clock_leaves_with_the_sound(jack_server: JackServer) -> None:
     tempo_bpm, seconds = 125.0, 4.0
     with sink("drums", "clock in") as got:
         ports = Ports(MidiRig(api="jack"), ClockRig(output="clock in"), lambda _: None, lambda *_: None)
@@ -208,7 +210,7 @@ def test_the_clock_leaves_with_the_sound(
     p50, p95 = (float(np.percentile(np.abs(jitter_ms), q)) for q in (50, 95))
     worst = float(np.abs(jitter_ms).max())
     figures = f"late {np.median(off_ms):.2f} ms, jitter p50 {p50:.2f} p95 {p95:.2f} worst {worst:.2f} ms"
-    record_property("midi_clock_out", figures)
+    sys.stderr.write(f"MIDI clock out: {figures}\n")
     # A JACK port hands over once a period of 5.3 ms, so that a pulse waits up to one and takes another.
     assert -1.0 < np.median(off_ms) < 25.0 and p95 < 15.0, figures
     line = np.polyfit(np.arange(len(pulses)), pulses, 1)
@@ -284,6 +286,50 @@ def test_a_midi_process_that_is_killed_is_replaced_and_the_clock_goes_on(jack_se
         assert hear(hands, 1) == [bytes((0x90, 65, 1))]
 
 
+def test_a_flood_through_a_real_port_costs_no_note_and_no_time_afterwards(jack_server: JackServer) -> None:
+    rng, count = random.Random(11), 100_000
+    scene = StyledScene(
+        scene=Scene(name="a", prompts=(Prompt(text="a"),)), style=(0.05,) * STYLE_DIM, usual_tempo_bpm=120.0
+    )
+    performance = Performance((scene,), (Binding(control="panic", cc=119, channel=16),))
+    with source("box", "pads") as box, opened(rig(inputs=("pads",))) as hands:
+        heard = chunks = 0
+
+        def chunk() -> None:
+            nonlocal heard, chunks
+            for live in hands.take():
+                performance.feed(chunks * 3840, live.message)
+                heard += 1
+            performance.controls_for_chunk(chunks * 3840, 3840)
+            chunks += 1
+
+        began = time.monotonic()
+        for n in range(count):
+            status = rng.choice((0x80, 0x90, 0x90, 0xA0, 0xB0, 0xC0, 0xD0, 0xE0)) | rng.randrange(15)
+            message = [status, rng.randrange(128), rng.randrange(128)]
+            box.send_message(message[: rng.choice((1, 2, 3, 3, 3, 3))] if n % 10 == 0 else message)
+            if n % 200 == 199:  # what a JACK port carries in a period
+                time.sleep(0.006)
+            if n % 3000 == 2999:
+                chunk()
+        took_s = time.monotonic() - began
+        time.sleep(1.0)
+        chunk()
+        assert heard > count * 0.6, "malformed ones, those with too much data and unfinished ones fall out"
+        assert performance.held, "the flood held notes"
+        box.send_message([0xBF, 119, 127])
+        until(lambda: (chunk(), performance.held == ())[1], 2.0)
+        delays = []
+        for n in range(20):
+            box.send_message([0xBF, 20, n])
+            sent_ns = time.perf_counter_ns()
+            until(lambda: any(live.message[:2] == b"\xbf\x14" for live in hands.take()), 2.0)
+            delays.append((time.perf_counter_ns() - sent_ns) / 1e6)
+        after_ms = sorted(delays)[10]
+        sys.stderr.write(f"flood: {heard} messages in {took_s:.1f} s; then a knob takes {after_ms:.1f} ms, median\n")
+        assert after_ms < 60.0
+
+
 def test_a_show_is_steered_by_pads_lights_them_and_sends_its_clock(
     jack_server: JackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,5 +374,5 @@ def test_a_show_is_steered_by_pads_lights_them_and_sends_its_clock(
     assert set(kinds) == {0xFA, 0xF8, 0xFC}, "no jump: the music went on from scene to scene"
     late = np.array([at for at, message in clock if message == b"\xf8"])[-24:]
     line = np.polyfit(np.arange(len(late)), late, 1)
-    assert 60 / 24 / line[0] == pytest.approx(150.0, rel=0.05), "the second scene's tempo"
+    assert 60 / 24 / line[0] == pytest.approx(150.0, rel=0.12), "the second scene's tempo"
     assert lights[-1][1] in (bytes((0x99, 37, 0)), bytes((0x99, 40, 0))), "the lights go out at the end"
