@@ -254,7 +254,7 @@ def test_learn_hears_a_real_controller_and_writes_the_rig(jack_server: JackServe
         process.stdin.write("temperature\n")
         process.stdin.flush()
         rest = ""
-        while "saved in" not in rest:
+        while "saved in" not in rest or "turn a knob" not in rest:
             rest += (line := process.stderr.readline())
             assert line, rest
         process.send_signal(signal.SIGINT)
