@@ -55,7 +55,8 @@ def test_latency_is_read_from_the_waveform_and_split(bench: None, capsys: pytest
 
 @pytest.mark.live
 def test_sound_is_back_after_kills_and_a_new_server(bench: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "live", "--kills", "2", "--jack-restarts", "1", "--json"], instrument=SPEC) == 0, capsys.readouterr().err
+    command = ["bench", "live", "--kills", "2", "--jack-restarts", "1", "--json"]
+    assert main(command, instrument=SPEC) == 0, capsys.readouterr().err
     report = json.loads(capsys.readouterr().out)
     assert report["sound_back_each_time"] and report["jack"]["count"] == 1
     assert report["engine"]["count"] + report["player"]["count"] == 2
