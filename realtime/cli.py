@@ -55,11 +55,17 @@ def build_parser() -> argparse.ArgumentParser:
 
     play = _command(commands, "play", "play to the sound device, or to take.wav where there is none")
     _add_live(play)
-    play.add_argument("--out", type=Path, metavar="FILE.wav", help="record the take, whole or up to Ctrl-C")
+    play.add_argument("--out", type=Path, metavar="FILE.wav", help="keep the take, whole or up to Ctrl-C")
 
     serve = _command(commands, "serve", "play to the bridge alone, in real time; needs no sound device")
     _add_live(serve)
     serve.add_argument("--publish", metavar="ENDPOINT", help="where, instead of what the rig says")
+
+    replay = _command(commands, "replay", "make a take again from its journal, bit for bit")
+    replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what play --record or --journal kept")
+    replay.add_argument("--out", type=Path, metavar="FILE", help="keep it as .wav (float) or .flac")
+    replay.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the journal's, where that has moved")
+    replay.add_argument("--json", action="store_true", help="print the account as one JSON object")
 
     listen = _command(commands, "listen", "record what another legando publishes")
     listen.add_argument("endpoint", metavar="ENDPOINT", help="such as tcp://127.0.0.1:5580")
@@ -109,7 +115,8 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
     parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="keep every control event as JSON lines")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
     parser.add_argument("--json", action="store_true", help="print the figures of the run as one JSON object")
 
 
@@ -153,6 +160,10 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.cli_bench import bench_command
 
         return bench_command(arguments, instrument)
+    if arguments.command == "replay":
+        from legando.realtime.cli_replay import replay_command
+
+        return replay_command(arguments, instrument)
     if arguments.command in ("play", "serve"):
         from legando.realtime.cli_play import play_command, serve_command
 

@@ -20,6 +20,7 @@ from legando.realtime.journal import Journal
 from legando.realtime.midifile import read_midi_file
 from legando.realtime.rig import AudioRig, BridgeRig, PerformanceRig, read_rig
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
+from legando.realtime.takefile import check_take_name
 from legando.realtime.wavfile import WavWriter
 
 FALLBACK_OUT = Path("take.wav")
@@ -84,8 +85,20 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
     with ExitStack() as stack:
         out: Path | None = getattr(arguments, "out", None)
         writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ, subtype="FLOAT")) if out is not None else None
-        journal = _open_journal(stack, arguments.journal, show)
-        host = Host(show, instrument=instrument, display=display, sound=sound, recorder=writer, journal=journal)
+        record: Path | None = arguments.record
+        if record is not None:
+            check_take_name(record)
+        kept = arguments.journal or (record.with_suffix(".jsonl") if record is not None else None)
+        journal = _open_journal(stack, kept, show)
+        host = Host(
+            show,
+            instrument=instrument,
+            display=display,
+            sound=sound,
+            recorder=writer,
+            journal=journal,
+            record=record,
+        )
         report = host.run()
         if writer is not None:
             writer.commit()

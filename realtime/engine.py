@@ -26,7 +26,7 @@ from legando.realtime.instrument import Generator, load_instrument
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
 from legando.realtime.ring import Ring
-from legando.realtime.snapshot import controls_from_plain
+from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 
 ANSWER_SHARE = 0.25
 """How much of a chunk the engine waits for an answer before it goes on with the last snapshot."""
@@ -40,11 +40,13 @@ class ControlSource:
         self._timeout_s = timeout_s
         self._last: Controls | None = None
         self.past: dict[str, Any] | None = None
+        self.unlike: Controls | None = None  # what was made of late answers, when that was not the answer itself
 
     def controls_at(self, position_frames: int) -> Controls | None:
         """Return the snapshot for a chunk; None when the host says stop. The first one is waited for."""
         send_message(self._connection, Want(position_frames=position_frames))
         late: tuple[NoteEvent, ...] = ()
+        self.unlike = None
         deadline = time.monotonic() + self._timeout_s
         while self._last is None or self._connection.poll(max(0.0, deadline - time.monotonic())):
             answer = json.loads(self._connection.recv_bytes())
@@ -55,9 +57,11 @@ class ControlSource:
             controls = replace(controls, notes=late + controls.notes)
             self._last = replace(controls, notes=())
             if answer["position"] == position_frames:
+                self.unlike = controls if late else None
                 return controls
             late = tuple(replace(note, offset_frames=0) for note in controls.notes)
-        return replace(self._last, notes=late)
+        self.unlike = replace(self._last, notes=late)
+        return self.unlike
 
 
 def run(connection: Connection, settings: EngineSettings) -> None:
@@ -113,6 +117,7 @@ def run(connection: Connection, settings: EngineSettings) -> None:
                     steps=steps,
                     score=[(tick, list(tokens)) for tick, tokens in chunk.tokens],
                     next_tick=generator.tick,
+                    controls=controls_to_plain(source.unlike) if source.unlike is not None else None,
                 ),
             )
             gc.collect(0)  # only what this chunk left behind

@@ -70,7 +70,7 @@ class Made:
     """A chunk is in the ring; `late_ns` is how late it began, `steps` the rung it was made on.
 
     `score` has the ticks that began in it, each with its tokens, and `next_tick` is where the next chunk begins: what
-    another engine needs to go on in the same music.
+    another engine needs to go on in the same music. `controls` says what it was made with, when not with the answer.
     """
 
     position_frames: int
@@ -82,6 +82,7 @@ class Made:
     steps: int
     score: list[tuple[int, list[int]]]
     next_tick: float
+    controls: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import gc
 import time
 from collections import Counter, deque
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 
@@ -25,20 +26,27 @@ from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Pas
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.hands import Hands
 from legando.realtime.immediate import ImmediateControls
-from legando.realtime.instrument import load_instrument
+from legando.realtime.instrument import Instrument, load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.livemessage import LiveMessage
 from legando.realtime.meter import Levels, measure, to_db
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import HINT, HOST_PRIORITY, real_time
+from legando.realtime.recall import ticks_in
 from legando.realtime.render import Frames, RenderFigures
 from legando.realtime.report import HostReport, faults
 from legando.realtime.ring import PlayerState, ReadStatus, Ring
 from legando.realtime.schedule import MARGIN_NS, NoteDelay, frames_to_ns, has_a_place
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
+from legando.realtime.spool import Spool
 from legando.realtime.supervise import EngineWatch, PlayerWatch
+from legando.realtime.take import Take
+from legando.realtime.takefile import open_take
+from legando.realtime.version import version
 from legando.realtime.wavfile import WavWriter
 
+RECORD_CHUNKS = 750
+"""How many chunks may wait for a slow disk: a minute."""
 SCORE_TICKS = 128
 """How much of the score another engine is told, in sixteenths: eight bars."""
 
@@ -58,6 +66,7 @@ class Host:
         sound: bool = True,
         recorder: WavWriter | None = None,
         journal: Journal | None = None,
+        record: Path | None = None,
     ) -> None:
         self._show = show
         self._instrument = instrument
@@ -65,6 +74,7 @@ class Host:
         self._sound = sound
         self._recorder = recorder
         self._journal = journal
+        self._record = record
         self._lead_frames = round(show.rig.audio.lead_ms * SAMPLE_RATE_HZ / 1000) + show.rig.audio.block_frames
         self._ready: Ready
         self._figures = RenderFigures(SAMPLE_RATE_HZ, 0)
@@ -121,6 +131,7 @@ class Host:
             except KeyboardInterrupt as stop:
                 stopped = exit_of(stop)
                 self._ring.request_stop()
+            self._take.end()
             if self._player is not None:
                 self._player.stop()
             self._display.end()
@@ -134,7 +145,7 @@ class Host:
         self._delay.add(sounds_at_ns - self._heard_ns)
         for live in self._hands.take():
             frame = position_frames
-            if has_a_place(live.message):
+            if has_a_place(live.message) or self._performance.has_a_place(live.message):
                 frame = self._delay.frame(
                     time_ns=live.time_ns,
                     position_frames=position_frames,
@@ -151,8 +162,6 @@ class Host:
             if self._journal is not None:
                 self._journal.event(position_frames, lead)
         self._heard_ns = time.perf_counter_ns()
-        if self._journal is not None:
-            self._journal.chunk()
 
     def _sounds_at_ns(self, position_frames: int) -> int:
         """Return when a frame to come will be handed to the device; without a player, as late as the lead allows."""
@@ -166,10 +175,15 @@ class Host:
         if self._engine_watch.restarts == self._told_restarts or self._last is None:
             return None
         self._told_restarts = self._engine_watch.restarts
+        return Past(tick=self._tick_at(position_frames), score=tuple(self._score))
+
+    def _tick_at(self, position_frames: int) -> float:
+        """Return where the next chunk begins, in sixteenths: where the engine said, and what passed since."""
         last = self._last
-        ahead_s = (position_frames - last.position_frames - last.frames) / SAMPLE_RATE_HZ
-        tick = last.next_tick + ahead_s * self._performance.tempo_bpm / 60.0 * 4.0
-        return Past(tick=tick, score=tuple(self._score))
+        if last is None:
+            return 0.0
+        ahead_frames = position_frames - last.position_frames - last.frames
+        return last.next_tick + ticks_in(ahead_frames, self._performance.tempo_bpm, SAMPLE_RATE_HZ)
 
     def _needs_sound(self) -> bool:
         """Say whether the engine should be at work: not while a player that has returned plays what is there."""
@@ -178,8 +192,10 @@ class Host:
 
     def _steer(self, position_frames: int) -> None:
         """Answer the engine with the snapshot of this chunk."""
-        controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames)
-        self._engine.answer(position_frames, controls, self._past(position_frames))
+        tick, past = self._tick_at(position_frames), self._past(position_frames)
+        controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames, tick)
+        self._engine.answer(position_frames, controls, past)
+        self._take.answered(position_frames, controls, past)
         self._ring.loop_frames = round(SAMPLE_RATE_HZ * 60.0 / controls.tempo_bpm)
         moved = self._performance.take_moved()  # by files and scripts; hands have acted already
         self._immediate.put(moved)
@@ -201,6 +217,7 @@ class Host:
         self._figures.frames = made.position_frames + made.frames
         self._last = made
         self._score += made.score
+        self._take.reported(made)
         self._rungs[made.steps] += 1
         self._steps = made.steps
         if made.steps != self._ready.steps and self._journal is not None:
@@ -208,7 +225,7 @@ class Host:
 
     def _pass_on(self, made: Made) -> None:
         """Give what is new in the ring to the bridge and the recorder, before the level."""
-        if self._bridge is None and self._recorder is None:
+        if self._bridge is None and self._recorder is None and not self._take.wanted:
             return
         block: Frames = np.empty((made.frames, CHANNELS), dtype=np.float32)
         while (status := self._ring.read_into(block, self._passed_frames)) is not ReadStatus.EMPTY:
@@ -223,6 +240,7 @@ class Host:
                 total = self._show.frames
                 keep = len(block) if total is None else min(len(block), total - self._recorder.frames)
                 self._recorder.write(block[: max(0, keep)])
+            self._take.sound(self._passed_frames, block)
             self._passed_frames += len(block)
 
     def _play_out(self) -> None:
@@ -250,11 +268,13 @@ class Host:
             )
             self._bridge = stack.enter_context(publisher)
         # Reading the prompts takes a moment, in which the engine warms up.
-        self._performance = self._show.performance(load_instrument(self._instrument, self._show.bundle))
+        instrument = load_instrument(self._instrument, self._show.bundle)
+        self._performance = self._show.performance(instrument)
         self._hands = self._open_hands(stack)
         self._engine_watch = EngineWatch(self._engine, self._ring, self._display)
         self._ready = self._engine_watch.wait_until_ready()
         self._figures.chunk_frames = self._ready.chunk_frames
+        self._take = self._open_take(stack, instrument)
         self._player = self._start_player(stack)
         self._player_watch = PlayerWatch(self._player, self._ring, self._display)
         if self._player is not None:
@@ -285,6 +305,31 @@ class Host:
         for sentence in [missing] if missing is not None else list(hands.take_news()):
             self._display.say(sentence)
         return hands
+
+    def _open_take(self, stack: ExitStack, instrument: Instrument) -> Take:
+        """Say in the journal and in the recording what they are made of."""
+        about = {
+            "instrument": self._instrument,
+            "bundle": str(self._show.bundle or ""),
+            "bundle_name": instrument.name,
+            "bundle_sha256": instrument.hash,
+            "engine": self._ready.engine,
+            "legando": version(),
+            "seed": self._show.rig.engine.seed,
+            "chunk_latents": self._show.rig.engine.chunk_latents,
+            "steps": self._show.rig.engine.steps,
+            "eco": self._show.rig.engine.eco,
+            "chunk_frames": self._ready.chunk_frames,
+            "journal": self._journal.path.name if self._journal is not None else "",
+        }
+        if self._journal is not None:
+            self._journal.about(about)
+        recording = None
+        if self._record is not None:
+            store = open_take(self._record, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=about)
+            recording = Spool(store, most=RECORD_CHUNKS)
+            stack.callback(recording.close)
+        return Take(self._journal, recording, steps=self._ready.steps)
 
     def _start_player(self, stack: ExitStack) -> PlayerProcess | None:
         if not self._sound:
@@ -323,6 +368,8 @@ class Host:
             self._hands.sound_server_was_replaced()
 
     def _show_state(self) -> None:
+        for sentence in self._take.take_errors():
+            self._display.say(sentence)
         if self._player is not None:
             peaks = tuple(to_db(peak) for peak in self._ring.peaks)
             self._levels = Levels(peak_db=peaks, rms_db=peaks)

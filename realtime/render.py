@@ -76,7 +76,7 @@ def render(
     position = 0
     level = performance.level
     while figures.frames < frames:
-        controls = performance.controls_for_chunk(position, generator.chunk_frames)
+        controls = performance.controls_for_chunk(position, generator.chunk_frames, generator.tick)
         began_ns = time.perf_counter_ns()
         chunk = generator.step(controls)
         figures.costs_ns.append(time.perf_counter_ns() - began_ns)

@@ -132,6 +132,6 @@ class Twin:
         return np.concatenate(chunks)
 
     def _step(self, position: int) -> Frames:
-        controls = self._performance.controls_for_chunk(position, self._chunk)
+        controls = self._performance.controls_for_chunk(position, self._chunk, self._generator.tick)
         steps = self._taken.steps.get(position)
         return self._generator.step(controls if steps is None else replace(controls, steps=steps)).frames.copy()
