@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 from legando.realtime.errors import DeviceError
 
@@ -32,6 +33,7 @@ class JackServer:
         self.period_frames = period_frames
         self.sample_rate_hz = sample_rate_hz
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,6 +77,8 @@ class JackServer:
         if self._killed:  # strike it off the register
             self.start()
             self.stop()
+        for left in Path("/dev/shm").glob(f"jack_sem.*_{self.name}_*"):  # clients' semaphores, which no server removes
+            left.unlink(missing_ok=True)
 
 
 def _priority() -> list[str]:
