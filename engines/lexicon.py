@@ -51,14 +51,23 @@ MOOD_WIDTH = 0.2
 MOOD_GENRES_MOST = 5
 
 _MOODS: dict[str, str] = {
-    "9---": "busy, dense, full, packed, complex, intricate, hectic, crowded, layered, many notes, chaotic",
-    "1---": "sparse, minimal, stripped down, simple, few notes, empty, bare, uncluttered, skeletal, understated",
-    "-9--": "bright, shiny, crisp, sparkling, brilliant, glittering, airy and bright, sunny, clear, happy",
-    "-1--": "dark, murky, muffled, dull, dim, shadowy, gloomy, muted, warm and dark, sombre, sinister, underground",
-    "--9-": "spacious, wide, huge reverb, cavernous, echoing, distant, roomy, vast, washed in reverb",
-    "--1-": "dry, close, intimate, tight, in your face, no reverb, up close, direct, small room",
-    "---9": "driving, energetic, aggressive, intense, powerful, pounding, hard, heavy, furious, high energy, wild",
-    "---1": "gentle, soft, calm, relaxed, quiet, mellow, peaceful, tender, soothing, delicate, lazy, restful",
+    "9---": """busy, dense, full, packed, complex, intricate, hectic, crowded, layered, many notes, chaotic, cluttered,
+        crammed, bustling, jam-packed, overloaded, elaborate, ornate, lots of notes, loads of notes, lots going on""",
+    "1---": """sparse, minimal, stripped down, simple, few notes, empty, bare, uncluttered, skeletal, understated,
+        thin, spare, spartan, austere, restrained, naked, barely there, hardly any notes, not much going on""",
+    "-9--": """bright, shiny, crisp, sparkling, brilliant, glittering, airy and bright, sunny, clear, happy, radiant,
+        gleaming, glowing, luminous, dazzling, crystalline, glassy, twinkling, vivid""",
+    "-1--": """dark, murky, muffled, dull, dim, shadowy, gloomy, muted, warm and dark, sombre, sinister, underground,
+        pitch-black, pitch black, dusky, grim, bleak, brooding, moody, inky, dingy""",
+    "--9-": """spacious, wide, huge reverb, cavernous, echoing, distant, roomy, vast, washed in reverb, reverberant,
+        drenched in reverb, lots of reverb, big reverb, expansive, immense, boundless, enormous, big hall""",
+    "--1-": """dry, close, intimate, tight, in your face, no reverb, up close, direct, small room, cramped, boxed in,
+        claustrophobic, without reverb, without echo, no echo, bone dry, bone-dry, close-miked""",
+    "---9": """driving, energetic, aggressive, intense, powerful, pounding, hard, heavy, furious, high energy, wild,
+        fierce, ferocious, angry, brutal, punishing, relentless, merciless, forceful, vigorous, urgent, thunderous,
+        loud""",
+    "---1": """gentle, soft, calm, relaxed, quiet, mellow, peaceful, tender, soothing, delicate, lazy, restful, hushed,
+        subdued, tranquil, placid, laid-back, laid back, easygoing, unhurried, mild, whispered, low energy, languid""",
     "-289": "menacing, ominous, haunted, dystopian, terrifying",
     "1293": "lonely, desolate, mysterious, cold, melancholic and slow, foggy",
     "3491": "dreamy, ethereal, floating, hazy, heavenly, hypnagogic",
@@ -77,15 +86,7 @@ _MOODS: dict[str, str] = {
 
 _TEMPLATES_GENRE = ("{g}", "some {g}", "{g} music", "I want {g}", "something like {g}", "a {g} track", "play {g}")
 _TEMPLATES_MOOD = ("{m} {g}", "{g}, {m}", "{g} that feels {m}", "{m} and {n} {g}", "{g} but {m}", "{m}, {n}, {g}")
-_TEMPLATES_MOOD_ALONE = (
-    "{m}",
-    "something {m}",
-    "make it more {m}",
-    "{m} music",
-    "play something {m}",
-    "a {m} mood",
-    "I feel {m}",
-)
+_TEMPLATES_MOOD_ALONE = ("{m}", "something {m}", "{m} music", "a {m} mood")
 _TEMPLATES_TWO_MOODS = ("{m} and {n}", "{m}, {n}", "something {m} and {n}", "{m} but {n}", "{m} {n} music")
 _TEMPLATES_BLEND = (
     "{g} meets {h}",

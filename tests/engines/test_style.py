@@ -1,14 +1,23 @@
 """Prompts become styles: the right genre for prompts never seen, moods that move, blends, one-sentence refusals."""
 
+import hashlib
+import json
 import math
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import legando.engines
 from legando.engines.lexicon import GENRE_PHRASES, MOOD_PHRASES, held_out, held_out_phrases
-from legando.engines.style import StyleEncoder
-from legando.engines.training.train_style import installed_tokenizer, train
+from legando.engines.mood_words import read_moods
+from legando.engines.style import StyleEncoder, TextEncoder
+from legando.engines.training import train_style
+from legando.engines.training.embedding_cache import EmbeddingCache
+from legando.engines.training.train_style import installed_tokenizer
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, Controls
 from legando.realtime.errors import RigError
 
@@ -96,12 +105,21 @@ FRESH_PROMPTS: tuple[tuple[str, str], ...] = (
 
 
 @pytest.fixture(scope="module")
-def head_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A head, trained here as `legando train style` does."""
-    folder = tmp_path_factory.mktemp("style")
-    report = train(folder, installed_tokenizer())
-    assert report["top1"] > 0.68  # on phrases it never saw; sixteen genres, so chance is 0.06
-    assert (folder / "style.safetensors").stat().st_size < 1_000_000
+def head_path(request: pytest.FixtureRequest) -> Path:
+    """A head, trained here as `legando train style` does.
+
+    Embeddings are kept from one run of the tests to the next, and so is the head, as long as its sources stay the same.
+    """
+    sources = [Path(legando.engines.__path__[0], name) for name in ("style.py", "prompt_words.py", "mood_words.py")]
+    sources += [Path(train_style.__file__), *sorted(sources[0].parent.glob("lexicon*.py"))]
+    key = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    folder = request.config.cache.mkdir("style")
+    if request.config.cache.get("style/key", None) != key:
+        train_style.train(folder, installed_tokenizer())
+        request.config.cache.set("style/key", key)
+    report = json.loads((folder / "report.json").read_text())
+    assert report["top1"] > 0.70  # on phrases it never saw; sixteen genres, so chance is 0.06
+    assert (folder / "style.safetensors").stat().st_size < 900_000
     return folder / "style.safetensors"
 
 
@@ -147,9 +165,102 @@ def test_mood_words_move_the_moods(encoder: StyleEncoder) -> None:
     assert of("huge reverb, spacious", "space") > of("dry and close", "space") + 0.1
 
 
-@pytest.mark.parametrize(
-    "text", ["dark and slow", "happy", "aggressive", "dreamy", "something sad", "energetic"]
+BESIDE = {
+    "density": ("busy", "very dense", "lots of notes", "sparse", "stripped down", "not busy", "less crowded"),
+    "brightness": ("bright", "brighter", "sunny", "dark", "very dark", "darker", "not too bright"),
+    "space": ("spacious", "huge reverb", "wide", "dry", "drier", "no reverb", "not spacious"),
+    "drive": ("aggressive", "extremely energetic", "angrier", "gentle", "softer", "laid-back", "not aggressive"),
+}
+RISING = frozenset(word for words in BESIDE.values() for word in words[:3])
+
+
+@pytest.mark.parametrize("genre", GENRES)
+def test_a_mood_word_moves_its_mood_beside_any_genre_and_leaves_the_genre(encoder: StyleEncoder, genre: str) -> None:
+    name = genre.replace("_", " ").replace("lofi", "lofi hip hop")
+    plain = encoder.encode([(name, 1.0)])
+    assert genre_of(plain) == genre
+    turn = GENRES.index(genre)  # three of the words beside each genre, each of the words beside six genres or more
+    for aspect, words in BESIDE.items():
+        for word in (words[(turn + n) % len(words)] for n in (0, 2, 4)):
+            style = encoder.encode([(f"{word} {name}", 1.0)])
+            usual, now = mood(plain, aspect), mood(style, aspect)
+            wanted = 0.9 if word in RISING else 0.3 if word.startswith(("not", "less")) else 0.1
+            # by 0.2 or more, or, where the genre has nearly so much anyway, to the place
+            assert (now - usual) * (1 if wanted > usual else -1) >= 0.2 or abs(now - wanted) < 0.2, f"{word} {name}"
+            assert genre_of(style) == genre, f"{word} {name}"
+            others = [m for m in MOODS if m != aspect]
+            assert all(abs(mood(style, m) - mood(plain, m)) < 0.02 for m in others), f"{word} {name}"
+
+
+# Wordings that the lexicon has not, with the mood that they should move and where to.
+PARAPHRASES = (
+    ("{} with a wall of notes", "density", 1),
+    ("overflowing, maximalist {}", "density", 1),
+    ("{} with hardly anything in it", "density", -1),
+    ("bare-bones {} with long gaps", "density", -1),
+    ("{} like sunlight on glass", "brightness", 1),
+    ("cheery, sugary {}", "brightness", 1),
+    ("{} from a lightless cellar", "brightness", -1),
+    ("gloom-laden {} in the fog", "brightness", -1),
+    ("{} in an enormous cathedral", "space", 1),
+    ("{} echoing across a canyon", "space", 1),
+    ("{} in a tiny padded booth", "space", -1),
+    ("{} right beside my ear", "space", -1),
+    ("{} going full blast", "drive", 1),
+    ("unstoppable, violent {}", "drive", 1),
+    ("{} for putting a baby to sleep", "drive", -1),
+    ("{} played in a murmur", "drive", -1),
 )
+
+
+def test_most_wordings_that_the_lexicon_has_not_move_the_mood_the_right_way(encoder: StyleEncoder) -> None:
+    moved = []
+    for template, aspect, way in PARAPHRASES:
+        for name in ("techno", "jazz", "disco", "rock"):
+            plain, style = encoder.encode([(name, 1.0)]), encoder.encode([(template.format(name), 1.0)])
+            moved.append(way * (mood(style, aspect) - mood(plain, aspect)))
+    assert np.mean(np.array(moved) > 0.0) > 0.7
+    assert np.mean(moved) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "rest"),
+    [
+        ("very dark techno", {"brightness": 0.0}, "techno"),
+        ("jazz, not too busy", {"density": 0.3}, "jazz"),
+        ("house that feels bright and dry", {"brightness": 0.9, "space": 0.1}, "house"),
+        ("not dark or loud funk", {"brightness": 0.7, "drive": 0.3}, "funk"),
+        ("dub with no reverb", {"space": 0.1}, "dub"),
+        ("make it darker", {"brightness": 0.1}, ""),
+        ("bright but dark rock", {"brightness": 0.5}, "rock"),
+        ("hard bop with a muted trumpet", {}, "hard bop with a muted trumpet"),
+        ("driving at night", {}, "driving at night"),
+        ("deep house", {}, "deep house"),
+        ("", {}, ""),
+    ],
+)
+def test_mood_words_are_read(text: str, said: dict[str, float], rest: str) -> None:
+    words = read_moods(text)
+    assert words.said == pytest.approx(said) and words.rest == rest
+
+
+def test_intensifiers_and_softeners_say_how_far() -> None:
+    dark = [read_moods(text).over("brightness", 0.6) for text in ("a bit dark dub", "dark dub", "very dark dub")]
+    assert dark == pytest.approx([0.4, 0.2, 0.0])
+    assert read_moods("dark dub").over("space", 0.6) == 0.6
+
+
+MOOD_TEXT = ("not", "very", "a bit", "dark", "busy", "or", "techno", ",")
+
+
+@given(st.text() | st.lists(st.sampled_from(MOOD_TEXT)).map(" ".join))
+def test_any_text_is_read_for_moods(text: str) -> None:
+    words = read_moods(text)
+    assert set(words.said) == set(words.shares) <= set(MOODS)
+    assert all(0.0 <= words.over(name, usual) <= 1.0 for name in MOODS for usual in (0.0, 1.0))
+
+
+@pytest.mark.parametrize("text", ["dark and slow", "happy", "aggressive", "dreamy", "something sad", "energetic"])
 def test_bare_moods_ask_for_a_soft_blend(encoder: StyleEncoder, text: str) -> None:
     style = encoder.encode([(text, 1.0)])
     assert max(style[: len(GENRES)]) < 0.7
@@ -213,3 +324,18 @@ def test_lexicon_covers_every_genre_and_holds_phrases_out() -> None:
     for genre, phrases in GENRE_PHRASES.items():
         for phrase in phrases:
             assert where.setdefault(phrase, genre) == genre, f"{phrase} is in two genres"
+
+
+def test_embeddings_are_kept_for_the_same_encoder_only(tmp_path: Path) -> None:
+    encoder = TextEncoder(installed_tokenizer())
+    cache = EmbeddingCache(encoder, tmp_path / "kept")
+    first = cache.embed("deep house")
+    cache.save()
+    runs = []
+    embed, encoder.embed = encoder.embed, lambda text: runs.append(text) or embed(text)  # type: ignore[method-assign, func-returns-value]
+    again = EmbeddingCache(encoder, tmp_path / "kept")
+    assert np.array_equal(again.embed("deep house"), first) and not runs
+    encoder.sha256 = "another"
+    assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first) and len(runs) == 1
+    (tmp_path / "kept").write_bytes(b"\x02")
+    assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first) and len(runs) == 2
