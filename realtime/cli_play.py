@@ -35,6 +35,9 @@ def play_command(arguments: argparse.Namespace, instrument: str) -> int:
         _must_exist(audio)
     else:
         there, reason = has_output()
+        if not there and arguments.record is not None:
+            display.say(f"{reason}; recording without it, in real time")
+            return _live(arguments, show, instrument, display, sound=False)
         if not there:
             return _render_instead(arguments, show, instrument, display, reason)
     return _live(arguments, show, instrument, display, sound=True)

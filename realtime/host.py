@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from legando.bridge.publisher import Publisher
+from legando.realtime.controlnames import IMMEDIATE
 from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Past, Ready, Want, prefill_frames
 from legando.realtime.exits import EXIT_OK, exit_of
@@ -30,15 +31,19 @@ from legando.realtime.instrument import Instrument, load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.livemessage import LiveMessage
 from legando.realtime.meter import Levels, measure, to_db
+from legando.realtime.oscfeedback import OscFeedback
+from legando.realtime.oscserver import OscServer
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import HINT, HOST_PRIORITY, real_time
 from legando.realtime.recall import ticks_in
 from legando.realtime.render import Frames, RenderFigures
-from legando.realtime.report import HostReport, faults
+from legando.realtime.report import HostReport
 from legando.realtime.ring import PlayerState, ReadStatus, Ring
 from legando.realtime.schedule import MARGIN_NS, NoteDelay, frames_to_ns, has_a_place
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.spool import Spool
+from legando.realtime.status import Status
+from legando.realtime.statusmaker import StatusMaker
 from legando.realtime.supervise import EngineWatch, PlayerWatch
 from legando.realtime.take import Take
 from legando.realtime.takefile import open_take
@@ -86,9 +91,12 @@ class Host:
         self._rungs: Counter[int] = Counter()  # how many chunks each number of denoising steps has made
         self._steps = 0
         self._passed_frames = 0  # what bridge and recorder have been given
+        self._osc: OscServer | None = None
+        self._feedback: OscFeedback | None = None
         self._immediate = ImmediateControls(show.rig.bindings, level=show.rig.audio.level)
         self._chord = ""
         self._levels = measure(np.zeros((0, CHANNELS), dtype=np.float32))
+        self._shown = StatusMaker(show, lead_frames=self._lead_frames)
 
     @property
     def chunks_made(self) -> int:
@@ -127,6 +135,8 @@ class Host:
                     self._player_watch.check()
                     self._look_after_midi()
                     self._show_state()
+                    if self._display.stop_wanted:
+                        raise KeyboardInterrupt
                 self._play_out()
             except KeyboardInterrupt as stop:
                 stopped = exit_of(stop)
@@ -143,7 +153,9 @@ class Host:
         """Place live notes all at one delay after they came, without jitter; a knob in the next chunk."""
         sounds_at_ns = self._sounds_at_ns(position_frames)
         self._delay.add(sounds_at_ns - self._heard_ns)
-        for live in self._hands.take():
+        osc = self._osc.take() if self._osc is not None else ()
+        for live in (*self._hands.take(), *osc, *self._display.take()):
+            self._shown.hand(live.message)
             frame = position_frames
             if has_a_place(live.message) or self._performance.has_a_place(live.message):
                 frame = self._delay.frame(
@@ -208,16 +220,25 @@ class Host:
         for name, value in self._immediate.feed(live.message).items():
             self._ring.set_immediate(name, value)
 
+    def _act_named(self, name: str, value: float) -> None:
+        """The same for a control that OSC or a key names. On the OSC server's or the screen's thread."""
+        if name in IMMEDIATE:
+            self._immediate.put({name: value})
+            self._ring.set_immediate(name, value)
+
     # Audio: from the ring to whoever listens.
 
     def _account(self, made: Made) -> None:
         self._chord = made.chord
+        self._shown.made(made)
         self._hands.begins(made.position_frames, made.tick)
         self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
         self._last = made
         self._score += made.score
         self._take.reported(made)
+        if self._feedback is not None:
+            self._feedback.beat.made(made.position_frames, made.tick, made.frames, made.next_tick)
         self._rungs[made.steps] += 1
         self._steps = made.steps
         if made.steps != self._ready.steps and self._journal is not None:
@@ -249,6 +270,8 @@ class Host:
         self._ring.finish()
         while not self._player_watch.done:
             self._show_state()
+            if self._display.stop_wanted:
+                raise KeyboardInterrupt
             time.sleep(0.02)
 
     # Before and after.
@@ -271,6 +294,7 @@ class Host:
         instrument = load_instrument(self._instrument, self._show.bundle)
         self._performance = self._show.performance(instrument)
         self._hands = self._open_hands(stack)
+        self._open_osc(stack)
         self._engine_watch = EngineWatch(self._engine, self._ring, self._display)
         self._ready = self._engine_watch.wait_until_ready()
         self._figures.chunk_frames = self._ready.chunk_frames
@@ -280,6 +304,8 @@ class Host:
         if self._player is not None:
             self._hands.start_clock(self._ring.name, latency_frames=self._ready.latency_frames)
         self._heard_ns = time.perf_counter_ns()
+        self._shown.ready(self._ready, bundle=instrument.name, device=self._where())
+        self._display.listen(self._act_named)
         self._priority = real_time(HOST_PRIORITY)
         gc.freeze()  # what is there stays; no long collection later
         self._announce()
@@ -305,6 +331,15 @@ class Host:
         for sentence in [missing] if missing is not None else list(hands.take_news()):
             self._display.say(sentence)
         return hands
+
+    def _open_osc(self, stack: ExitStack) -> None:
+        rig = self._show.rig
+        if rig.osc.listen:
+            self._osc = OscServer(rig.osc, [scene.name for scene in rig.scenes], self._act_named)
+            stack.callback(self._osc.close)
+        if rig.osc.feedback:
+            self._feedback = OscFeedback(rig.osc.feedback)
+            stack.callback(self._feedback.close)
 
     def _open_take(self, stack: ExitStack, instrument: Instrument) -> Take:
         """Say in the journal and in the recording what they are made of."""
@@ -346,10 +381,13 @@ class Host:
         player.start()
         return player
 
+    def _where(self) -> str:
+        """Return the sound device's name; empty without one."""
+        ready = self._player.ready if self._player is not None else None
+        return f"{ready.device} ({ready.host_api})" if ready is not None else ""
+
     def _announce(self) -> None:
-        parts = []
-        if self._player is not None and self._player.ready is not None:
-            parts.append(f"on {self._player.ready.device} ({self._player.ready.host_api})")
+        parts = [f"on {self._where()}"] if self._where() else []
         if self._bridge is not None:
             parts.append(f"at {self._bridge.endpoint}")
         if self._hands.names:
@@ -368,19 +406,43 @@ class Host:
             self._hands.sound_server_was_replaced()
 
     def _show_state(self) -> None:
-        for sentence in self._take.take_errors():
+        for sentence in (*self._take.take_errors(), *(self._osc.take_news() if self._osc is not None else ())):
             self._display.say(sentence)
         if self._player is not None:
             peaks = tuple(to_db(peak) for peak in self._ring.peaks)
             self._levels = Levels(peak_db=peaks, rms_db=peaks)
-        self._display.show_live(
-            self._levels,
-            scene=self._performance.scene.name,
-            chord=self._chord,
-            tempo_bpm=self._performance.tempo_bpm,
+        self._tell_osc()
+        self._display.show_live(self._levels, self._status)
+
+    def _status(self) -> Status:
+        """Return what a screen shows."""
+        written = self._recorder.seconds if self._recorder is not None else None
+        return self._shown.status(
+            ring=self._ring,
+            performance=self._performance,
+            levels=self._levels,
+            playing=self._player is not None,
             played_s=self._played_s(),
-            total_s=self._show.seconds,
-            faults=faults(self._ring.underruns, self._ring.xruns, self._steps, self._ready.steps),
+            ports=self._hands.names,
+            restarts=(self._engine_watch.restarts, self._player_watch.restarts),
+            recorded_s=self._played_s() if self._record is not None else written,
+        )
+
+    def _tell_osc(self) -> None:
+        """Tell whoever wants to know by OSC what is heard now."""
+        if self._feedback is None:
+            return
+        ring, performance = self._ring, self._performance
+        delay_ns = ring.latency_ns if self._player is not None else 0
+        heard = ring.played_frames if self._player is not None else ring.written_frames - self._lead_frames
+        self._feedback.show(
+            heard_frame=heard - self._ready.latency_frames - delay_ns * SAMPLE_RATE_HZ // 1_000_000_000,
+            scene=performance.scene.name,
+            number=performance.scene_index + 1,
+            coming=performance.coming.name if performance.coming is not None else "",
+            chord=self._chord,
+            tempo_bpm=performance.tempo_bpm,
+            peaks_db=self._levels.peak_db,
         )
 
     def _real_time(self) -> dict[str, int]:

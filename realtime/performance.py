@@ -282,7 +282,7 @@ class Performance:
         offset = frame - start_frame
         kind, channel = message[0] & 0xF0, message[0] & 0x0F
         if kind == 0xF0:
-            self._apply_system(message, frame, offset)
+            self._apply_system(message, frame, offset, acted)
             return
         settings, taken = self._steering.feed(message)
         for setting in settings:
@@ -331,7 +331,7 @@ class Performance:
     def _end(self, pitches: Iterable[int], offset: int) -> None:
         self._notes += [NoteEvent(offset_frames=offset, pitch=pitch, velocity=0.0) for pitch in pitches]
 
-    def _apply_system(self, message: bytes, frame: int, offset: int) -> None:
+    def _apply_system(self, message: bytes, frame: int, offset: int, acted: bool) -> None:
         if message[:3] == b"\xff\x51\x03" and len(message) == 6:
             beat_us = int.from_bytes(message[3:], "big")
             if beat_us:
@@ -342,7 +342,7 @@ class Performance:
                 self._clock_lead_frames = told
             elif told is not None:
                 name, value = told
-                self._set(Setting(name, value, math.inf, value >= 0.5), offset, acted=False)
+                self._set(Setting(name, value, math.inf, value >= 0.5), offset, acted)
         elif self._clock is not None:
             self._clock.feed(message, frame)
 

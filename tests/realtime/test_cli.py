@@ -217,7 +217,7 @@ def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_
     assert run("play", "--seconds", "2", "--json", "--out", "b.wav", "--journal", "b.jsonl") == 0
     assert json.loads(capfd.readouterr().out)["pcm_sha256"] == first
     lines = [json.loads(line) for line in Path("b.jsonl").read_text().splitlines()]
-    assert lines[0]["legando_journal"] == 1 and all({"frame", "midi"} <= set(line) for line in lines[1:])
+    assert lines[0]["legando_journal"] == 2 and all({"frame", "midi"} <= set(line) for line in lines[1:])
 
 
 def test_a_fallback_that_is_stopped_keeps_what_was_made(

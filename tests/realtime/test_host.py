@@ -115,7 +115,7 @@ def test_a_run_that_is_stopped_ends_cleanly(tmp_path: Path, sent: signal.Signals
     assert json.loads(out)["interrupted"] is True
     assert not (tmp_path / "s.ipc").exists()
     assert set(ring_folder().glob("legando-*.ring")) <= rings
-    assert json.loads((tmp_path / "take.jsonl").read_text().splitlines()[0])["legando_journal"] == 1
+    assert json.loads((tmp_path / "take.jsonl").read_text().splitlines()[0])["legando_journal"] == 2
 
 
 def test_a_machine_too_slow_for_all_steps_plays_with_fewer(tmp_path: Path) -> None:
