@@ -142,6 +142,7 @@ class Generator:
         self._anchors = {name: np.zeros_like(self._denoiser.current(name)[..., :ANCHOR_CHUNKS, :]) for name in _COARSE}
         self._anchor_style: NDArray[np.float32] | None = None
         self._anchor_age = 0
+        self.section = ""  # of the last tick that was written
 
     @property
     def tick(self) -> float:
@@ -258,6 +259,7 @@ class Generator:
         given = self._language.inputs
         given["style"][0] = style
         bar, given["plan"][0] = self._arranger.plan(tick // TICKS_PER_BAR, style, controls.section)
+        self.section = bar.section
         given["position"][0] = (tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % PHRASE_BARS)
         given["temperature"][0, 0] = controls.temperature
         given["noise"][0] = gumbel(self.seed, SCORE, tick if tick >= 0 else _PREROLL_COUNTER + tick, LOGITS)

@@ -117,6 +117,9 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
     parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--tui", action="store_true", help="the screen; default for play on a terminal, less --json")
+    shown.add_argument("--plain", action="store_true", help="one line instead of the screen")
     parser.add_argument("--json", action="store_true", help="print the figures of the run as one JSON object")
 
 

@@ -12,7 +12,7 @@ from legando.bridge.endpoint import parse_endpoint
 from legando.realtime.cli_render import DEFAULT_SECONDS, render_show, tell_render
 from legando.realtime.devices import find_output, has_output
 from legando.realtime.display import Display
-from legando.realtime.errors import DeviceError, RigError
+from legando.realtime.errors import DeviceError, LegandoError, RigError
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.host import Host
 from legando.realtime.instrument import load_instrument
@@ -21,6 +21,7 @@ from legando.realtime.midifile import read_midi_file
 from legando.realtime.rig import AudioRig, BridgeRig, PerformanceRig, read_rig
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.takefile import check_take_name
+from legando.realtime.terminal import why_no_screen
 from legando.realtime.wavfile import WavWriter
 
 FALLBACK_OUT = Path("take.wav")
@@ -37,10 +38,27 @@ def play_command(arguments: argparse.Namespace, instrument: str) -> int:
         there, reason = has_output()
         if not there and arguments.record is not None:
             display.say(f"{reason}; recording without it, in real time")
-            return _live(arguments, show, instrument, display, sound=False)
+            return _live(arguments, show, instrument, _display(arguments, tui=True), sound=False)
         if not there:
             return _render_instead(arguments, show, instrument, display, reason)
-    return _live(arguments, show, instrument, display, sound=True)
+    return _live(arguments, show, instrument, _display(arguments, tui=True), sound=True)
+
+
+def _display(arguments: argparse.Namespace, *, tui: bool) -> Display:
+    """Return the screen or the plain line; `tui` says which, where the command line does not. [control]
+
+    Raises LegandoError when a screen is asked for and cannot be shown.
+    """
+    if arguments.plain or not (tui or arguments.tui) or (arguments.json and not arguments.tui):
+        return Display()
+    reason = why_no_screen()
+    if reason is None:
+        from legando.realtime.screenlink import Screen
+
+        return Screen()
+    if arguments.tui:
+        raise LegandoError(reason)
+    return Display()
 
 
 def _must_exist(audio: AudioRig) -> None:
@@ -62,7 +80,7 @@ def serve_command(arguments: argparse.Namespace, instrument: str) -> int:
         raise RigError("serve has nowhere to publish; set publish in [bridge] of the rig, or give --publish ENDPOINT")
     parse_endpoint(bridge.publish, bind=True)
     show = replace(show, rig=replace(show.rig, bridge=bridge))
-    return _live(arguments, show, instrument, Display(), sound=False)
+    return _live(arguments, show, instrument, _display(arguments, tui=False), sound=False)
 
 
 def _show(arguments: argparse.Namespace) -> Show:

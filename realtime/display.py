@@ -11,8 +11,10 @@ import shutil
 import sys
 import textwrap
 import time
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from legando.realtime.livemessage import LiveMessage
 from legando.realtime.meter import (
     Levels,
     MeterState,
@@ -23,6 +25,9 @@ from legando.realtime.meter import (
     shows_unicode,
     step_meter,
 )
+from legando.realtime.report import faults
+from legando.realtime.status import Status
+from legando.realtime.terminal import can_take
 
 TERMINAL_EVERY_NS = 100_000_000
 PLAIN_EVERY_NS = 10_000_000_000
@@ -40,12 +45,14 @@ class Display:
         self._began_ns = 0  # when the first piece of a render was made
         self._meter: MeterState = rest()
         self._open = False
+        self.stop_wanted = False
+        """Whether the performer has asked for the end by a key."""
 
     def say(self, text: str) -> None:
         """Write one whole line, above the one that is drawn; on a terminal it breaks between words."""
         if self._quiet:
             return
-        self.end()
+        self._take_away()
         if self._terminal:
             text = textwrap.fill(text, self._width(), subsequent_indent="  ", break_long_words=False)
         self._write(text + "\n")
@@ -71,35 +78,42 @@ class Display:
             )
         )
 
-    def show_live(
-        self,
-        levels: Levels,
-        *,
-        scene: str,
-        chord: str,
-        tempo_bpm: float,
-        played_s: float,
-        total_s: float | None,
-        faults: str = "",
-    ) -> None:
-        """Show where a live run is: time left (or gone, without an end), the music, what went wrong, the meter."""
+    def show_live(self, levels: Levels, tell: Callable[[], Status]) -> None:
+        """Show where a live run is: time left (or gone, without an end), the music, what went wrong, the meter.
+
+        `tell` is called when it is time to draw.
+        """
         if not self._step(levels):
             return
+        status = tell()
+        when = clock(status.played_s)
+        if status.total_s is not None:
+            when = f"{clock(status.total_s - status.played_s)} left"
         self._draw(
             render_live(
                 self._meter,
-                when=clock(played_s) if total_s is None else f"{clock(total_s - played_s)} left",
-                scene=scene,
-                chord=chord,
-                tempo_bpm=tempo_bpm,
-                faults=faults,
+                when=when,
+                scene=status.scene_name,
+                chord=status.chord,
+                tempo_bpm=status.tempo_bpm,
+                faults=faults(status.underruns, status.xruns, status.steps, status.full_steps),
                 width=self._width(),
                 unicode=self._unicode,
             )
         )
 
+    def listen(self, on_move: Callable[[str, float], None]) -> None:
+        """Say who is told of the controls that keys move; the line has none."""
+
+    def take(self) -> Iterator[LiveMessage]:
+        """Yield what keys have moved since the last call: nothing."""
+        return iter(())
+
     def end(self) -> None:
         """Take the drawn line away: what is said next stands in its place."""
+        self._take_away()
+
+    def _take_away(self) -> None:
         if self._open:
             self._write("\r\x1b[K")
             self._open = False
@@ -115,8 +129,16 @@ class Display:
         return True
 
     def _draw(self, line: str) -> None:
+        if self._terminal and not self._takes_output():
+            return  # a terminal that stands still (Ctrl-S, a stalled connection) must not hold up the music
         self._open = self._terminal
         self._write(f"\r{line}\x1b[K" if self._terminal else line.rstrip() + "\n")
+
+    def _takes_output(self) -> bool:
+        try:
+            return can_take(self._stream.fileno())
+        except (OSError, ValueError):  # no file, as in a test
+            return True
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):  # the terminal was closed: the take is worth more than the line

@@ -117,6 +117,7 @@ def run(connection: Connection, settings: EngineSettings) -> None:
                     steps=steps,
                     score=[(tick, list(tokens)) for tick, tokens in chunk.tokens],
                     next_tick=generator.tick,
+                    section=generator.section,
                     controls=controls_to_plain(source.unlike) if source.unlike is not None else None,
                 ),
             )

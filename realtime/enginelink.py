@@ -71,6 +71,7 @@ class Made:
 
     `score` has the ticks that began in it, each with its tokens, and `next_tick` is where the next chunk begins: what
     another engine needs to go on in the same music. `controls` says what it was made with, when not with the answer.
+    `section` is where the form is, empty where an engine has no forms.
     """
 
     position_frames: int
@@ -83,6 +84,7 @@ class Made:
     score: list[tuple[int, list[int]]]
     next_tick: float
     controls: dict[str, Any] | None = None
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

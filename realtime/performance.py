@@ -104,6 +104,16 @@ class Performance:
         return self._desk.scene_index
 
     @property
+    def section(self) -> str | None:
+        """Return the section that hands or the scene hold."""
+        return self._desk.section
+
+    @property
+    def key(self) -> str | None:
+        """Return the key that hands or the scene hold the music in."""
+        return self._desk.key
+
+    @property
     def tempo_bpm(self) -> float:
         """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
         followed = self._clock.tempo_bpm() if self._clock is not None else None

@@ -18,6 +18,7 @@ from legando.realtime.prompts import Prompt
 from legando.realtime.render import RenderFigures, apply_level, render
 from legando.realtime.rig import Binding, Scene
 from legando.realtime.snapshot import controls_to_plain
+from legando.realtime.status import Status
 from tests.realtime.tone_generator import ToneChunk, ToneGenerator
 
 STYLE = (0.1,) * STYLE_DIM
@@ -133,8 +134,18 @@ def test_a_terminal_gets_one_line_drawn_over_itself_and_a_log_hardly_any(monkeyp
     displays = [Display(terminal), Display(log)]
     for step in range(200):  # 20 s
         now_ns = step * 100_000_000
+        status = Status(
+            time_ns=0,
+            scenes=("dawn",),
+            scene=0,
+            tick=0.0,
+            chord="Cmin7",
+            tempo_bpm=84.0,
+            played_s=step / 10,
+            total_s=30.0,
+        )
         for display in displays:
-            display.show_live(levels, scene="dawn", chord="Cmin7", tempo_bpm=84.0, played_s=step / 10, total_s=30.0)
+            display.show_live(levels, lambda status=status: status)  # type: ignore[misc]
     for display in displays:
         display.end()
     drawn = terminal.getvalue()

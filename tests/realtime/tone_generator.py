@@ -40,6 +40,7 @@ class ToneGenerator:
         self.chunk_frames = 960 * chunk_latents
         self.latency_frames = 0
         self.engine = "sines"
+        self.section = "full"
         self.default_steps = steps  # it takes none, but the ladder counts them, and they may take time
         self._step_ms = step_ms
         self._seed = seed
