@@ -48,7 +48,7 @@ class Glide:
         """Return how much of the way has been gone at a tick, 0..1."""
         if tick >= self.start_tick + self.ticks - _NEAR:
             return 1.0
-        return max(0.0, (tick - self.start_tick) / self.ticks)
+        return max(0.0, (tick - self.start_tick) / self.ticks) if self.ticks > 0.0 else 0.0
 
 
 def between(before: float, after: float, share: float) -> float:
