@@ -1,19 +1,22 @@
 """Publisher: sends each chunk of sound to whoever listens, and never waits for anybody. [control]
 
-Owned by one thread of the host; `close` may come from another. libzmq's own thread does the sending. A subscriber that
-does not keep up loses its own messages once `QUEUE_MESSAGES` wait for it; the publisher and the others do not notice.
-The subscriber sees and counts what it lost by sequence and frame position.
+Owned by one thread of the host; `close` may come from another. libzmq's own thread does the sending, with real-time
+priority where that is asked for and allowed; a gate's thread answers new connections. A subscriber that does not keep
+up loses its own messages once `QUEUE_MESSAGES` wait for it; the publisher and the others do not notice. The subscriber
+sees and counts what it lost by sequence and frame position.
+
+One socket can carry several streams: `add` another one, and each subscriber is sent those that it has asked for.
 """
 
 from __future__ import annotations
 
-import contextlib
+import os
 import secrets
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import zmq
@@ -21,6 +24,9 @@ from numpy.typing import NDArray
 
 from legando.bridge import endpoint as endpoints
 from legando.bridge import wire
+from legando.bridge.gate import MAX_CONNECTIONS, Gate
+from legando.bridge.keys import ServerKeys
+from legando.bridge.refusals import Refusals
 from legando.realtime.errors import LegandoError
 
 QUEUE_MESSAGES = 192
@@ -39,10 +45,46 @@ MAX_SUBSCRIPTION_BYTES = 1024
 MAX_TIMESTAMP_DISTANCE_NS = 60_000_000_000
 
 
+MAX_STREAMS = 16
+
+
+class Stream(NamedTuple):
+    """What a subscriber may choose by its name. [any]"""
+
+    name: str
+    stream_id: bytes
+    sample_rate_hz: int
+    channels: int
+    sample_format: wire.SampleFormat
+
+
+class Track:
+    """One stream of a publisher: its format, and how much of it was sent. [control]"""
+
+    def __init__(self, publisher: Publisher, about: Stream) -> None:
+        self.about = about
+        self.blocks = 0
+        self.frames = 0
+        self._publisher = publisher
+        self.packer = wire.Packer(
+            about.name,
+            about.stream_id,
+            sample_rate_hz=about.sample_rate_hz,
+            channels=about.channels,
+            sample_format=about.sample_format,
+        )
+
+    def publish(self, frames: NDArray[np.float32], frame_position: int, timestamp_ns: int | None = None) -> None:
+        """Send one chunk of this stream, as `Publisher.publish` does. [control]"""
+        self._publisher.send(self, frames, frame_position, timestamp_ns)
+
+
 class Publisher:
     """Publish float32 audio on one endpoint as stream `stream`. [control]
 
-    Raises `LegandoError` at once if the endpoint is not allowed, in use or cannot be opened.
+    Raises `LegandoError` at once if the endpoint is not allowed, in use or cannot be opened. With `keys` only their
+    clients can connect, and the endpoint may be any address. `io_priority` is a real-time priority for the sending
+    thread, 0 for none.
     """
 
     def __init__(
@@ -53,27 +95,25 @@ class Publisher:
         sample_rate_hz: int = 48_000,
         channels: int = 2,
         sample_format: wire.SampleFormat = wire.SampleFormat.FLOAT32,
+        keys: ServerKeys | None = None,
+        io_priority: int = 0,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        self.stream = stream
-        self.sample_rate_hz = sample_rate_hz
-        self.channels = channels
-        self.sample_format = sample_format
-        self.stream_id = secrets.token_bytes(wire.STREAM_ID_BYTES)
-        self.blocks = 0
-        self.frames = 0
-        self._packer = wire.Packer(
-            stream, self.stream_id, sample_rate_hz=sample_rate_hz, channels=channels, sample_format=sample_format
-        )
         self._lock = threading.Lock()
-        parsed = endpoints.parse_endpoint(endpoint, bind=True)
+        self._tracks: dict[str, Track] = {}
+        parsed = endpoints.parse_endpoint(endpoint, bind=True, encrypted=keys is not None)
+        self._main = self.add(stream, sample_rate_hz=sample_rate_hz, channels=channels, sample_format=sample_format)
+        self.stream, self.stream_id = stream, self._main.about.stream_id
         # A context of its own: its term() waits until libzmq has let go of the port, so that a successor can take it.
-        self._context = zmq.Context(io_threads=1)
+        self._context = new_context(io_priority)
         self._socket = self._context.socket(zmq.PUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
         self._socket.setsockopt(zmq.SNDBUF, KERNEL_BUFFER_BYTES)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
         self._file: Path | None = None
+        self.refusals = Refusals(f"audio at {parsed}")
+        self._gate = Gate(self._context, self._socket, self.refusals, keys=keys, max_connections=max_connections)
         try:
             self.endpoint = endpoints.bind(self._socket, parsed)
         except LegandoError:
@@ -81,33 +121,68 @@ class Publisher:
             raise
         self._file = parsed.path
 
+    @property
+    def blocks(self) -> int:
+        """How many chunks of the main stream were sent."""
+        return self._main.blocks
+
+    @property
+    def frames(self) -> int:
+        """How many frames of the main stream were sent."""
+        return self._main.frames
+
+    @property
+    def connections(self) -> int:
+        """How many listeners are connected."""
+        return self._gate.connections
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What a subscriber may choose from."""
+        return tuple(track.about for track in self._tracks.values())
+
+    def add(
+        self,
+        stream: str,
+        *,
+        sample_rate_hz: int = 48_000,
+        channels: int = 2,
+        sample_format: wire.SampleFormat = wire.SampleFormat.FLOAT32,
+    ) -> Track:
+        """Offer one more stream on the same endpoint and return what publishes it. [control]
+
+        Raises LegandoError for a name that is taken or not allowed, or one stream too many.
+        """
+        if stream in self._tracks or len(self._tracks) >= MAX_STREAMS:
+            raise LegandoError(f"stream {stream!r} is there already, or there are {MAX_STREAMS}; choose another name")
+        stream_id = secrets.token_bytes(wire.STREAM_ID_BYTES)
+        track = Track(self, Stream(stream, stream_id, sample_rate_hz, channels, sample_format))
+        self._tracks[stream] = track
+        return track
+
     def publish(self, frames: NDArray[np.float32], frame_position: int, timestamp_ns: int | None = None) -> None:
         """Send one chunk without waiting; the array may be reused at once. [control]
 
         `frames` is float32 (frames, channels), `frame_position` the place of its first frame, `timestamp_ns` when it
         was made, as `time.perf_counter_ns()` (now if None). Raises `LegandoError` for anything else, or once closed.
         """
+        self.send(self._main, frames, frame_position, timestamp_ns)
+
+    def send(self, track: Track, frames: NDArray[np.float32], frame_position: int, timestamp_ns: int | None) -> None:
+        """Send one chunk of one stream; see `publish`. [control]"""
         now_ns = time.perf_counter_ns()
         made_ns = now_ns if timestamp_ns is None else timestamp_ns
-        if not -MAX_TIMESTAMP_DISTANCE_NS <= now_ns - made_ns <= MAX_TIMESTAMP_DISTANCE_NS:
-            raise LegandoError(
-                f"timestamp {made_ns} ns is {(now_ns - made_ns) / 1e9:.0f} s away from now; use time.perf_counter_ns()"
-            )
+        age_ns = now_ns - made_ns
+        if not -MAX_TIMESTAMP_DISTANCE_NS <= age_ns <= MAX_TIMESTAMP_DISTANCE_NS:
+            raise LegandoError(f"timestamp {made_ns} ns is {age_ns / 1e9:.0f} s away from now; use perf_counter_ns()")
         with self._lock:
             if self._socket.closed:
                 raise LegandoError(f"the publisher on {self.endpoint} is closed; open a new one")
-            message = self._packer.pack(
-                frames,
-                sequence=self.blocks,
-                frame_position=frame_position,
-                timestamp_ns=made_ns,
-                wall_ns=time.time_ns() - (now_ns - made_ns),
-            )
-            # PUB drops for a full subscriber instead of answering EAGAIN; NOBLOCK is for the day that this changes.
-            with contextlib.suppress(zmq.Again):
-                self._socket.send(message, zmq.NOBLOCK)
-            self.blocks += 1
-            self.frames += len(frames)
+            message = track.packer.write(frames, track.blocks, frame_position, made_ns, time.time_ns() - age_ns)
+            # PUB drops for a full subscriber and never answers EAGAIN; the message is copied before `send` returns.
+            self._socket.send(message, zmq.NOBLOCK)
+            track.blocks += 1
+            track.frames += len(frames)
 
     def close(self) -> None:
         """Stop at once, dropping what is not yet sent, and remove the socket file; may be called twice. [control]"""
@@ -116,7 +191,9 @@ class Publisher:
             if self._file is not None:
                 self._file.unlink(missing_ok=True)
                 self._file = None
-            self._socket.close(linger=0)
+            if not self._socket.closed:
+                self._gate.close()
+                self._socket.close(linger=0)
             self._context.term()
 
     def __enter__(self) -> Self:
@@ -126,3 +203,32 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def new_context(io_priority: int = 0) -> zmq.Context[Any]:
+    """Return a context whose I/O thread has a real-time priority, if one is asked for and the system allows it. [any]
+
+    Without it a busy machine lets the sound wait for milliseconds; libzmq aborts where it may not, so that is tried.
+    """
+    context: zmq.Context[Any] = zmq.Context(io_threads=1)
+    if io_priority and hasattr(os, "SCHED_FIFO") and _may_have(io_priority):
+        context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)
+        context.set(zmq.THREAD_PRIORITY, io_priority)
+    return context
+
+
+def _may_have(priority: int) -> bool:
+    """Try a real-time priority on a thread that ends at once."""
+    may: list[bool] = []
+
+    def attempt() -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        except OSError:
+            return
+        may.append(True)
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    return bool(may)

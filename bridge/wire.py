@@ -1,4 +1,4 @@
-"""The wire format of the bridge, version 1: pack and parse, no sockets, no clock. [any]
+"""The audio format of the bridge, version 2: pack and parse, no sockets, no clock. [any]
 
 An audio message is one ZeroMQ frame, little-endian, without padding: 104 bytes of header, then interleaved samples.
 
@@ -6,9 +6,9 @@ An audio message is one ZeroMQ frame, little-endian, without padding: 104 bytes 
 |-------:|------|----------------|---------------------------------------------------------------------------------|
 |      0 | 32 B | stream         | name in ASCII, filled up with zero bytes; it is what a subscription matches     |
 |     32 | 4 B  | magic          | `LGND`                                                                          |
-|     36 | u8   | version        | 1                                                                               |
+|     36 | u8   | version        | 2                                                                               |
 |     37 | u8   | kind           | 1 = audio from legando (2 = audio to legando, reserved)                         |
-|     38 | u8   | format         | 1 = float32, 2 = int16 (32768 is full scale)                                    |
+|     38 | u8   | format         | 1 = float32, 2 = int16 (32768 is full scale), 3 = FLAC, reserved                |
 |     39 | u8   | channels       | 1 to 32                                                                         |
 |     40 | u32  | sample_rate_hz | 8,000 to 384,000                                                                |
 |     44 | u32  | flags          | none yet: writers send 0, readers ignore bits that they do not know             |
@@ -30,7 +30,8 @@ Both clocks travel because each fails where the other works: the monotonic clock
 between machines as far as NTP keeps them together, but it can jump. Latency on one machine uses the monotonic one.
 
 This code runs once for each chunk with cold caches, where every extra call into NumPy costs 5 to 20 us; hence arrays
-made in one call from ready dtypes, and a search for a zero byte where `.all()` would read better.
+made in one call from ready dtypes, a search for a zero byte where `.all()` would read better, one buffer for all
+messages of a run, and a `Parser` that remembers the 64 bytes that are the same for all of them.
 
 Parsing trusts no length and no field: whatever does not fit raises `WireError`, and nothing else is ever raised.
 """
@@ -41,7 +42,7 @@ import re
 import struct
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +50,11 @@ from numpy.typing import NDArray
 from legando.realtime.errors import WireError
 
 MAGIC = b"LGND"
-VERSION = 1
+VERSION = 2
 KIND_AUDIO = 1
 RUN = struct.Struct("<32s4sBBBBII16s")
 """The first 64 bytes: who sends, and how the samples are written."""
+RUN_BYTES = RUN.size
 BLOCK = struct.Struct("<QQQQII")
 """The next 40 bytes: what this message holds."""
 HEADER = struct.Struct("<32s4sBBBBII16sQQQQII")
@@ -126,30 +128,59 @@ class Packer:
         self._run = RUN.pack(
             subscription(stream), MAGIC, VERSION, KIND_AUDIO, sample_format, channels, sample_rate_hz, 0, stream_id
         )
+        self._is_float = sample_format is SampleFormat.FLOAT32
+        self._count = -1
+        self._buffer = memoryview(b"")
+        self._samples: NDArray[Any] = np.zeros((0, channels), _FLOAT32)
 
     def pack(
         self, frames: NDArray[np.float32], *, sequence: int, frame_position: int, timestamp_ns: int, wall_ns: int
     ) -> bytes:
         """Return one message with float32 (frames, channels); raise `WireError` for what does not fit. [any]"""
-        if frames.ndim != 2 or frames.shape[1] != self.channels or frames.dtype != np.float32:
-            raise WireError(
-                f"a message takes float32 (frames, {self.channels}), this is {frames.dtype} {frames.shape}; "
-                "convert it first"
-            )
+        return bytes(self.write(frames, sequence, frame_position, timestamp_ns, wall_ns))
+
+    def write(
+        self, frames: NDArray[np.float32], sequence: int, frame_position: int, timestamp_ns: int, wall_ns: int
+    ) -> memoryview:
+        """Return one message in a buffer that the next call writes over; otherwise as `pack`. [any]"""
         count = len(frames)
-        if not 0 < count * self._frame_bytes <= MAX_SAMPLES_BYTES:
-            raise WireError(
-                f"{count} frames of {self.channels} channels do not fit a message; "
-                f"send 1 to {MAX_SAMPLES_BYTES // self._frame_bytes}"
-            )
+        if frames.dtype is not _FLOAT32 or frames.shape != (count, self.channels):
+            self._refuse_shape(frames)
+        if count != self._count:
+            self._resize(count)
         try:
-            block = BLOCK.pack(sequence, frame_position, timestamp_ns, wall_ns, count, 0)
+            BLOCK.pack_into(self._buffer, RUN_BYTES, sequence, frame_position, timestamp_ns, wall_ns, count, 0)
         except struct.error as error:
             raise WireError(
                 f"sequence {sequence}, frame position {frame_position} and times {timestamp_ns} and {wall_ns} ns "
                 "must each fit 64 unsigned bits; start again from 0"
             ) from error
-        return b"".join((self._run, block, encode_samples(frames, self.sample_format)))
+        if self._is_float:
+            self._samples[...] = frames
+        else:
+            self._samples[...] = to_int16(frames)
+        return self._buffer
+
+    def _refuse_shape(self, frames: NDArray[np.float32]) -> None:
+        if frames.ndim != 2 or frames.shape[1] != self.channels or frames.dtype != np.float32:
+            raise WireError(
+                f"a message takes float32 (frames, {self.channels}), this is {frames.dtype} {frames.shape}; "
+                "convert it first"
+            )
+
+    def _resize(self, count: int) -> None:
+        """Make the buffer of a message of this many frames; the run's 64 bytes are in it for good."""
+        size_bytes = count * self._frame_bytes
+        if not 0 < size_bytes <= MAX_SAMPLES_BYTES:
+            raise WireError(
+                f"{count} frames of {self.channels} channels do not fit a message; "
+                f"send 1 to {MAX_SAMPLES_BYTES // self._frame_bytes}"
+            )
+        self._buffer = memoryview(bytearray(HEADER_BYTES + size_bytes))
+        self._buffer[:RUN_BYTES] = self._run
+        kind = _FLOAT32 if self._is_float else _INT16
+        self._samples = np.ndarray((count, self.channels), kind, self._buffer, HEADER_BYTES)
+        self._count = count
 
 
 def subscription(stream: str) -> bytes:
@@ -161,21 +192,68 @@ def subscription(stream: str) -> bytes:
     return stream.encode("ascii") + b"\0"
 
 
-def parse_audio(message: bytes) -> tuple[AudioHeader, NDArray[np.float32]]:
-    """Read one message; raise `WireError` unless every field is as the table says. [any]
+class Parser:
+    """Read messages, and those of a run whose first one was good by what differs alone. [any]"""
 
-    Returns the header and float32 (frames, channels): a read-only view of the message if it carries float32. A sample
-    that is not a finite number is refused too: it would ruin any filter behind it.
-    """
-    if not HEADER_BYTES < len(message) <= MAX_MESSAGE_BYTES:
-        raise WireError(
-            f"an audio message has {HEADER_BYTES + 1} to {MAX_MESSAGE_BYTES} bytes, this one has {len(message)}; "
-            "is the sender legando?"
-        )
-    (
-        name, magic, version, kind, format_code, channels, sample_rate_hz, flags, stream_id,
-        sequence, frame_position, timestamp_ns, wall_ns, frames, _reserved,
-    ) = HEADER.unpack_from(message)  # fmt: skip
+    def __init__(self) -> None:
+        self._run = b""
+        self._known: AudioHeader
+        self._frame_bytes = 0
+
+    def parse(self, message: bytes) -> tuple[AudioHeader, NDArray[np.float32]]:
+        """Read one message; raise `WireError` unless every field is as the table says. [any]
+
+        Returns the header and float32 (frames, channels): a read-only view of the message if it carries float32. A
+        sample that is not a finite number is refused too: it would ruin any filter behind it.
+        """
+        if not HEADER_BYTES < len(message) <= MAX_MESSAGE_BYTES:
+            raise WireError(
+                f"an audio message has {HEADER_BYTES + 1} to {MAX_MESSAGE_BYTES} bytes, this one has {len(message)}; "
+                "is the sender legando?"
+            )
+        run = message[:RUN_BYTES]
+        if run != self._run:
+            self._known = _read_run(run)
+            self._frame_bytes = self._known.channels * _SAMPLE_BYTES[self._known.sample_format]
+            self._run = run
+        known = self._known
+        sequence, frame_position, timestamp_ns, wall_ns, frames, _reserved = BLOCK.unpack_from(message, RUN_BYTES)
+        size_bytes = frames * self._frame_bytes
+        if size_bytes != len(message) - HEADER_BYTES:
+            raise WireError(
+                f"the header promises {size_bytes} bytes of samples, {len(message) - HEADER_BYTES} came; "
+                "the message is damaged"
+            )
+        shape = (frames, known.channels)
+        samples: NDArray[np.float32]
+        if known.sample_format is SampleFormat.FLOAT32:
+            samples = np.ndarray(shape, _FLOAT32, message, HEADER_BYTES)
+            if np.isfinite(samples).tobytes().find(0) >= 0:
+                raise WireError(f"message {sequence} holds samples that are not finite numbers; it is not played")
+        else:
+            whole: NDArray[np.int16] = np.ndarray(shape, _INT16, message, HEADER_BYTES)
+            samples = whole.astype(np.float32) / np.float32(INT16_FULL_SCALE)
+        header = AudioHeader(
+            known.stream, known.stream_id, sequence, frame_position, frames, known.channels, known.sample_rate_hz,
+            timestamp_ns, wall_ns, known.sample_format, known.flags,
+        )  # fmt: skip
+        return header, samples
+
+
+def parse_audio(message: bytes) -> tuple[AudioHeader, NDArray[np.float32]]:
+    """Read one message that stands alone, as `Parser.parse` does. [any]"""
+    return Parser().parse(message)
+
+
+def to_int16(frames: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return float32 samples as int16, rounded and clipped. [any]"""
+    scaled: NDArray[np.float32] = np.rint(frames * INT16_FULL_SCALE).clip(-INT16_FULL_SCALE, INT16_FULL_SCALE - 1)
+    return scaled.astype(_INT16)
+
+
+def _read_run(run: bytes) -> AudioHeader:
+    """Check what all messages of a run share; what differs is 0 in the header that is returned."""
+    name, magic, version, kind, format_code, channels, sample_rate_hz, flags, stream_id = RUN.unpack(run)
     if magic != MAGIC:
         raise WireError(f"the mark {MAGIC!r} is missing, {magic!r} is in its place; is the sender legando?")
     if version != VERSION:
@@ -185,37 +263,9 @@ def parse_audio(message: bytes) -> tuple[AudioHeader, NDArray[np.float32]]:
     if format_code not in _FORMATS:
         raise WireError(f"sample format {format_code} is not known; send 1 (float32) or 2 (int16)")
     _check_layout(channels, sample_rate_hz)
-    size_bytes = frames * channels * _SAMPLE_BYTES[format_code]
-    if size_bytes != len(message) - HEADER_BYTES:
-        raise WireError(
-            f"the header promises {size_bytes} bytes of samples, {len(message) - HEADER_BYTES} came; "
-            "the message is damaged"
-        )
-    sample_format = _FORMATS[format_code]
-    samples = decode_samples(message, frames, channels, sample_format)
-    if np.isfinite(samples).tobytes().find(0) >= 0:
-        raise WireError(f"message {sequence} holds samples that are not finite numbers; it is not played")
-    header = AudioHeader(
-        _stream_name(name), stream_id, sequence, frame_position, frames, channels, sample_rate_hz, timestamp_ns,
-        wall_ns, sample_format, flags,
-    )  # fmt: skip
-    return header, samples
-
-
-def encode_samples(frames: NDArray[np.float32], sample_format: SampleFormat) -> bytes:
-    """Return float32 (frames, channels) as it goes on the wire; int16 is rounded and clipped. [any]"""
-    if sample_format is SampleFormat.FLOAT32:
-        return frames.astype(_FLOAT32, copy=False).tobytes()
-    scaled: NDArray[np.float32] = np.rint(frames * INT16_FULL_SCALE).clip(-INT16_FULL_SCALE, INT16_FULL_SCALE - 1)
-    return scaled.astype(_INT16).tobytes()
-
-
-def decode_samples(message: bytes, frames: int, channels: int, sample_format: SampleFormat) -> NDArray[np.float32]:
-    """Return what follows the header as float32 (frames, channels); float32 is a view, not a copy. [any]"""
-    shape = (frames, channels)
-    if sample_format is SampleFormat.FLOAT32:
-        return np.ndarray(shape, _FLOAT32, message, HEADER_BYTES)
-    return np.ndarray(shape, _INT16, message, HEADER_BYTES).astype(np.float32) / np.float32(INT16_FULL_SCALE)
+    return AudioHeader(
+        _stream_name(name), stream_id, 0, 0, 0, channels, sample_rate_hz, 0, 0, _FORMATS[format_code], flags
+    )
 
 
 def _check_layout(channels: int, sample_rate_hz: int) -> None:

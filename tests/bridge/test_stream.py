@@ -216,7 +216,7 @@ def test_publish_refuses_what_the_format_cannot_carry(tmp_path: Path, frames: An
 def test_publish_refuses_a_foreign_clock_and_a_negative_position(tmp_path: Path) -> None:
     frames = np.zeros((128, 2), np.float32)
     with Publisher(f"ipc://{tmp_path}/a.ipc") as publisher:
-        with pytest.raises(LegandoError, match=r"use time\.perf_counter_ns"):
+        with pytest.raises(LegandoError, match=r"use perf_counter_ns"):
             publisher.publish(frames, 0, time.time_ns())
         with pytest.raises(WireError, match="frame position -1"):
             publisher.publish(frames, -1)

@@ -178,12 +178,13 @@ def test_a_stream_id_of_another_length_is_refused() -> None:
 
 def test_int16_is_rounded_and_clipped() -> None:
     loud = np.array([[2.0, -2.0], [0.6 / 32768, -0.6 / 32768]], np.float32)
-    assert struct.unpack("<4h", wire.encode_samples(loud, SampleFormat.INT16)) == (32767, -32768, 1, -1)
+    assert struct.unpack("<4h", wire.to_int16(loud).tobytes()) == (32767, -32768, 1, -1)
 
 
 def test_a_transposed_array_is_packed_in_frame_order() -> None:
     planar = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert struct.unpack("<6f", wire.encode_samples(planar.T, SampleFormat.FLOAT32)) == (0, 3, 1, 4, 2, 5)
+    message = Packer("main", bytes(16)).pack(planar.T, sequence=0, frame_position=0, timestamp_ns=0, wall_ns=0)
+    assert struct.unpack_from("<6f", message, wire.HEADER_BYTES) == (0, 3, 1, 4, 2, 5)
 
 
 def test_float32_samples_are_a_view_and_cannot_be_written() -> None:
