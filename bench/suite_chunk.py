@@ -1,0 +1,109 @@
+"""Suites `chunk` and `held`: what a chunk costs, part by part, and whether chunks come in time. [control]"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from legando.bench.chunks import WARM_UP_CHUNKS, WAYS
+from legando.bench.partclock import REST, WHOLE, Row
+from legando.bench.samples import Outcome, Series
+from legando.bench.workerlink import Worker
+
+Advance = Callable[[float], None]
+"""Told the share of the suite that is done, 0 to 1."""
+BLOCK_CHUNKS = 10
+BUDGET_SHARE = 0.9
+"""How much of its own length a chunk may cost for good, as the pacer has it."""
+
+
+def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Outcome:
+    """Time chunks one after the other in each way of `WAYS`, and each part of them. [control]"""
+    count = 60 if quick else 300
+    series: list[Series] = []
+    about: dict[str, Any] = {}
+    done, total = 0, len(WAYS) * (WARM_UP_CHUNKS + count)
+    for eco in (False, True):
+        ways = [name for name, way in WAYS.items() if way.eco == eco]
+        with Worker(bundle=bundle, eco=eco) as worker:
+            about["eco" if eco else "normal"] = worker.about
+            rows: dict[str, list[Row]] = {name: [] for name in ways}
+            for name in ways:
+                rows[name] += worker.run(name, WARM_UP_CHUNKS)
+                done += WARM_UP_CHUNKS
+            for _ in range(count // BLOCK_CHUNKS):  # in turn, so that a busy moment meets all of them
+                for name in ways:
+                    rows[name] += worker.run(name, BLOCK_CHUNKS)
+                    done += BLOCK_CHUNKS
+                    advance(done / total)
+            for name in ways:
+                series += series_of(name, rows[name], WARM_UP_CHUNKS, BUDGET_SHARE * worker.about["chunk_ms"])
+    return Outcome(suite="chunk", series=series, detail=about)
+
+
+def series_of(way: str, rows: Sequence[Row], warm_up: int, deadline_ms: float | None) -> list[Series]:
+    """Return the series of one way: the whole chunk, then its parts in the order in which they come. [any]"""
+    names = [WHOLE, *[name for name in rows[-1] if name not in (WHOLE, REST)], REST]
+    made = []
+    for name in names:
+        wall = [row.get(name, (0, 0))[0] / 1e6 for row in rows]
+        cpu = [row.get(name, (0, 0))[1] / 1e6 for row in rows]
+        made.append(
+            Series(
+                name=way if name == WHOLE else f"{way}: {name}",
+                unit="ms",
+                values=wall[warm_up:],
+                warm_up=wall[:warm_up],
+                cpu=cpu[warm_up:],
+                deadline=deadline_ms if name == WHOLE else None,
+                part=name != WHOLE,
+            )
+        )
+    return made
+
+
+def held_suite(bundle: Path | None, quick: bool, advance: Advance, seconds: float | None = None) -> Outcome:
+    """Play in real time, on a schedule; count what came late. [control]"""
+    length = seconds if seconds is not None else 20.0 if quick else 180.0
+    chunks: list[dict[str, Any]] = []
+    with Worker(bundle=bundle) as worker:
+        about = worker.about
+        for chunk in worker.hold(length):
+            chunks.append(chunk)
+            advance(min(1.0, chunk["at_s"] / length))
+    return held_outcome(chunks, about)
+
+
+def held_outcome(chunks: Sequence[dict[str, Any]], about: dict[str, Any]) -> Outcome:
+    """Return the outcome of chunks that were held to a schedule. [any]
+
+    `late` is how long after its due time each chunk came: below zero when it came in time.
+    """
+    cold = [chunk for chunk in chunks if not chunk["warm"]]
+    warm = [chunk for chunk in chunks if chunk["warm"]]
+    late = Series(
+        name="late",
+        unit="ms",
+        values=[-chunk["slack_ms"] for chunk in warm],
+        warm_up=[-chunk["slack_ms"] for chunk in cold],
+        deadline=0.0,
+    )
+    cost = Series(
+        name="cost of a chunk",
+        unit="ms",
+        values=[chunk["cost_ms"] for chunk in warm],
+        warm_up=[chunk["cost_ms"] for chunk in cold],
+        cpu=[chunk["cpu_ms"] for chunk in warm],
+        deadline=BUDGET_SHARE * about["chunk_ms"],
+    )
+    rungs = sorted({chunk["steps"] for chunk in warm}, reverse=True)
+    detail = {
+        **about,
+        "priority": chunks[-1]["priority"],
+        "underruns": sum(chunk["left_ms"] < 0.0 for chunk in warm),
+        "ladder": {str(steps): sum(chunk["steps"] == steps for chunk in warm) for steps in rungs},
+        "at_s": [chunk["at_s"] for chunk in warm],
+        "steps_taken": [chunk["steps"] for chunk in warm],
+    }
+    return Outcome(suite="held", series=[late, cost], detail=detail)
