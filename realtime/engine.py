@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from legando.realtime.controls import Controls, NoteEvent
+from legando.realtime.crossfade import Mixer
 from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, send_message
 from legando.realtime.errors import LegandoError
-from legando.realtime.instrument import Generator, load_instrument
+from legando.realtime.instrument import Chunk, Generator, load_instrument
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
 from legando.realtime.ring import Ring
@@ -30,6 +31,9 @@ from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 
 ANSWER_SHARE = 0.25
 """How much of a chunk the engine waits for an answer before it goes on with the last snapshot."""
+
+MIX_SHARE = 0.3
+"""How much of a chunk an engine that leaves waits for the sound of the one that comes."""
 
 
 class ControlSource:
@@ -40,6 +44,7 @@ class ControlSource:
         self._timeout_s = timeout_s
         self._last: Controls | None = None
         self.past: dict[str, Any] | None = None
+        self.mix: dict[str, Any] | None = None  # a newcomer to mix in, told ahead of the chunk's controls
         self.unlike: Controls | None = None  # what was made of late answers, when that was not the answer itself
 
     def controls_at(self, position_frames: int) -> Controls | None:
@@ -52,6 +57,9 @@ class ControlSource:
             answer = json.loads(self._connection.recv_bytes())
             if answer.get("stop"):
                 return None
+            if "mix" in answer:
+                self.mix = answer["mix"]
+                continue
             self.past = answer.get("past")
             controls = controls_from_plain(answer["controls"])
             controls = replace(controls, notes=late + controls.notes)
@@ -68,8 +76,6 @@ def run(connection: Connection, settings: EngineSettings) -> None:
     """Make chunks until the host says stop or is gone; a spare engine waits before that for its turn. [engine]"""
     with contextlib.closing(Ring.attach(settings.ring)) as ring:
         generator = _prepare(settings, ring)
-        pacer = Pacer(ring, settings, chunk_frames=generator.chunk_frames, steps=generator.default_steps)
-        source = ControlSource(connection, ANSWER_SHARE * generator.chunk_frames / ring.sample_rate_hz)
         lock_memory()
         if settings.spare and "go" not in json.loads(connection.recv_bytes()):
             return
@@ -88,40 +94,97 @@ def run(connection: Connection, settings: EngineSettings) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()
-        first = True
-        while True:
-            pacer.wait()
-            position = ring.written_frames
-            controls = source.controls_at(position)
-            if controls is None:
-                return
-            if first and source.past is not None:  # in another engine's place
-                generator.go_on(position, source.past["tick"], source.past["score"])
-            steps = pacer.take() if controls.steps is None else controls.steps
-            began_ns = time.perf_counter_ns()
-            chunk = generator.step(controls if steps == generator.default_steps else replace(controls, steps=steps))
-            ring.write(chunk.frames)
-            cost_ns = time.perf_counter_ns() - began_ns
-            if not first:  # the first chunk also composes the bars before it: no measure of the next
-                pacer.done()
-            first = False
-            send_message(
-                connection,
-                Made(
-                    position_frames=position,
-                    frames=len(chunk.frames),
-                    cost_ns=cost_ns,
-                    late_ns=pacer.started_late_ns,
-                    tick=float(chunk.tick),
-                    chord=chunk.chord,
-                    steps=steps,
-                    score=[(tick, list(tokens)) for tick, tokens in chunk.tokens],
-                    next_tick=generator.tick,
-                    section=generator.section,
-                    controls=controls_to_plain(source.unlike) if source.unlike is not None else None,
-                ),
-            )
-            gc.collect(0)  # only what this chunk left behind
+        if not settings.candidate:
+            _lead(connection, settings, generator, ring)
+            return
+        main = _follow(connection, generator, ring)
+    if main is not None:
+        with contextlib.closing(Ring.attach(main)) as ring:
+            _lead(connection, replace(settings, ring=main), generator, ring)
+
+
+def _follow(connection: Connection, generator: Generator, side: Ring) -> str | None:
+    """Make each chunk that another engine makes, for a ring of our own; return the main ring, None to stop. [engine]"""
+    while True:
+        answer = json.loads(connection.recv_bytes())
+        if "main" in answer:
+            return str(answer["main"])
+        if answer.get("stop"):
+            return None
+        position, past = answer["position"], answer.get("past")
+        if past is not None:
+            generator.go_on(position, past["tick"], past["score"])
+        controls = replace(controls_from_plain(answer["controls"]), steps=None)
+        began_ns = time.perf_counter_ns()
+        chunk = generator.step(controls)
+        side.write(chunk.frames)
+        _report(connection, generator, chunk, position, generator.default_steps, time.perf_counter_ns() - began_ns)
+
+
+def _lead(connection: Connection, settings: EngineSettings, generator: Generator, ring: Ring) -> None:
+    """Make the chunks that are played, each as late as is safe. [engine]"""
+    pacer = Pacer(ring, settings, chunk_frames=generator.chunk_frames, steps=generator.default_steps)
+    source = ControlSource(connection, ANSWER_SHARE * generator.chunk_frames / ring.sample_rate_hz)
+    mixer: Mixer | None = None
+    first = not settings.candidate
+    while True:
+        pacer.wait()
+        position = ring.written_frames
+        controls = source.controls_at(position)
+        if controls is None:
+            return
+        if first and source.past is not None:  # in another engine's place
+            generator.go_on(position, source.past["tick"], source.past["score"])
+        if source.mix is not None:
+            mixer, source.mix = Mixer(Ring.attach(source.mix["ring"]), source.mix["base"], source.mix["begin"]), None
+        steps = pacer.take() if controls.steps is None else controls.steps
+        began_ns = time.perf_counter_ns()
+        chunk = generator.step(controls if steps == generator.default_steps else replace(controls, steps=steps))
+        frames = chunk.frames
+        if mixer is not None:
+            frames = mixer.mix(position, frames, MIX_SHARE * generator.chunk_frames / ring.sample_rate_hz)
+        ring.write(frames)
+        cost_ns = time.perf_counter_ns() - began_ns
+        if not first:  # the first chunk also composes the bars before it: no measure of the next
+            pacer.done()
+        first = False
+        mixed = None if mixer is None else not mixer.failed
+        _report(
+            connection, generator, chunk, position, steps, cost_ns, pacer.started_late_ns, source.unlike, mixed=mixed
+        )
+        gc.collect(0)  # only what this chunk left behind
+
+
+def _report(
+    connection: Connection,
+    generator: Generator,
+    chunk: Chunk,
+    position: int,
+    steps: int,
+    cost_ns: int,
+    late_ns: int = 0,
+    unlike: Controls | None = None,
+    *,
+    mixed: bool | None = None,
+) -> None:
+    """Tell the host about a chunk. [engine]"""
+    send_message(
+        connection,
+        Made(
+            position_frames=position,
+            frames=len(chunk.frames),
+            cost_ns=cost_ns,
+            late_ns=late_ns,
+            tick=float(chunk.tick),
+            chord=chunk.chord,
+            steps=steps,
+            score=[(tick, list(tokens)) for tick, tokens in chunk.tokens],
+            next_tick=generator.tick,
+            section=generator.section,
+            controls=controls_to_plain(unlike) if unlike is not None else None,
+            mixed=mixed,
+        ),
+    )
 
 
 def _prepare(settings: EngineSettings, ring: Ring) -> Generator:

@@ -30,7 +30,8 @@ from legando.realtime.snapshot import controls_to_plain
 class EngineSettings:
     """What the engine process needs to know. `paced_by` is `player` or `clock` (no sound device).
 
-    A `spare` gets ready, then waits until it is told to take over.
+    A `spare` gets ready, then waits until it is told to take over. A `candidate` follows another engine into a ring of
+    its own, until it is given the main one.
     """
 
     ring: str
@@ -43,6 +44,7 @@ class EngineSettings:
     lead_frames: int
     paced_by: str
     spare: bool = False
+    candidate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ class Made:
 
     `score` has the ticks that began in it, each with its tokens, and `next_tick` is where the next chunk begins: what
     another engine needs to go on in the same music. `controls` says what it was made with, when not with the answer.
-    `section` is where the form is, empty where an engine has no forms.
+    `section` is where the form is, empty where an engine has no forms. `mixed` says whether a newcomer could be mixed
+    in, None where none was to be.
     """
 
     position_frames: int
@@ -85,6 +88,7 @@ class Made:
     next_tick: float
     controls: dict[str, Any] | None = None
     section: str = ""
+    mixed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +179,18 @@ class EngineProcess:
         """Send the controls of one chunk, to a new engine with the past; a dead one is noticed by `receive`."""
         plain = {"position": position_frames, "controls": controls_to_plain(controls)}
         self._send(plain if past is None else plain | {"past": asdict(past)})
+
+    def tell(self, plain: dict[str, Any]) -> None:
+        """Send something else: `mix` to an engine that leaves, `main` to one that comes."""
+        self._send(plain)
+
+    def adopt(self, other: EngineProcess, settings: EngineSettings) -> None:
+        """Take the place of this engine with another one, and start its like from now on."""
+        self._drop_spare()
+        self._reap(patience_s=0.0)
+        self._child, self._connection = other._child, other._connection
+        other._child, other._connection = None, None
+        self.settings = settings
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the process, politely at first, and the spare; harmless when there is none."""

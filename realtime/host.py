@@ -16,12 +16,14 @@ import gc
 import time
 from collections import Counter, deque
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from legando.bridge.publisher import Publisher
+from legando.realtime.bridgelink import BridgeLink
 from legando.realtime.controlnames import IMMEDIATE
+from legando.realtime.controls import Controls
 from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, EngineSettings, Made, Past, Ready, Want, prefill_frames
 from legando.realtime.exits import EXIT_OK, exit_of
@@ -39,6 +41,7 @@ from legando.realtime.recall import ticks_in
 from legando.realtime.render import Frames, RenderFigures
 from legando.realtime.report import HostReport
 from legando.realtime.ring import PlayerState, ReadStatus, Ring
+from legando.realtime.rollout import Rollout, next_candidate
 from legando.realtime.schedule import MARGIN_NS, NoteDelay, frames_to_ns, has_a_place
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.spool import Spool
@@ -91,6 +94,9 @@ class Host:
         self._rungs: Counter[int] = Counter()  # how many chunks each number of denoising steps has made
         self._steps = 0
         self._passed_frames = 0  # what bridge and recorder have been given
+        self._rollout: Rollout | None = None
+        self._rolled_restarts = 0
+        self._bundle, self._bundle_before = show.bundle, show.bundle
         self._osc: OscServer | None = None
         self._feedback: OscFeedback | None = None
         self._immediate = ImmediateControls(show.rig.bindings, level=show.rig.audio.level)
@@ -126,6 +132,8 @@ class Host:
                     if isinstance(message, Want):
                         if end_frames is not None and message.position_frames >= end_frames:
                             break
+                        if self._take_over(message.position_frames):
+                            continue
                         self._hear(message.position_frames)
                         self._steer(message.position_frames)
                     elif isinstance(message, Made):
@@ -134,6 +142,7 @@ class Host:
                     self._engine_watch.check(message, needed=self._player_watch.playing and self._needs_sound())
                     self._player_watch.check()
                     self._look_after_midi()
+                    self._look_after_rollout()
                     self._show_state()
                     if self._display.stop_wanted:
                         raise KeyboardInterrupt
@@ -154,7 +163,9 @@ class Host:
         sounds_at_ns = self._sounds_at_ns(position_frames)
         self._delay.add(sounds_at_ns - self._heard_ns)
         osc = self._osc.take() if self._osc is not None else ()
-        for live in (*self._hands.take(), *osc, *self._display.take()):
+        heard_at_ns = sounds_at_ns + self._ring.latency_ns
+        programs = self._bridge.take(position_frames=position_frames, sounds_at_ns=heard_at_ns)
+        for live in (*self._hands.take(), *osc, *self._display.take(), *programs):
             self._shown.hand(live.message)
             frame = position_frames
             if has_a_place(live.message) or self._performance.has_a_place(live.message):
@@ -206,6 +217,7 @@ class Host:
         """Answer the engine with the snapshot of this chunk."""
         tick, past = self._tick_at(position_frames), self._past(position_frames)
         controls = self._performance.controls_for_chunk(position_frames, self._ready.chunk_frames, tick)
+        self._roll(position_frames, controls)
         self._engine.answer(position_frames, controls, past)
         self._take.answered(position_frames, controls, past)
         self._ring.loop_frames = round(SAMPLE_RATE_HZ * 60.0 / controls.tempo_bpm)
@@ -214,6 +226,59 @@ class Host:
         for name, value in moved.items():
             self._ring.set_immediate(name, value)
         self._hands.show(self._performance.value_of)
+
+    # Another bundle: in by a cross-fade, and back.
+
+    def _look_after_rollout(self) -> None:
+        """Begin what OSC asks for; hear the candidate, and drop it when it failed."""
+        for word in self._osc.take_bundles() if self._osc is not None else ():
+            self._begin_rollout(word)
+        rollout = self._rollout
+        if rollout is None:
+            return
+        rollout.poll()
+        if self._engine_watch.restarts != self._rolled_restarts:
+            rollout.refused = "the engine had to be replaced meanwhile"
+        if rollout.refused is not None:
+            self._display.say(f"bundle {rollout.bundle or 'shipped'} is refused: {rollout.refused}; the other plays on")
+            self._end_rollout()
+
+    def _begin_rollout(self, word: str) -> None:
+        candidates = [self._show.rig.path(name) for name in self._show.rig.engine.candidates]
+        wanted = self._bundle_before if word == "back" else next_candidate(candidates, self._bundle, word)
+        if self._rollout is not None or wanted == self._bundle:
+            self._display.say("no other bundle comes in: one is on its way, or there is none in [engine] candidates")
+            return
+        self._rolled_restarts = self._engine_watch.restarts
+        self._rollout = Rollout(self._engine, self._ready, wanted)
+        self._display.say(f"bundle {wanted or 'shipped'} is being tried")
+
+    def _roll(self, position_frames: int, controls: Controls) -> None:
+        """Let a candidate follow, and the engine of now mix it in once it keeps pace."""
+        rollout = self._rollout
+        if rollout is None:
+            return
+        past = Past(tick=self._tick_at(position_frames), score=tuple(self._score))
+        mix = rollout.steer(position_frames, controls, past)
+        if mix is not None:
+            self._engine.tell({"mix": asdict(mix)})
+
+    def _take_over(self, position_frames: int) -> bool:
+        """Give the place of the engine to the candidate when the fade is over."""
+        rollout = self._rollout
+        if rollout is None or not rollout.due(position_frames):
+            return False
+        rollout.candidate.tell({"main": self._ring.name})
+        self._engine.adopt(rollout.candidate, rollout.settings)
+        self._bundle_before, self._bundle = self._bundle, rollout.bundle
+        self._display.say(f"bundle {rollout.bundle or 'shipped'} plays")
+        self._end_rollout()
+        return True
+
+    def _end_rollout(self) -> None:
+        if self._rollout is not None:
+            self._rollout.close()
+            self._rollout = None
 
     def _act(self, live: LiveMessage) -> None:
         """Let immediate controls act at the next audio block, ahead of their chunk. On the MIDI link's thread."""
@@ -237,8 +302,21 @@ class Host:
         self._last = made
         self._score += made.score
         self._take.reported(made)
+        if made.mixed is False and self._rollout is not None:
+            self._rollout.refused = "it fell behind during the fade"
         if self._feedback is not None:
             self._feedback.beat.made(made.position_frames, made.tick, made.frames, made.next_tick)
+        performance, ring = self._performance, self._ring
+        self._bridge.tell_chunk(
+            made, tempo_bpm=performance.tempo_bpm, following=performance.follows, value_of=performance.value_of
+        )
+        self._bridge.tell_budget(
+            made,
+            lead_frames=ring.lead_frames,
+            full_steps=self._ready.steps,
+            underruns=ring.underruns,
+            xruns=ring.xruns,
+        )
         self._rungs[made.steps] += 1
         self._steps = made.steps
         if made.steps != self._ready.steps and self._journal is not None:
@@ -246,14 +324,14 @@ class Host:
 
     def _pass_on(self, made: Made) -> None:
         """Give what is new in the ring to the bridge and the recorder, before the level."""
-        if self._bridge is None and self._recorder is None and not self._take.wanted:
+        if not self._bridge.publishes and self._recorder is None and not self._take.wanted:
             return
         block: Frames = np.empty((made.frames, CHANNELS), dtype=np.float32)
         while (status := self._ring.read_into(block, self._passed_frames)) is not ReadStatus.EMPTY:
             if status is ReadStatus.LOST:  # the host stood still for a whole ring; subscribers see the gap
                 self._passed_frames = made.position_frames
                 continue
-            if self._bridge is not None:
+            if self._bridge.publishes:
                 self._bridge.publish(block, self._passed_frames, self._ring.written_at_ns)
             if self._player is None:
                 self._levels = measure(block)
@@ -284,17 +362,14 @@ class Host:
         self._ring = stack.enter_context(Ring.create(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS))
         self._ring.level = rig.audio.level
         self._engine = stack.enter_context(EngineProcess(self._engine_settings()))
-        self._bridge: Publisher | None = None
-        if rig.bridge.publish:
-            publisher = Publisher(
-                rig.bridge.publish, stream=rig.bridge.stream, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS
-            )
-            self._bridge = stack.enter_context(publisher)
+        self._bridge = BridgeLink(rig, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+        stack.callback(self._bridge.close)
         # Reading the prompts takes a moment, in which the engine warms up.
         instrument = load_instrument(self._instrument, self._show.bundle)
         self._performance = self._show.performance(instrument)
         self._hands = self._open_hands(stack)
         self._open_osc(stack)
+        stack.callback(self._end_rollout)
         self._engine_watch = EngineWatch(self._engine, self._ring, self._display)
         self._ready = self._engine_watch.wait_until_ready()
         self._figures.chunk_frames = self._ready.chunk_frames
@@ -306,6 +381,7 @@ class Host:
         self._heard_ns = time.perf_counter_ns()
         self._shown.ready(self._ready, bundle=instrument.name, device=self._where())
         self._display.listen(self._act_named)
+        self._bridge.open_control(self._act_named, latency_frames=self._ready.latency_frames)
         self._priority = real_time(HOST_PRIORITY)
         gc.freeze()  # what is there stays; no long collection later
         self._announce()
@@ -388,8 +464,8 @@ class Host:
 
     def _announce(self) -> None:
         parts = [f"on {self._where()}"] if self._where() else []
-        if self._bridge is not None:
-            parts.append(f"at {self._bridge.endpoint}")
+        if self._bridge.endpoints:
+            parts.append(f"at {' and '.join(self._bridge.endpoints)}")
         if self._hands.names:
             parts.append(f"with {', '.join(self._hands.names)}")
         self._display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
@@ -412,6 +488,8 @@ class Host:
             peaks = tuple(to_db(peak) for peak in self._ring.peaks)
             self._levels = Levels(peak_db=peaks, rms_db=peaks)
         self._tell_osc()
+        self._bridge.tell_levels(self._levels)
+        self._bridge.tell_scene(self._performance.scene_index, self._performance.scene.name)
         self._display.show_live(self._levels, self._status)
 
     def _status(self) -> Status:

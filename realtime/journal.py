@@ -26,7 +26,7 @@ from legando.realtime.errors import LegandoError
 from legando.realtime.spool import Spool
 
 VERSION = 2
-_PASSING = {"notes": [], "turn": None}
+_PASSING: dict[str, Any] = {"notes": [], "turn": None}
 """Controls that hold for one chunk only."""
 
 

@@ -17,10 +17,11 @@ from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.livemessage import LiveMessage
 from legando.realtime.oscaddress import is_local, read_osc_address
 from legando.realtime.oscmap import event_of
-from legando.realtime.oscwire import parse_osc
+from legando.realtime.oscwire import Message, OscError, parse_osc
 from legando.realtime.ownevent import read_own_event
 from legando.realtime.rig import OscRig
 
+BUNDLE = "/legando/bundle/"
 DATAGRAM_MAX = 8192
 QUEUE_MAX = 4096
 NEWS_S = 1.0
@@ -39,6 +40,7 @@ class OscServer:
         self._on_control = on_control
         self._per_s = rig.max_per_s
         self._queue: queue.Queue[LiveMessage] = queue.Queue(QUEUE_MAX)
+        self._bundles: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._told_s = -NEWS_S
@@ -63,6 +65,12 @@ class OscServer:
         with contextlib.suppress(queue.Empty):
             while True:
                 yield self._queue.get_nowait()
+
+    def take_bundles(self) -> Iterator[str]:
+        """Yield what is asked of bundles: `next`, `back`, or a candidate's name or number."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._bundles.get_nowait()
 
     def take_news(self) -> Iterator[str]:
         """Yield what the performer should know, a sentence each."""
@@ -104,6 +112,9 @@ class OscServer:
         try:
             for message in parse_osc(datagram):
                 count += 1
+                if message[0].startswith(BUNDLE):
+                    self._bundles.put(self._bundle_word(message))
+                    continue
                 event = event_of(message, self._scenes)
                 self._queue.put_nowait(LiveMessage(now_ns, event))
                 told = read_own_event(event)
@@ -116,6 +127,13 @@ class OscServer:
             self.bad += 1
             self._say(f"OSC: {error} ({self.bad} such messages)")
         return max(1, count)
+
+    @staticmethod
+    def _bundle_word(message: Message) -> str:
+        word, given = message[0].removeprefix(BUNDLE), message[1]
+        if word not in ("next", "back"):
+            raise OscError(f"there is no {message[0][:60]!r}; known are {BUNDLE}next and {BUNDLE}back")
+        return str(given[0])[:200] if word == "next" and given else word
 
     def _say(self, sentence: str) -> None:
         now_s = time.monotonic()

@@ -14,7 +14,8 @@ from a keyboard, a file or a journal.
   tempo ramp. Before the show a metronome may count; `tap` sets the tempo to that of the taps.
 - A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock. As long as
   no scene, knob, file or clock has given a tempo, each scene plays at the usual tempo of its style.
-- Events of our own (`ownevent`) set controls by name, and say how far ahead an outside clock is met.
+- Events of our own (`ownevent`) set controls by name, say how far ahead an outside clock is met, and where another's
+  song is, which then leads tempo and position in place of a clock.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from dataclasses import dataclass, replace
 
 from legando.realtime.binding import Binding
 from legando.realtime.controlnames import counted
-from legando.realtime.controls import MOODS, Controls, NoteEvent, Turn
+from legando.realtime.controls import Controls, NoteEvent, Turn
 from legando.realtime.desk import Desk
 from legando.realtime.desk import StyledScene as StyledScene
 from legando.realtime.keys import SOSTENUTO_CC, SUSTAIN_CC, Keys
@@ -34,6 +35,7 @@ from legando.realtime.midiclock import ClockFollower
 from legando.realtime.ownevent import read_own_event
 from legando.realtime.recall import TICKS_PER_BAR, TICKS_PER_BEAT, Glide, TapTempo, between, next_line, ticks_in
 from legando.realtime.rig import Scene, SceneChanges
+from legando.realtime.songplace import SongPlace
 from legando.realtime.steering import Setting, Steering
 
 DRUM_CHANNEL = 9
@@ -79,6 +81,7 @@ class Performance:
         self._steering = Steering(bindings, self._desk.value_of)
         self._clock = ClockFollower(sample_rate_hz) if follow_clock else None
         self._clock_lead_frames = 0
+        self._song: SongPlace | None = None  # somebody else's, which leads
         self._sample_rate_hz = sample_rate_hz
         self._queue: list[tuple[int, int, bytes, bool]] = []
         self._fed = 0
@@ -116,7 +119,7 @@ class Performance:
     @property
     def tempo_bpm(self) -> float:
         """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
-        followed = self._clock.tempo_bpm() if self._clock is not None else None
+        followed = self._outside_tempo()
         return followed or self._ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
 
     @property
@@ -203,8 +206,21 @@ class Performance:
 
     # Scenes and time.
 
+    @property
+    def follows(self) -> bool:
+        """Whether somebody else's song leads."""
+        return self._song is not None
+
+    def _outside_tempo(self) -> float | None:
+        """Return the tempo of an outside clock, or of the song that leads."""
+        if self._song is not None:
+            return self._song.tempo_bpm
+        return self._clock.tempo_bpm() if self._clock is not None else None
+
     def _outside(self, frame: int) -> float | None:
-        """Return where an outside clock says that a frame is."""
+        """Return where an outside clock, or the song that leads, says that a frame is."""
+        if self._song is not None:
+            return self._song.position_ticks(frame, self._sample_rate_hz)
         return self._clock.position_ticks(frame + self._clock_lead_frames) if self._clock is not None else None
 
     def _leaned(self, tick: float, frame: int) -> float:
@@ -216,14 +232,14 @@ class Performance:
 
     def _snapshot(self, desk: Desk, crossing: _Crossing | None, tick: float, held: tuple[int, ...]) -> Controls:
         """Return what a desk says at a tick, on the way from the scene before."""
-        followed = self._clock.tempo_bpm() if self._clock is not None else None
+        followed = self._outside_tempo()
         controls = desk.controls(held=held, tempo_bpm=followed or self._ramped(desk, crossing, tick))
         share = crossing.fade.share(tick) if crossing is not None else 1.0
         if crossing is None or share >= 1.0:
             return controls
         pairs = zip(crossing.style, controls.style_now(), strict=True)
         style = tuple(between(before, after, share) for before, after in pairs)
-        return replace(controls, style=style, **dict.fromkeys(MOODS))
+        return replace(controls, style=style, density=None, brightness=None, space=None, drive=None)
 
     @staticmethod
     def _ramped(desk: Desk, crossing: _Crossing | None, tick: float) -> float | None:
@@ -350,6 +366,8 @@ class Performance:
             told = read_own_event(message)
             if isinstance(told, int):
                 self._clock_lead_frames = told
+            elif isinstance(told, SongPlace):
+                self._song = told if told.leads else None
             elif told is not None:
                 name, value = told
                 self._set(Setting(name, value, math.inf, value >= 0.5), offset, acted)

@@ -7,7 +7,7 @@
 | `[[bind]]` | what on a controller moves which control, and how; `[[midi.bind]]` is an older name for it |
 | `[clock]` | whose MIDI clock is followed, and who is sent one |
 | `[engine]` | bundle, seed, denoising steps, chunk size |
-| `[bridge]` | where the audio is published |
+| `[bridge]` | where the audio is published, and where programs steer |
 | `[performance]` | a MIDI file that plays as if live, how long a run lasts |
 | `[[scene]]` | prompts and controls that a program change recalls; the first one starts the show |
 | `[scenes]` | when a scene comes in and how it gets there, for those that do not say so themselves |
@@ -97,7 +97,7 @@ class ClockRig:
 class EngineRig:
     """The generator. An empty `bundle` means the shipped one, whose own `steps` and `chunk_latents` hold by default.
 
-    `eco` spends about half the energy: int8 weights and fewer steps.
+    `eco` spends about half the energy: int8 weights and fewer steps. `candidates` are bundles that may come in live.
     """
 
     bundle: str = ""
@@ -105,6 +105,7 @@ class EngineRig:
     steps: int | None = None
     chunk_latents: int | None = None
     eco: bool = False
+    candidates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, 2**63 - 1)
@@ -114,14 +115,22 @@ class EngineRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeRig:
-    """Where the audio is published, such as `ipc:///tmp/legando` or `tcp://127.0.0.1:5580`; empty is nowhere."""
+    """Where the audio is published and where programs steer, such as `ipc://audio` and `ipc://control`, or
+    `tcp://127.0.0.1:5580`; empty is nowhere. `int16_stream` names a second stream of half the bytes, `keys` a folder
+    that `legando keys new` has made: with it only those who have a key connect, from other machines too.
+    """
 
     publish: str = ""
     stream: str = "main"
+    int16_stream: str = ""
+    control: str = ""
+    keys: str = ""
 
     def __post_init__(self) -> None:
-        if self.publish and not self.publish.startswith(("tcp://", "ipc://")):
-            raise RigError(f"publish = {self.publish!r} is no end point; write tcp://127.0.0.1:PORT or ipc://PATH")
+        for key in ("publish", "control"):
+            value: str = getattr(self, key)
+            if value and not value.startswith(("tcp://", "ipc://")):
+                raise RigError(f"{key} = {value!r} is no end point; write tcp://127.0.0.1:PORT or ipc://PATH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

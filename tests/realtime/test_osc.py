@@ -241,12 +241,18 @@ def test_a_show_is_played_by_osc_and_tells_what_it_does(tmp_path: Path, monkeypa
         )
         words = ["serve", "--rig", str(tmp_path / "rig.toml"), "--seconds", "5", "--journal", str(tmp_path / "a.jsonl")]
         with subprocess.Popen([sys.executable, "-c", MAIN, *words], stderr=subprocess.PIPE, text=True) as run:
-            told = {parse_osc(ear.recv(512))[0][0]}
-            for message in (("control/brightness", 0.7), ("note", 64, 90), ("scene", "night drive"), ("nonsense",)):
-                ear.sendto(build_osc(f"/legando/{message[0]}", message[1:]), ("127.0.0.1", port))
+            told: list[object] = [parse_osc(ear.recv(512))[0][0]]
+            sent: tuple[tuple[str | float, ...], ...] = (
+                ("control/brightness", 0.7),
+                ("note", 64, 90),
+                ("scene", "night drive"),
+                ("nonsense",),
+            )
+            for address, *rest in sent:
+                ear.sendto(build_osc(f"/legando/{address}", rest), ("127.0.0.1", port))
             while "/legando/beat" not in told or ("/legando/scene", ("night drive", 2)) not in told:
                 (message,) = parse_osc(ear.recv(512))
-                told |= {message, message[0]}
+                told += [message, message[0]]
             assert run.wait(30) == 0
             assert run.stderr is not None and "there is no '/legando/nonsense'" in run.stderr.read()
     made = [chunk.controls for chunk in read_take(tmp_path / "a.jsonl").chunks]

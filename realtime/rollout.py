@@ -1,0 +1,110 @@
+"""Roll-out: another bundle comes in by a cross-fade while the music plays, and goes back the same way. [control]
+
+A second engine reads the candidate bundle, which must pass its own test, and follows the controls of the first one,
+writing to a side ring. When it keeps pace, the first one mixes it in (`crossfade`), and at the end of the fade the
+second one takes the first one's place. A candidate that fails at any point before is dropped with one sentence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from legando.realtime.controls import Controls
+from legando.realtime.crossfade import FADE_FRAMES
+from legando.realtime.enginelink import EngineProcess, Failed, Made, Past, Ready
+from legando.realtime.ring import Ring
+
+READY_S = 60.0
+PACE_S = 20.0
+"""How long a candidate may take to be ready, and then to keep pace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What the engine that leaves is told: the side ring, which frame is its first, where the fade begins."""
+
+    ring: str
+    base: int
+    begin: int
+
+
+def next_candidate(candidates: Sequence[Path | None], now: Path | None, word: str) -> Path | None:
+    """Return the candidate of a number from 1 or a name, for `next` the one after that of now; `now` for none. [any]"""
+    if word != "next":
+        by_name = {str(n): path for n, path in enumerate(candidates, 1)}
+        by_name |= {path.name: path for path in candidates if path is not None}
+        return by_name.get(word, now)
+    at = candidates.index(now) + 1 if now in candidates else 0
+    return candidates[at % len(candidates)] if candidates else now
+
+
+class Rollout:
+    """One candidate on its way in. Owned by the host's thread; ends with `done` or `refused`."""
+
+    def __init__(self, engine: EngineProcess, ready: Ready, bundle: Path | None) -> None:
+        self._ready = ready
+        self.bundle = bundle
+        self._side = Ring.create(sample_rate_hz=ready.sample_rate_hz, channels=ready.channels)
+        name = str(bundle) if bundle is not None else None
+        self.settings = replace(engine.settings, bundle=name)
+        self.candidate = EngineProcess(replace(self.settings, ring=self._side.name, candidate=True))
+        self.candidate.start()
+        self._since_s = time.monotonic()
+        self._engine_ready: Ready | None = None
+        self._base = self._begin = -1
+        self._made = -1
+        self.refused: str | None = None
+
+    @property
+    def fading(self) -> bool:
+        """Whether the candidate can be heard."""
+        return self._begin >= 0
+
+    def poll(self) -> None:
+        """Hear the candidate."""
+        message = self.candidate.receive(0.0)
+        if isinstance(message, Failed):
+            self.refused = message.sentence
+        elif isinstance(message, Ready):
+            self._engine_ready, self._since_s = message, time.monotonic()
+            ours, theirs = self._shape(self._ready), self._shape(message)
+            if ours != theirs:
+                self.refused = f"its chunks are {theirs}, those that play are {ours} (frames, latency, rate, channels)"
+        elif isinstance(message, Made):
+            self._made = message.position_frames
+        if not self.fading and time.monotonic() - self._since_s > (READY_S if self._engine_ready is None else PACE_S):
+            self.refused = "it does not keep pace; close other programs"
+
+    @staticmethod
+    def _shape(ready: Ready) -> tuple[int, int, int, int]:
+        return ready.chunk_frames, ready.latency_frames, ready.sample_rate_hz, ready.channels
+
+    def steer(self, position: int, controls: Controls, past: Past) -> Mix | None:
+        """Let the candidate make the same chunk; return what the other engine must know, once."""
+        if self._engine_ready is None:
+            return None
+        first = self._base < 0
+        if first:
+            self._base = position
+        self.candidate.answer(position, controls, past if first else None)
+        if self.fading or self._made < position - 2 * self._ready.chunk_frames:
+            return None
+        self._begin = position
+        return Mix(self._side.name, self._base, position)
+
+    def due(self, position: int) -> bool:
+        """Say whether the fade is over at this frame, and the candidate can take over."""
+        return self.fading and position >= self._begin + FADE_FRAMES
+
+    def plain(self) -> dict[str, Any]:
+        """Return what a journal keeps of it."""
+        return {"bundle": str(self.bundle or ""), "base": self._base, "begin": self._begin}
+
+    def close(self) -> None:
+        """End the candidate, unless it has been given away, and the side ring."""
+        self.candidate.stop(timeout_s=0.5)
+        self._side.close()
