@@ -127,8 +127,10 @@ class StyleHead:
 
     def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return a style vector (STYLE_DIM,) for one embedding."""
-        near = np.exp(self.supports @ (self.scale * (self.project @ embedding)) + self.bias)
-        out = (self.out_weight @ near + self.out_bias).astype(np.float64)
+        # einsum, not @: products this small would wake threads of BLAS, which then spin on cores that play
+        place = self.scale * np.einsum("de,e->d", self.project, embedding)
+        near = np.exp(np.einsum("nd,d->n", self.supports, place) + self.bias)
+        out = (np.einsum("on,n->o", self.out_weight, near) + self.out_bias).astype(np.float64)
         weights = np.maximum(out[: len(GENRES)], 1e-3) ** SHARPEN
         moods = np.clip(out[len(GENRES) :], 0.0, 1.0)
         weights[weights < LEAST_SHARE * weights.max()] = 0.0

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +125,13 @@ def head_path(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoder(head_path: Path) -> StyleEncoder:
-    return StyleEncoder.from_files(installed_tokenizer(), head_path)
+def encoder(head_path: Path) -> Iterator[StyleEncoder]:
+    """An encoder with that head, which keeps what it embeds for the next run of the tests."""
+    encoder = StyleEncoder.from_files(installed_tokenizer(), head_path)
+    cache = EmbeddingCache(TextEncoder(installed_tokenizer()), head_path.with_name("prompts.safetensors"))
+    encoder.text.embed = cache.embed  # type: ignore[method-assign]
+    yield encoder
+    cache.save()
 
 
 def genre_of(style: tuple[float, ...]) -> str:
