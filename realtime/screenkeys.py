@@ -27,7 +27,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("d b c l x", "mute drums, bass, chord, lead, texture"),
     ("m", "mute all"),
     ("f", "freeze: repeat the last beat; again: go on"),
-    ("s", "hold the next section: " + ", ".join(SECTIONS)),
+    ("s", "hold the next section in turn, then none"),
     ("t", "tap the tempo"),
     ("!", "panic: end all notes"),
     ("z", "put out the clip lamps"),
@@ -37,7 +37,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("Ctrl-C", "stop the music at once"),
 )
 
-FOOTER = ("1-0 scene", "↑↓ control", "←→ move", "d b c l x mute", "m f ! t", "? all keys", "q stop")
+FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "m mute", "t tap", "! panic", "q stop")
 
 
 @dataclass(frozen=True, slots=True)

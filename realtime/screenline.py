@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-EIGHTHS = " ▏▎▍▌▋▊▉"
-
 
 class Run(NamedTuple):
     """Text in one role: a name of `screentheme.ROLES`."""
@@ -72,21 +70,22 @@ def spread(left: Iterable[Run], right: Iterable[Run], width: int, fill: str = "t
 
 
 def bar(share: float, width: int, role: str, track: str = "track") -> Line:
-    """Return a bar of `width` cells, filled to `share` in eighths of a cell. [any]"""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    whole, part = divmod(eighths, 8)
-    filled = "█" * whole + (EIGHTHS[part] if part else "")
-    return (Run(filled, role), Run("·" * (width - len(filled)), track))
+    """Return a bar of `width` cells, filled to `share` in halves of a cell; heavy is filled, light is not. [any]"""
+    halves = round(min(max(share, 0.0), 1.0) * width * 2)
+    whole, part = divmod(halves, 2)
+    filled = "━" * whole + "╸" * part
+    return (Run(filled, role), Run("─" * (width - len(filled)), track))
 
 
 def centred_bar(share: float, width: int, role: str, track: str = "track") -> Line:
     """Return a bar that grows from its middle: `share` 0 is all to the left, 1 all to the right. [any]"""
     middle = width // 2
     end = round(min(max(share, 0.0), 1.0) * (width - 1))
+    if abs(share - 0.5) < 1e-6:
+        return (Run("─" * middle, track), Run("┃", role), Run("─" * (width - middle - 1), track))
     low, high = min(middle, end), max(middle, end)
-    if low == high:
-        return (Run("·" * middle, track), Run("│", role), Run("·" * (width - middle - 1), track))
-    return (Run("·" * low, track), Run("█" * (high - low + 1), role), Run("·" * (width - high - 1), track))
+    heavy = "┃" + "━" * (high - low) if end >= middle else "━" * (high - low) + "┃"
+    return (Run("─" * low, track), Run(heavy, role), Run("─" * (width - high - 1), track))
 
 
 def stacked(parts: Sequence[tuple[str, float]], total: float, width: int) -> tuple[list[tuple[str, int]], int]:

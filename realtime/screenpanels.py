@@ -28,11 +28,11 @@ def meters(state: MeterState, width: int, *, thick: bool) -> list[Line]:
     long = max(4, width - 12)
     lines: list[Line] = []
     for name, peak, held in zip(names, state.peak_db, state.held_db, strict=True):
-        cells = _level(peak, held, long)
+        cells = _level(peak, held, long, "▆")
         figure = f"{held:6.1f} dB" if held > FLOOR_DB else "    -∞ dB"
-        lines.append(fit((Run(f"{name} ", "strong"), *cells, Run(figure, "text")), width))
         if thick:
-            lines.append(fit((Run("  "), *cells), width))
+            lines.append(fit((Run("  "), *_level(peak, held, long, "█")), width))
+        lines.append(fit((Run(f"{name} ", "strong"), *cells, Run(figure, "text")), width))
     row = [" "] * long
     for db in _SCALE_DB:
         at = round((1.0 - db / FLOOR_DB) * (long - 1))
@@ -45,29 +45,29 @@ def meters(state: MeterState, width: int, *, thick: bool) -> list[Line]:
     return lines
 
 
-def _level(peak_db: float, held_db: float, width: int) -> list[Run]:
+def _level(peak_db: float, held_db: float, width: int, lit: str) -> list[Run]:
     """Return a meter's cells: green, from -9 dBFS amber, from -3 red, with the held mark."""
-    share = min(1.0, max(0.0, 1.0 - peak_db / FLOOR_DB))
-    text = "".join(run.text for run in bar(share, width, "good"))
-    mark = min(width - 1, int((1.0 - held_db / FLOOR_DB) * width))
-    hold = held_db > max(peak_db, FLOOR_DB) and text[mark] == "·"
-    if hold:
-        text = text[:mark] + "┃" + text[mark + 1 :]
+    filled = round(_share(peak_db) * width)
+    mark = min(width - 1, round(_share(held_db) * width)) if held_db > max(peak_db, FLOOR_DB) else -1
+    ends = [round(_share(db) * width) for db in (_WARN_DB, _HOT_DB, 0.0)]
     runs: list[Run] = []
-    ends = [round((1.0 - db / FLOOR_DB) * width) for db in (_WARN_DB, _HOT_DB, 0.0)]
     start = 0
     for end, role in zip(ends, ("good", "warn", "bad"), strict=True):
-        zone = text[start:end]
-        lit = len(zone.rstrip("·")) if "┃" not in zone else zone.index("┃") + 1
-        body = zone[:lit]
-        filled = len(body) - len(body.lstrip("█▏▎▍▌▋▊▉")) if body else 0
-        runs.append(Run(body[:filled], role))
-        runs.append(Run(body[filled:].replace("┃", ""), "track"))
-        if "┃" in body:
-            runs.append(Run("┃", role))
-        runs.append(Run(zone[lit:], "track"))
+        runs.append(Run(lit * (min(filled, end) - start), role))
+        rest = "·" * (end - max(start, filled))
+        at = mark - max(start, filled)
+        runs += (
+            [Run(rest[:at], "track"), Run("┃", role), Run(rest[at + 1 :], "track")]
+            if 0 <= at < len(rest)
+            else [Run(rest, "track")]
+        )
         start = end
     return [run for run in runs if run.text]
+
+
+def _share(db: float) -> float:
+    """Return where a level lies on a meter, 0 to 1."""
+    return min(1.0, max(0.0, 1.0 - db / FLOOR_DB))
 
 
 def music(status: Status, now_ns: int, width: int) -> list[Line]:
@@ -96,7 +96,7 @@ def music(status: Status, now_ns: int, width: int) -> list[Line]:
 
 def scenes(status: Status, width: int, rows: int) -> list[Line]:
     """Return the scenes with their keys; where they do not all fit, those around the one that plays."""
-    lines: list[Line] = [fit((Run("Scenes", "head"), Run("  [ ] before, after", "dim")), width)]
+    lines: list[Line] = [fit((Run("Scenes", "head"), Run("  keys 1-0 [ ]", "dim")), width)]
     room = max(1, rows - 1)
     first = min(max(0, status.scene - room // 2), max(0, len(status.scenes) - room))
     for index, name in enumerate(status.scenes[first : first + room], first):
@@ -192,7 +192,7 @@ def _part(name: str, value: float, cells: int) -> Run:
     """Return one part of the bar, named where it has room for that."""
     label = _LABELS.get(name, name)
     full = f" {label} {value:.0f}"
-    text = full if len(full) < cells else f" {label}"[: cells - 1]
+    text = full if len(full) < cells else f" {label}" if len(label) + 1 < cells else f" {label[0]}"[: cells - 1]
     return Run(f"{text:{cells}}", f"part.{name}" if name in _KNOWN else "part.other")
 
 

@@ -69,7 +69,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Show a legando host to its performer (started by it).")
     parser.add_argument("--fd", type=int, required=True)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is a key here; the host hears of it as one
+    for number in (signal.SIGINT, signal.SIGHUP):  # for the host, whose end ends this process in order
+        signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
     connection = Connection(os.dup(arguments.fd))
     os.close(arguments.fd)

@@ -26,7 +26,7 @@ from legando.realtime.screenpanels import (
 from legando.realtime.status import KNOBS, Status
 
 WIDE, NARROW, ROOMY = 130, 60, 34
-KEYS_WIDTH = 52
+KEYS_WIDTH = 56
 MARGIN = 1
 
 
@@ -89,7 +89,7 @@ def _title(view: View, width: int) -> Line:
     if view.stale:
         right.insert(0, Run(" NO NEWS FROM THE HOST ", "alarm"))
         right.insert(1, Run("  ", "title"))
-    left = f" legando  {status.scene_name}"
+    left = f"{' legando ' if width >= NARROW else ''} {status.scene_name}"
     if status.coming:
         left += f" ▸ {status.coming}"
     return spread((Run(left, "title"),), right, width, "title")
@@ -127,13 +127,11 @@ def _playing(view: View, status: Status, width: int, height: int) -> list[Line]:
     before: list[Line] = [BLANK] if left >= 1 else []
     after: list[Line] = [BLANK] if left >= 3 else []
     left -= len(before) + len(after)
-    news: list[Line] = (
-        [(Run(shorten(text, width), "dim"),) for text in view.said[-max(0, left - 1) :]] if left > 1 else []
-    )
-    if left == 1 and view.said:
+    news: list[Line] = [(Run(shorten(text, width), "dim"),) for text in view.said[-(left - 2) :]] if left > 2 else []
+    if 1 <= left <= 2 and view.said:
         news = [(Run(shorten(view.said[-1], width), "dim"),)]
     elif news:
-        news = [BLANK, *news]
+        news = [BLANK, (Run("Messages", "head"),), *news]
     news += [BLANK] * (left - len(news))
     return [*above, *before, *middle, *after, *below, *news, *footer]
 
@@ -166,10 +164,10 @@ def _small(view: View, status: Status, width: int, height: int, footer: list[Lin
 def _footer(width: int) -> list[Line]:
     """Return the keys that fit on a line, the way to all of them always."""
     shown: list[Run] = []
-    must = (Run("?", "strong"), Run(" all keys", "dim"))
-    for item in FOOTER[:-2]:
+    must = (Run("?", "strong"), Run(" keys", "dim"))
+    for item in FOOTER:
         key, _, what = item.rpartition(" ")
-        more = (Run(key, "strong"), Run(f" {what}   ", "dim"))
+        more = (Run(key, "strong"), Run(f" {what}  ", "dim"))
         if width_of(shown) + width_of(more) + width_of(must) > width:
             break
         shown += more
