@@ -1,108 +1,51 @@
-"""Compile the CUDA kernels to cubins, and launch the seam on a stream. Imports without CUDA; compiles without a GPU.
+"""Launch the seam on a stream. Imports without CUDA.
 
 The engine process owns `GpuSeam`: controls, audio and reports lie in mapped pinned memory, so a chunk reaches the host
 without a copy call or a device synchronisation; the host polls the sequence word that the kernel writes last. [engine]
 """
 
-import ctypes
-import hashlib
-import importlib
-import os
-import re
-import sys
-import tempfile
+from __future__ import annotations
+
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from legando.kernels.device import Device, Gpu
 from legando.kernels.layout import CONTROLS, REPORT
 from legando.kernels.seam import DEFAULT_LIMITER, LARGEST_GAIN, THREADS, Limiter
 from legando.realtime.errors import LegandoError
+from legando.realtime.ring import Ring
+from legando.realtime.ringheader import HEADER_BYTES
 
-SOURCES = Path(__file__).parent
 SPIN_NS = 200_000
 SLEEP_S = 50e-6
 
 
-def _cuda_core() -> Any:
-    """Return the module cuda.core, or say how to install it. [control]"""
-    try:
-        core = importlib.import_module("cuda.core")
-        importlib.import_module("cuda.bindings.nvrtc")
-    except ImportError as error:
-        raise LegandoError(
-            f"the CUDA Python packages are not installed ({error}); run: pip install 'legando[gpu]'"
-        ) from error
-    return core
+class SharedRing:
+    """The memory of a ring (`realtime/ringheader.py`), so that the GPU can write into it.
 
-
-def cache_folder() -> Path:
-    """Return the folder of compiled kernels: $LEGANDO_CACHE_DIR, else the system's place for caches. [control]"""
-    chosen = os.environ.get("LEGANDO_CACHE_DIR")
-    if chosen:
-        return Path(chosen) / "cubins"
-    if sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return root / "legando" / "cubins"
-
-
-def compile_cubin(name: str, arch: str) -> bytes:
-    """Return the cubin of `name`.cu for one GPU architecture ("sm_89"), from the cache if it is there. [control]
-
-    The key holds the source, the architecture, the options and the compiler's version. Multiply-adds are not fused
-    (`fma=False`): the kernels promise their NumPy reference's bits. Raises LegandoError.
+    `device.share` makes it visible to the device: page-locked and mapped. The player and all others read it as ever.
     """
-    path = SOURCES / f"{name}.cu"
-    if not name.isidentifier() or not path.is_file():
-        known = ", ".join(sorted(p.stem for p in SOURCES.glob("*.cu")))
-        raise LegandoError(f"there is no kernel {name!r}; choose one of: {known}")
-    if not re.fullmatch(r"sm_\d{2,3}[af]?", arch):
-        raise LegandoError(f"{arch!r} is no GPU architecture; give one like 'sm_89'")
-    core = _cuda_core()
-    source = path.read_text(encoding="utf-8")
-    options = {"arch": arch, "std": "c++17", "fma": False, "name": path.name}
-    try:
-        version = importlib.import_module("cuda.bindings.nvrtc").nvrtcVersion()[1:]
-        key = hashlib.sha256(f"{source}\0{sorted(options.items())}\0{version}".encode()).hexdigest()[:24]
-        cached = cache_folder() / f"{name}-{arch}-{key}.cubin"
-        if cubin := _read_cubin(cached):
-            return cubin
-        cubin = bytes(core.Program(source, "c++", core.ProgramOptions(**options)).compile("cubin").code)
-    except Exception as error:  # cuda.core publishes no base class for its errors
-        raise LegandoError(
-            f"{path.name} does not compile for {arch}: {error}; check that the architecture is one this NVRTC knows, "
-            "or reinstall with: pip install 'legando[gpu]'"
-        ) from error
-    _write_cubin(cached, cubin)
-    return cubin
 
+    def __init__(self, device: Device, ring: Ring) -> None:
+        if ring.channels != 2:
+            raise LegandoError(f"the GPU writes stereo; this ring has {ring.channels} channels: make one with 2")
+        self.capacity_frames, self._ring = ring.capacity_frames, ring
+        self._shared = device.share(ring.address, HEADER_BYTES + ring.capacity_frames * 8)
+        self.address, self.host = self._shared.address, self._shared.host
+        self._audio = self.host[HEADER_BYTES:].view(np.float32).reshape(-1, 2)
 
-def _read_cubin(path: Path) -> bytes:
-    """Return the file's bytes, or none if it is missing, unreadable or no ELF file: then it is compiled again."""
-    with suppress(OSError):
-        data = path.read_bytes()
-        if data.startswith(b"\x7fELF"):
-            return data
-    return b""
+    def newest(self, frames: int) -> NDArray[np.float32]:
+        """Return a copy of the last frames written. [engine]"""
+        end = self._ring.written_frames
+        newest: NDArray[np.float32] = self._audio[np.arange(end - frames, end) % self.capacity_frames]
+        return newest
 
-
-def _write_cubin(path: Path, cubin: bytes) -> None:
-    """Write through a temporary file and a rename: readers see all or nothing. A read-only cache only costs time."""
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(cubin)
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
+    def close(self) -> None:
+        """Let the memory go; before the ring is closed. [control]"""
+        self._shared.close()
 
 
 class GpuSeam:
@@ -117,59 +60,41 @@ class GpuSeam:
 
     def __init__(
         self,
+        device: Device | None = None,
         *,
         overlap_frames: int = 480,
         max_frames: int = 7680,
         slots: int = 3,
         limiter: Limiter = DEFAULT_LIMITER,
-        device_id: int = 0,
+        ring: SharedRing | None = None,
     ) -> None:
+        """Compile and allocate on `device`, by default the first GPU; with a `ring`, audio goes there."""
         if overlap_frames < 0 or max_frames < max(overlap_frames, 1) or slots < 1:
             raise LegandoError(
                 f"the seam got overlap_frames={overlap_frames}, max_frames={max_frames}, slots={slots}; use no "
                 "negative overlap, max_frames no shorter than the overlap, and at least 1 slot"
             )
-        self.overlap_frames, self.max_frames, self.slots = overlap_frames, max_frames, slots
-        self._core = core = _cuda_core()
-        try:
-            device = core.Device(device_id)
-            device.set_current()
-            major, minor = device.compute_capability
-            self.stream = device.create_stream()
-        except Exception as error:  # cuda.core publishes no base class for its errors
+        if ring is not None and ring.capacity_frames < 2 * max_frames:
             raise LegandoError(
-                f"CUDA device {device_id} cannot be opened ({error}); check the NVIDIA driver with nvidia-smi, or use "
-                "the CPU engine"
-            ) from error
-        code = core.ObjectCode.from_cubin(compile_cubin("seam", f"sm_{major}{minor}"), name="seam")
-        self._kernel = code.get_kernel("seam")
-        self._config = core.LaunchConfig(grid=1, block=THREADS)
-        self._tail = device.allocate(max(2 * 4 * overlap_frames, 4), stream=self.stream)
-        # cuMemAllocHost: pinned, and mapped at the same address on the device (unified virtual addressing).
-        pinned = core.LegacyPinnedMemoryResource()
-        self._pinned = {
-            "controls": pinned.allocate(CONTROLS.itemsize),
-            "out": pinned.allocate(slots * max_frames * 2 * 4),
-            "reports": pinned.allocate(slots * REPORT.itemsize),
-        }
-        self.controls = self._view("controls", CONTROLS)
-        self.out = self._view("out", np.dtype(np.float32)).reshape(slots, max_frames, 2)
-        self.reports = self._view("reports", REPORT)
+                f"a ring of {ring.capacity_frames} frames cannot take chunks of {max_frames}; make it twice as long"
+            )
+        self.overlap_frames, self.max_frames, self.slots = overlap_frames, max_frames, slots
+        self._device: Device = Gpu() if device is None else device
+        self._owns_device = device is None
+        self._kernel = self._device.kernel("seam", "seam" if ring is None else "seam_to_ring")
+        self._tail = self._device.array((2, overlap_frames), np.float32)
+        self._controls = self._device.mapped((1,), CONTROLS)
+        self._reports = self._device.mapped((slots,), REPORT)
+        self._ring = ring
+        self._out = ring or self._device.mapped((slots, max_frames, 2), np.float32)
+        self.controls, self.reports = self._controls.host, self._reports.host
         self.controls["knee"], self.controls["ceiling"] = limiter.knee, limiter.ceiling
         self.reset()
 
-    def _view(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return pinned memory as an array, zeroed; valid until `close`."""
-        buffer = self._pinned[name]
-        raw = (ctypes.c_uint8 * int(buffer.size)).from_address(int(buffer.handle))
-        array: NDArray[Any] = np.ctypeslib.as_array(raw).view(dtype)
-        array.fill(0)
-        return array
-
     def reset(self) -> None:
         """Forget the tail, the gain and the sequence: the next chunk starts a new stream. [control]"""
-        self._tail.fill(0, stream=self.stream)
-        self.stream.sync()
+        self._device.sync()
+        self._tail.write(np.zeros((), np.float32))
         self.reports["sequence"] = 0
         self._sequence = 0
         self._gain: float | None = None
@@ -195,24 +120,25 @@ class GpuSeam:
         return self._sequence
 
     def enqueue(self, y_pointer: int, frames: int, stream: Any = None) -> None:
-        """Launch on `stream` (a cuda.core Stream or GraphBuilder; default: its own), or record into a graph. [engine]
+        """Launch on `stream` (a cuda.core Stream or GraphBuilder; default: the device's), or record a graph. [engine]
 
         y_pointer: device address of float32 [2, frames + overlap_frames], channel-major.
         """
         self._check(frames)
-        self._core.launch(
-            self.stream if stream is None else stream,
-            self._config,
+        self._device.launch(
             self._kernel,
+            1,
+            THREADS,
             y_pointer,
             self._tail,
-            self._pinned["controls"],
-            self._pinned["out"],
-            self._pinned["reports"],
+            self._controls,
+            self._out,
+            self._reports,
             np.int32(frames),
             np.int32(self.overlap_frames),
-            np.int32(self.max_frames),
+            np.int32(self.max_frames) if self._ring is None else np.uint32(self._ring.capacity_frames),
             np.int32(self.slots),
+            stream=stream,
         )
 
     def submit(self, y_pointer: int, frames: int, gain: float = 1.0, stream: Any = None) -> int:
@@ -239,11 +165,11 @@ class GpuSeam:
             if waited_ns > SPIN_NS:
                 time.sleep(SLEEP_S)
         report = self.reports[slot : slot + 1]
-        return self.out[slot, : int(report["frames"][0])], report
+        frames = int(report["frames"][0])
+        return self._out.host[slot, :frames] if self._ring is None else self._ring.newest(frames), report
 
     def close(self) -> None:
-        """Free the memory and the stream; arrays handed out before are dead. [control]"""
-        self.stream.sync()
-        for buffer in (self._tail, *self._pinned.values()):
-            buffer.close()
-        self.stream.close()
+        """Free the device, if it was opened here; arrays handed out before are dead. [control]"""
+        self._device.sync()
+        if self._owns_device:
+            self._device.close()

@@ -1,11 +1,14 @@
-"""The memory that host and seam kernel share, as NumPy record types: the structs at the top of `seam.cu`. [any]
+"""The memory that host and kernels share, as NumPy record types: the structs at the top of the .cu files. [any]
 
-| record   | who writes        | when                                              |
-|----------|-------------------|---------------------------------------------------|
-| CONTROLS | host              | before each launch                                |
-| REPORT   | kernel, one block | at the end of each chunk, `sequence` last of all  |
+| record           | file         | who writes        | when                                             |
+|------------------|--------------|-------------------|--------------------------------------------------|
+| CONTROLS         | `seam.cu`    | host              | before each launch                               |
+| REPORT           | `seam.cu`    | kernel, one block | at the end of each chunk, `sequence` last of all |
+| COUNTED          | `philox.cuh` | host              | before each launch; one for each stream          |
+| SAMPLER_CONTROLS | `sampler.cu` | host              | before each chunk; one for each stream           |
+| TOKEN_CONTROLS   | `tokens.cu`  | host              | before each tick; one for each stream            |
 
-Both live in mapped pinned memory. All fields are 4 bytes, so neither language pads.
+All live in mapped pinned memory. Words of 8 bytes come first and sizes are multiples of 8, so neither language pads.
 """
 
 import numpy as np
@@ -29,4 +32,14 @@ REPORT = np.dtype(
         ("frames", np.uint32),
         ("sequence", np.uint32),
     ]
+)
+
+COUNTED = np.dtype([("seed", np.uint64), ("counter", np.uint64)])
+
+SAMPLER_CONTROLS = np.dtype(
+    [("seed", np.uint64), ("chunk", np.uint64), ("guidance", np.float32), ("padding", np.uint32)]
+)
+
+TOKEN_CONTROLS = np.dtype(
+    [("seed", np.uint64), ("tick", np.uint64), ("temperature", np.float32), ("padding", np.uint32)]
 )

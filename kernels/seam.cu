@@ -11,6 +11,9 @@
 // `out` and `reports` are meant to be mapped pinned memory: rings of `slots` chunks that the host reads while the GPU
 // works on the next. `controls` too: the host writes it before each launch, so that one captured CUDA graph serves all
 // chunks although gain, slot and sequence change.
+//
+// `seam_to_ring` writes the audio straight into the shared memory that the player reads (realtime/ringheader.py), with
+// no copy by the host at all: words `reserved`, audio, fence, word `written`, in the order that `Ring.write` keeps.
 
 struct SeamControls {
     float gain_from;         // linear gain before the first frame
@@ -39,6 +42,8 @@ struct Meter {
 constexpr int kThreads = 1024;
 constexpr int kWarp = 32;
 constexpr int kWarps = kThreads / kWarp;
+constexpr int kHeaderBytes = 4096;  // of a ring, ringheader.py
+constexpr int kReservedWord = 16, kWrittenWord = 17;
 constexpr float kLargestFloat = 3.402823466e38f;
 // From here on u / sqrt(1 + u * u) rounds to 1, and u * u stays far from overflow.
 constexpr float kSaturated = 4096.0f;
@@ -65,15 +70,29 @@ __device__ __forceinline__ void reduce_warp(Meter& m) {
     }
 }
 
+// Where a chunk goes: a slot of `out`, or a place in the player's ring, which may wrap round.
+struct Slot {
+    float2* frames;
+    __device__ __forceinline__ float2& operator[](int i) const { return frames[i]; }
+    __device__ __forceinline__ void publish() const {}
+};
+
+struct RingPlace {
+    unsigned long long* header;
+    float2* frames;
+    unsigned long long start, end, mask;
+    __device__ __forceinline__ float2& operator[](int i) const { return frames[(start + i) & mask]; }
+    __device__ __forceinline__ void publish() const {
+        __threadfence_system();  // whoever sees the new position sees the audio before it
+        *static_cast<volatile unsigned long long*>(header + kWrittenWord) = end;
+    }
+};
+
 // y: [2, frames + overlap], channel-major. tail: [2, overlap], read and replaced. frames >= overlap.
-// out: [slots, slot_frames, 2]. reports: [slots].
-extern "C" __global__ void __launch_bounds__(kThreads)
-seam(const float* y, float* tail, const SeamControls* controls, float2* out, SeamReport* reports,
-     int frames, int overlap, int slot_frames, int slots) {
-    const SeamControls control = *controls;
-    const int slot = static_cast<int>(control.sequence % static_cast<unsigned int>(slots));
+template <typename Place>
+__device__ __forceinline__ void make_chunk(const float* y, float* tail, const SeamControls& control, const Place& chunk,
+                                           SeamReport& report, Meter* of_warp, int frames, int overlap) {
     const float gain_step = (control.gain_to - control.gain_from) / static_cast<float>(frames);
-    float2* const chunk = out + static_cast<long long>(slot) * slot_frames;
     Meter meter = {};
 
     for (int i = threadIdx.x; i < frames; i += kThreads) {
@@ -106,7 +125,6 @@ seam(const float* y, float* tail, const SeamControls* controls, float2* out, Sea
         chunk[i] = make_float2(frame[0], frame[1]);
     }
 
-    __shared__ Meter of_warp[kWarps];
     const int lane = threadIdx.x % kWarp;
     reduce_warp(meter);
     if (lane == 0) of_warp[threadIdx.x / kWarp] = meter;
@@ -116,7 +134,6 @@ seam(const float* y, float* tail, const SeamControls* controls, float2* out, Sea
     reduce_warp(meter);
     if (lane != 0) return;
 
-    SeamReport& report = reports[slot];
     for (int c = 0; c < 2; ++c) {
         report.peak[c] = meter.peak[c];
         report.sum_squares[c] = meter.sum_squares[c];
@@ -124,7 +141,38 @@ seam(const float* y, float* tail, const SeamControls* controls, float2* out, Sea
     report.limited_frames = meter.limited_frames;
     report.bad_samples = meter.bad_samples;
     report.frames = static_cast<unsigned int>(frames);
+    chunk.publish();
     // The host polls the sequence word; whoever sees it must see the audio and the report as well.
     __threadfence_system();
     *static_cast<volatile unsigned int*>(&report.sequence) = control.sequence;
+}
+
+// out: [slots, slot_frames, 2]. reports: [slots].
+extern "C" __global__ void __launch_bounds__(kThreads)
+seam(const float* y, float* tail, const SeamControls* controls, float2* out, SeamReport* reports,
+     int frames, int overlap, int slot_frames, int slots) {
+    __shared__ Meter of_warp[kWarps];
+    const SeamControls control = *controls;
+    const int slot = static_cast<int>(control.sequence % static_cast<unsigned int>(slots));
+    const Slot chunk = {out + static_cast<long long>(slot) * slot_frames};
+    make_chunk(y, tail, control, chunk, reports[slot], of_warp, frames, overlap);
+}
+
+// ring: header and audio as in ringheader.py, two channels, room for frames + what is not yet played. The position is the
+// ring's own word `written`, of which this kernel is then the only writer.
+extern "C" __global__ void __launch_bounds__(kThreads)
+seam_to_ring(const float* y, float* tail, const SeamControls* controls, unsigned long long* ring, SeamReport* reports,
+             int frames, int overlap, unsigned int capacity, int slots) {
+    __shared__ Meter of_warp[kWarps];
+    const SeamControls control = *controls;
+    const int slot = static_cast<int>(control.sequence % static_cast<unsigned int>(slots));
+    const unsigned long long start = *static_cast<volatile unsigned long long*>(ring + kWrittenWord);
+    const RingPlace chunk = {ring, reinterpret_cast<float2*>(ring + kHeaderBytes / 8), start, start + frames,
+                             capacity - 1ull};
+    if (threadIdx.x == 0) {
+        *static_cast<volatile unsigned long long*>(ring + kReservedWord) = chunk.end;
+        __threadfence_system();  // a reader that finds new audio in old places also finds them reserved
+    }
+    __syncthreads();
+    make_chunk(y, tail, control, chunk, reports[slot], of_warp, frames, overlap);
 }

@@ -138,6 +138,11 @@ class Ring(RingHeader):
         self._samples: Frames = flat.reshape(self.capacity_frames, self.channels)
         self._mask = self.capacity_frames - 1
 
+    @property
+    def address(self) -> int:
+        """Where the mapping begins, header first, for a device that writes into it."""
+        return self._samples.ctypes.data - HEADER_BYTES
+
     @classmethod
     def create(
         cls,

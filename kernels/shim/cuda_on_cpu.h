@@ -41,6 +41,9 @@ extern "C" char __stop_cuda_shared[] __attribute__((weak, visibility("hidden")))
 inline uint3 threadIdx, blockIdx;
 inline dim3 blockDim, gridDim;
 
+inline float __uint_as_float(unsigned int bits) { float x; std::memcpy(&x, &bits, sizeof x); return x; }
+inline unsigned int __float_as_uint(float x) { unsigned int bits; std::memcpy(&bits, &x, sizeof x); return bits; }
+
 namespace cuda_on_cpu {
 
 enum class Order : int { ascending, descending, shuffled };

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.kernels.layout import CONTROLS, REPORT
+from legando.kernels.shimdevice import Shim
 
 KERNELS = Path(__file__).resolve().parents[2] / "kernels"
 SEAM_CU = KERNELS / "seam.cu"
@@ -108,6 +109,19 @@ def build(
         return binary
 
     return compile_variant
+
+
+@pytest.fixture(scope="session")
+def shim_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the libraries of a test run lie, so that each is built once."""
+    return tmp_path_factory.mktemp("shim")
+
+
+@pytest.fixture
+def shim(gxx: str | None, require: Callable[[bool, str], None], shim_folder: Path) -> Shim:
+    """The CPU in the place of a GPU, with warps and lanes in a shuffled order."""
+    require(gxx is not None, "g++ is not on the PATH; install it (Debian: apt install g++)")
+    return Shim("shuffled", folder=shim_folder)
 
 
 @pytest.fixture

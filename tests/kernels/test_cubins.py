@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from legando.kernels import launcher
-from legando.kernels.launcher import GpuSeam, compile_cubin
+from legando.kernels import compiler
+from legando.kernels.compiler import compile_cubin
+from legando.kernels.launcher import GpuSeam
 from legando.realtime.errors import LegandoError
 
 Require = Callable[[bool, str], None]
@@ -58,8 +59,8 @@ def test_a_changed_source_or_architecture_is_another_key(
 ) -> None:
     sources = tmp_path / "sources"
     sources.mkdir()
-    text = (launcher.SOURCES / "seam.cu").read_text()
-    monkeypatch.setattr(launcher, "SOURCES", sources)
+    text = (compiler.SOURCES / "seam.cu").read_text()
+    monkeypatch.setattr(compiler, "SOURCES", sources)
     (sources / "seam.cu").write_text(text)
     compile_cubin("seam", "sm_89")
     compile_cubin("seam", "sm_90")
@@ -87,7 +88,7 @@ def test_a_compile_error_gives_the_compilers_words(
     nvrtc: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.cu").write_text("__global__ void k() { boo }")
-    monkeypatch.setattr(launcher, "SOURCES", tmp_path)
+    monkeypatch.setattr(compiler, "SOURCES", tmp_path)
     with pytest.raises(LegandoError, match=r'(?s)broken\.cu does not compile for sm_89: .*"boo" is undefined'):
         compile_cubin("broken", "sm_89")
     assert not cache.exists()
@@ -126,7 +127,7 @@ def test_the_kernel_does_not_spill_registers(tmp_path: Path, arch: str) -> None:
     nvcc = shutil.which("nvcc")
     if nvcc is None:
         pytest.skip("nvcc is not on the PATH: it alone reports registers, and nothing else needs it")
-    source = str(launcher.SOURCES / "seam.cu")
+    source = str(compiler.SOURCES / "seam.cu")
     options = ["-std=c++17", "-fmad=false", f"-arch={arch}", "-cubin", "-Xptxas", "-v", "-o", str(tmp_path / "x")]
     done = subprocess.run([nvcc, *options, source], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,6 @@ import ctypes
 import importlib
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,13 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from legando.kernels import launcher
+from legando.kernels import device
 from legando.kernels.launcher import GpuSeam
 from legando.kernels.seam import Limiter, Seam
+from legando.kernels.shimdevice import Shim
 from legando.realtime.errors import LegandoError
 
 F32 = NDArray[np.float32]
-Build = Callable[..., Path]
 
 
 class Memory:
@@ -33,44 +32,48 @@ class Memory:
         self.handle, self.size = self.data.ctypes.data, size
         self.closed = False
 
-    def fill(self, value: int, *, stream: Any) -> None:
-        self.data.fill(value)
+    def copy_to(self, other: "Memory", *, stream: Any) -> None:
+        other.data[:] = self.data
+
+    def copy_from(self, other: "Memory", *, stream: Any) -> None:
+        self.data[:] = other.data
 
     def close(self) -> None:
         self.closed = True
 
 
 class CpuCore:
-    """The names of cuda.core that the launcher uses; `launch` runs the kernel through the shim, now or when asked."""
+    """The names of cuda.core that `Gpu` uses; `launch` runs the kernel through the shim, now or when asked."""
 
-    def __init__(self, library: Path) -> None:
-        self._run = ctypes.CDLL(str(library)).run_seam
+    def __init__(self, shim: Shim) -> None:
+        self._shim = shim
         self.deferred = False
         self.pending: list[Callable[[], None]] = []
+        self.memory: list[Memory] = []
         stream = SimpleNamespace(sync=lambda: None, close=lambda: None)
         device = SimpleNamespace(
+            name="stand-in",
             set_current=lambda: None,
             compute_capability=(8, 9),
             create_stream=lambda: stream,
-            allocate=lambda size, *, stream: Memory(size),
+            allocate=lambda size, *, stream: self.allocate(size),
         )
         self.Device = lambda device_id: device
-        self.LegacyPinnedMemoryResource = lambda: SimpleNamespace(allocate=Memory)
-        kernel = SimpleNamespace(get_kernel=lambda name: name)
-        self.ObjectCode = SimpleNamespace(from_cubin=lambda cubin, name: kernel)
+        self.LegacyPinnedMemoryResource = lambda: SimpleNamespace(allocate=self.allocate)
+        self.ObjectCode = SimpleNamespace(
+            from_cubin=lambda cubin, name: SimpleNamespace(get_kernel=lambda kernel: shim.kernel(name, kernel))
+        )
         self.LaunchConfig = lambda *, grid, block: (grid, block)
 
+    def allocate(self, size: int) -> Memory:
+        self.memory.append(Memory(size))
+        return self.memory[-1]
+
     def launch(self, stream: Any, config: Any, kernel: Any, *arguments: Any) -> None:
-        assert (config, kernel) == ((1, 1024), "seam")
-        pointers = [ctypes.c_void_p(a.handle if isinstance(a, Memory) else a) for a in arguments[:5]]
-        sizes = arguments[5:]
-        assert all(isinstance(n, np.int32) for n in sizes), "the kernel takes 4-byte integers"
-        out, reports = arguments[3].size, arguments[4].size
-        fenced = [np.empty(n, np.uint8) for n in (out, reports)]
+        assert all(isinstance(a, int | np.int32 | np.uint32 | np.float32) for a in arguments), "what cuda.core takes"
 
         def run() -> None:
-            numbers = [ctypes.c_int(int(n)) for n in (*sizes, 2, 1)]
-            assert self._run(*pointers, *numbers, *(ctypes.c_void_p(f.ctypes.data) for f in fenced)) == 0
+            self._shim.launch(kernel, *config, *arguments)
 
         if self.deferred:
             self.pending.append(run)
@@ -79,10 +82,10 @@ class CpuCore:
 
 
 @pytest.fixture
-def cpu_core(build: Build, monkeypatch: pytest.MonkeyPatch) -> CpuCore:
-    core = CpuCore(build())
-    monkeypatch.setattr(launcher, "_cuda_core", lambda: core)
-    monkeypatch.setattr(launcher, "compile_cubin", lambda name, arch: b"")
+def cpu_core(shim: Shim, monkeypatch: pytest.MonkeyPatch) -> CpuCore:
+    core = CpuCore(shim)
+    monkeypatch.setattr(device, "cuda_core", lambda: core)
+    monkeypatch.setattr(device, "compile_cubin", lambda name, arch: b"")
     return core
 
 
@@ -177,4 +180,4 @@ def test_wrong_sizes_are_refused_and_memory_is_given_back(cpu_core: CpuCore) -> 
         seam.submit(0, 1920, float("nan"))
     assert seam.submit(np.zeros(2 * 2400, np.float32).ctypes.data, 1920) == 1, "a refused chunk takes no number"
     seam.close()
-    assert all(memory.closed for memory in seam._pinned.values())
+    assert cpu_core.memory and all(memory.closed for memory in cpu_core.memory)
