@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def replay_command(arguments: argparse.Namespace, instrument: str) -> int:
                 except OSError as error:
                     raise LegandoError(f"{file.name} cannot be written ({error}); free some room there") from error
 
-        report = replay(record, loaded, keep)
+        report = replay(record, loaded, keep, partial(load_instrument, instrument))
     if arguments.json:
         print(json.dumps(report.plain() | ({"out": str(out)} if out is not None else {})))
     else:

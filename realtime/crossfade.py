@@ -36,6 +36,7 @@ class Mixer:
     def __init__(self, side: Ring, base: int, begin: int, fade_frames: int = FADE_FRAMES) -> None:
         self._side, self._base, self._begin, self._fade = side, base, begin, fade_frames
         self.failed = False
+        self.end = begin + fade_frames  # from here on the newcomer plays alone, on the main ring
 
     def mix(self, position: int, own: Frames, patience_s: float) -> Frames:
         """Return the chunk at a position, mixed; without the newcomer for good once it was late for one chunk."""

@@ -130,6 +130,10 @@ def _lead(connection: Connection, settings: EngineSettings, generator: Generator
     while True:
         pacer.wait()
         position = ring.written_frames
+        if mixer is not None and not mixer.failed and position >= mixer.end:
+            send_message(connection, Want(position_frames=position))
+            connection.recv_bytes()  # whatever it is: only the newcomer may write from here on
+            return
         controls = source.controls_at(position)
         if controls is None:
             return

@@ -241,6 +241,7 @@ class Host:
             rollout.refused = "the engine had to be replaced meanwhile"
         if rollout.refused is not None:
             self._display.say(f"bundle {rollout.bundle or 'shipped'} is refused: {rollout.refused}; the other plays on")
+            self._take.rolled(self._figures.frames, {"dropped": True})
             self._end_rollout()
 
     def _begin_rollout(self, word: str) -> None:
@@ -262,6 +263,9 @@ class Host:
         mix = rollout.steer(position_frames, controls, past)
         if mix is not None:
             self._engine.tell({"mix": asdict(mix)})
+        for news in rollout.news:
+            self._take.rolled(position_frames, news)
+        rollout.news.clear()
 
     def _take_over(self, position_frames: int) -> bool:
         """Give the place of the engine to the candidate when the fade is over."""
@@ -272,6 +276,7 @@ class Host:
         self._engine.adopt(rollout.candidate, rollout.settings)
         self._bundle_before, self._bundle = self._bundle, rollout.bundle
         self._display.say(f"bundle {rollout.bundle or 'shipped'} plays")
+        self._take.rolled(position_frames, {"main": True})
         self._end_rollout()
         return True
 

@@ -8,6 +8,7 @@
 | `frame`, `steps` | a chunk that was made with fewer denoising steps |
 | `chunk` | a chunk at this frame: in `set` the controls it was made with, where they differ from the chunk before; |
 | | `pcm`, the first 16 digits of the SHA-256 of its sound; for the first of another engine `past`, what that was told |
+| `roll` | from here on a candidate `bundle` follows, the fade `begin`s, it is the `main` one, or it is `dropped` |
 | `end` | how many chunks there were, and the SHA-256 of all their sound |
 
 Each line ends with its own CRC-32. A thread writes them and makes them safe each second (`spool`).
@@ -84,6 +85,10 @@ class Journal:
         self._last = controls
         self._write(line | {"pcm": sha256[:16]})
 
+    def roll(self, frame: int, news: dict[str, Any]) -> None:
+        """Keep a step of a bundle's roll-out, which acts from the chunk at this frame on."""
+        self._write({"roll": frame, **news})
+
     def end(self, chunks: int, pcm_sha256: str) -> None:
         """Keep that the take came to its end."""
         self._write({"end": {"chunks": chunks, "pcm_sha256": pcm_sha256}})
@@ -131,6 +136,7 @@ class TakeRecord:
     about: dict[str, Any]
     events: tuple[tuple[int, bytes], ...]
     chunks: tuple[MadeChunk, ...] = field(repr=False)
+    rolls: tuple[dict[str, Any], ...]
     end: dict[str, Any] | None
     cut: bool
 
@@ -148,6 +154,7 @@ def read_take(path: Path) -> TakeRecord:
         raise LegandoError(f"{path} is no journal of version {VERSION}; play --journal or --record makes them")
     about: dict[str, Any] = {}
     events: list[tuple[int, bytes]] = []
+    rolls: list[dict[str, Any]] = []
     chunks: dict[int, MadeChunk] = {}
     end: dict[str, Any] | None = None
     controls: dict[str, Any] = {}
@@ -158,12 +165,20 @@ def read_take(path: Path) -> TakeRecord:
             chunks[frame] = MadeChunk(frame=frame, controls=controls, pcm=line["pcm"], past=line.get("past"))
         elif "midi" in line:
             events.append((line["frame"], bytes.fromhex(line["midi"])))
+        elif "roll" in line:
+            rolls.append(line)
         elif "about" in line:
             about = line["about"]
         elif "end" in line:
             end = line["end"]
     return TakeRecord(
-        header=plain[0], about=about, events=tuple(events), chunks=tuple(chunks.values()), end=end, cut=cut
+        header=plain[0],
+        about=about,
+        events=tuple(events),
+        chunks=tuple(chunks.values()),
+        rolls=tuple(rolls),
+        end=end,
+        cut=cut,
     )
 
 

@@ -6,12 +6,14 @@ Where another engine had taken over, another begins here too, told what that one
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from legando.realtime.crossfade import FADE_FRAMES, faded
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Generator, Instrument
 from legando.realtime.journal import MadeChunk, TakeRecord
@@ -87,15 +89,63 @@ def differences(record: TakeRecord, instrument: Instrument, engine: str) -> tupl
     return tuple(f"the {name} was {was}, this is {now}" for name, was, now in pairs if was != now)
 
 
-def replay(record: TakeRecord, instrument: Instrument, write: Callable[[Frames], None]) -> ReplayReport:
+class _Band:
+    """The engine that plays, and the one that comes in by a roll-out, as the journal says."""
+
+    def __init__(
+        self, instrument: Instrument, about: dict[str, Any], load: Callable[[Path | None], Instrument]
+    ) -> None:
+        self._about, self._load = about, load
+        self._instrument = self._next = instrument
+        self.lead = _generator(instrument, about)
+        self._follower: Generator | None = None
+        self._begin = -1
+
+    def roll(self, step: dict[str, Any]) -> None:
+        """Do what a `roll` line says."""
+        if "bundle" in step:
+            self._next = self._load(Path(step["bundle"]) if step["bundle"] else None)
+            self._follower = _generator(self._next, self._about)
+            self._follower.go_on(step["roll"], step["past"]["tick"], step["past"]["score"])
+        elif "begin" in step:
+            self._begin = step["roll"]
+        elif "main" in step:
+            assert self._follower is not None
+            self._instrument, self.lead = self._next, self._follower
+            self._follower, self._begin = None, -1
+        else:
+            self._follower, self._begin = None, -1
+
+    def play(self, chunk: MadeChunk) -> Frames:
+        """Return the sound of a chunk."""
+        if chunk.past is not None:
+            self.lead = _generator(self._instrument, self._about)
+            self.lead.go_on(chunk.frame, chunk.past["tick"], chunk.past["score"])
+        controls = controls_from_plain(chunk.controls)
+        frames = self.lead.step(controls).frames
+        if self._follower is None:
+            return frames
+        other = self._follower.step(dataclasses.replace(controls, steps=None)).frames
+        return frames if self._begin < 0 else faded(frames, other, chunk.frame - self._begin, FADE_FRAMES)
+
+
+def replay(
+    record: TakeRecord,
+    instrument: Instrument,
+    write: Callable[[Frames], None],
+    load: Callable[[Path | None], Instrument],
+) -> ReplayReport:
     """Make a take again and hand it to `write`, chunk by chunk, which must copy what it keeps. [control]
+
+    `load` reads the bundles that came in by a roll-out.
 
     Raises LegandoError when the journal has no chunks, or the bundle makes chunks of another length.
     """
     about = record.about
     if not record.chunks or not about:
         raise LegandoError("the journal holds no chunk; the take ended before its first sound")
-    generator = _generator(instrument, about)
+    band = _Band(instrument, about, load)
+    generator, rolls = band.lead, list(record.rolls)
     if generator.chunk_frames != about["chunk_frames"]:
         raise LegandoError(
             f"the take has chunks of {about['chunk_frames']} frames, this bundle makes {generator.chunk_frames}; "
@@ -105,11 +155,11 @@ def replay(record: TakeRecord, instrument: Instrument, write: Callable[[Frames],
     hashed, other, gaps = hashlib.sha256(), None, 0
     expected = record.chunks[0].frame
     for chunk in record.chunks:
-        if chunk.past is not None:
-            generator = _successor(instrument, about, chunk, chunk.past)
+        while rolls and rolls[0]["roll"] <= chunk.frame:
+            band.roll(rolls.pop(0))
         gaps += chunk.frame != expected
         expected = chunk.frame + generator.chunk_frames
-        frames = generator.step(controls_from_plain(chunk.controls)).frames
+        frames = band.play(chunk)
         data = frames.tobytes()
         hashed.update(data)
         if other is None and hashlib.sha256(data).hexdigest()[:16] != chunk.pcm:
@@ -130,9 +180,3 @@ def _generator(instrument: Instrument, about: dict[str, Any]) -> Generator:
     return instrument.generator(
         seed=about["seed"], chunk_latents=about["chunk_latents"], steps=about["steps"], eco=about["eco"]
     )
-
-
-def _successor(instrument: Instrument, about: dict[str, Any], chunk: MadeChunk, past: dict[str, Any]) -> Generator:
-    generator = _generator(instrument, about)
-    generator.go_on(chunk.frame, past["tick"], past["score"])
-    return generator

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def next_candidate(candidates: Sequence[Path | None], now: Path | None, word: st
     """Return the candidate of a number from 1 or a name, for `next` the one after that of now; `now` for none. [any]"""
     if word != "next":
         by_name = {str(n): path for n, path in enumerate(candidates, 1)}
-        by_name |= {path.name: path for path in candidates if path is not None}
+        by_name |= {word: path for path in candidates if path is not None for word in (path.name, str(path))}
         return by_name.get(word, now)
     at = candidates.index(now) + 1 if now in candidates else 0
     return candidates[at % len(candidates)] if candidates else now
@@ -57,6 +57,7 @@ class Rollout:
         self._engine_ready: Ready | None = None
         self._base = self._begin = -1
         self._made = -1
+        self.news: list[dict[str, Any]] = []  # what a journal keeps
         self.refused: str | None = None
 
     @property
@@ -90,21 +91,19 @@ class Rollout:
         first = self._base < 0
         if first:
             self._base = position
+            self.news.append({"bundle": self.settings.bundle or "", "past": asdict(past)})
         self.candidate.answer(position, controls, past if first else None)
         if self.fading or self._made < position - 2 * self._ready.chunk_frames:
             return None
         self._begin = position
+        self.news.append({"begin": True})
         return Mix(self._side.name, self._base, position)
 
     def due(self, position: int) -> bool:
         """Say whether the fade is over at this frame, and the candidate can take over."""
-        return self.fading and position >= self._begin + FADE_FRAMES
-
-    def plain(self) -> dict[str, Any]:
-        """Return what a journal keeps of it."""
-        return {"bundle": str(self.bundle or ""), "base": self._base, "begin": self._begin}
+        return self.refused is None and self.fading and position >= self._begin + FADE_FRAMES
 
     def close(self) -> None:
         """End the candidate, unless it has been given away, and the side ring."""
-        self.candidate.stop(timeout_s=0.5)
+        self.candidate.stop(timeout_s=0.0)  # nobody waits here: the music goes on
         self._side.close()

@@ -25,8 +25,10 @@ class Take:
         self._steps = steps
         self._made: dict[int, dict[str, Any]] = {}  # by frame, until their sound comes
         self._pasts: dict[int, dict[str, Any]] = {}
+        self._sounds: dict[int, str] = {}  # hashes by frame, until the engine has said what they were made with
         self._hash = hashlib.sha256()
         self._chunks = 0
+        self._reported = -1
 
     @property
     def wanted(self) -> bool:
@@ -50,6 +52,8 @@ class Take:
         given = made.controls or self._made.get(made.position_frames)
         if given is not None:
             self._made[made.position_frames] = {**given, "steps": made.steps}
+        self._reported = made.position_frames
+        self._write()
 
     def sound(self, frame: int, block: Frames) -> None:
         """Keep one chunk of sound: float32 (frames, channels)."""
@@ -59,14 +63,28 @@ class Take:
             data = block.tobytes()
             self._hash.update(data)
             self._chunks += 1
-            controls = self._made.pop(frame, None)
+            self._sounds[frame] = hashlib.sha256(data).hexdigest()
+            self._write()
+
+    def _write(self) -> None:
+        """Keep the chunks of which all is known; one whose engine died before it could say so was made as answered."""
+        assert self._journal is not None
+        for frame in [frame for frame in self._sounds if frame <= self._reported]:
+            sha256, controls = self._sounds.pop(frame), self._made.pop(frame, None)
             if controls is not None:
-                self._journal.made(frame, controls, hashlib.sha256(data).hexdigest(), self._pasts.pop(frame, None))
-            self._journal.flush()
+                self._journal.made(frame, controls, sha256, self._pasts.pop(frame, None))
+        self._journal.flush()
+
+    def rolled(self, frame: int, news: dict[str, Any]) -> None:
+        """Keep what became of a bundle's roll-out at this frame."""
+        if self._journal is not None:
+            self._journal.roll(frame, news)
 
     def end(self) -> None:
         """Say that the take is whole."""
         if self._journal is not None:
+            self._reported = max(self._sounds, default=0)
+            self._write()
             self._journal.end(self._chunks, self._hash.hexdigest())
             self._journal.flush()
 

@@ -129,3 +129,20 @@ class BrokenInstrument(ToneInstrument):
 def broken(bundle: Path | None) -> BrokenInstrument:
     """Return an instrument whose generator refuses to start."""
     return BrokenInstrument()
+
+
+class NamedInstrument(ToneInstrument):
+    """Hums at a pitch that the name of its bundle says."""
+
+    def __init__(self, bundle: Path | None) -> None:
+        self._name = bundle.name if bundle is not None else ""
+
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> ToneGenerator:
+        if self._name == "broken":
+            raise BundleError("the bundle does not reproduce its reference; make it again")
+        return ToneGenerator(seed + 20 * len(self._name), chunk_latents or 4)
+
+
+def named(bundle: Path | None) -> NamedInstrument:
+    """Return an instrument whose sound says which bundle it plays."""
+    return NamedInstrument(bundle)
