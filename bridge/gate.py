@@ -102,13 +102,13 @@ class Gate:
     def _answer(self, request: list[bytes]) -> None:
         """Say yes or no to one connection."""
         version, number, mechanism, credentials = request[0], request[1], request[5], request[6:]
-        allowed = True
+        status = b"200"
         if len(self._open) > self._max:
             self.refusals.count("full", f"connection {self._max + 1}; {self._max} are open")
-            allowed = False
-        elif self._keys is not None:
-            allowed = mechanism == b"CURVE" and len(credentials) == 1 and z85(credentials[0]) in self._keys.clients
-            if not allowed:
-                self.refusals.count("key", "a key that is not in the list of clients")
-        status, text = (b"200", b"OK") if allowed else (b"400", b"refused")
-        self._authenticator.send_multipart([version, number, status, text, b"", b""])
+            status = b"300"  # it may try again
+        elif self._keys is not None and not (
+            mechanism == b"CURVE" and len(credentials) == 1 and z85(credentials[0]) in self._keys.clients
+        ):
+            self.refusals.count("key", "a key that is not in the list of clients")
+            status = b"400"
+        self._authenticator.send_multipart([version, number, status, b"", b"", b""])

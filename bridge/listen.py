@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from legando.bridge.keys import ClientKeys
 from legando.bridge.subscriber import AudioBlock, Subscriber
 from legando.realtime.errors import LegandoError
 
@@ -74,6 +75,7 @@ def listen(
     *,
     stream: str = "main",
     timeout_s: float = 5.0,
+    keys: ClientKeys | None = None,
 ) -> ListenReport:
     """Record `seconds` of a stream to the WAV file `out_path` and return the account. [control]
 
@@ -86,7 +88,7 @@ def listen(
         raise LegandoError(f"cannot wait {timeout_s:g} s for sound; give more than 0 seconds")
     out = Path(out_path).resolve()  # through a link, to the file that it names
     with (
-        Subscriber(endpoint, stream=stream, max_age_ms=None, queue_messages=QUEUE_MESSAGES) as source,
+        Subscriber(endpoint, stream=stream, max_age_ms=None, queue_messages=QUEUE_MESSAGES, keys=keys) as source,
         contextlib.ExitStack() as stack,
     ):
         part = _open_part(out)

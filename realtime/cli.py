@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from legando.realtime.arguments import Parser, number, whole
+from legando.realtime.cli_bench import add_bench_arguments
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
@@ -27,7 +28,6 @@ TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 _seconds = number("length in seconds", 0.1, SECONDS_MAX)
 _tempo = number("tempo in bpm", TEMPO_MIN_BPM, TEMPO_MAX_BPM)
 _seed = whole("seed", 0, 2**63 - 1)
-_times = whole("number of times", 1, 100_000)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,24 +72,18 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--seconds", type=_seconds, required=True, metavar="S", help="how much of it")
     listen.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     listen.add_argument("--stream", default="main", metavar="NAME", help="default: main")
+    listen.add_argument("--keys", type=Path, metavar="DIR", help="where yours are, if the server asks for keys")
     listen.add_argument("--json", action="store_true", help="print the account as one JSON object")
 
-    bench = _command(commands, "bench", "measure the wait from hand to sound, and what the sound survives")
-    bench.add_argument("what", choices=("live",), help="live: play on a dummy JACK server (Debian: jackd2)")
-    bench.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="of events; default: 60")
-    minutes, hogs = number("length in minutes", 0.05, 10_000.0), whole("number of processes", 0, 256)
-    bench.add_argument("--soak", type=minutes, metavar="MINUTES", help="look for breaks in the waveform instead")
-    bench.add_argument("--hogs", type=hogs, default=1, metavar="N", help="busy processes beside a soak; default: 1")
-    bench.add_argument("--kills", type=_times, default=0, metavar="N", help="kill engine or player so often instead")
-    bench.add_argument("--jack-restarts", type=_times, default=0, metavar="M", help="and end the server so often")
-    block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
-    bench.add_argument("--block", type=block, default=256, metavar="N", help="frames; default: 256")
-    bench.add_argument("--lead", type=lead, metavar="MS", help="default: the rig's own")
-    bench.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
-    bench.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    add_bench_arguments(_command(commands, "bench", "measure what it costs, and the wait from hand to sound"))
 
     learn = _command(commands, "learn", "move a knob, choose what it shall move, and the rig file knows")
     learn.add_argument("--rig", type=Path, metavar="FILE", help="what to change; default: rig.toml, made at need")
+
+    keys = _command(commands, "keys", "make the keys that let other machines connect to the bridge")
+    keys.add_argument("action", choices=("new",), help="new: a client's, and the server's where there are none")
+    keys.add_argument("--out", type=Path, metavar="DIR", help="default: ~/.config/legando/keys")
+    keys.add_argument("--client", default="client", metavar="NAME", help="whose; default: client")
 
     _command(commands, "devices", "list sound devices and MIDI inputs")
 
@@ -171,9 +165,14 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.cli_play import play_command, serve_command
 
         return (play_command if arguments.command == "play" else serve_command)(arguments, instrument)
-    from legando.realtime.cli_tools import bundle_command, devices_command, listen_command
+    from legando.realtime.cli_tools import bundle_command, devices_command, keys_command, listen_command
 
-    commands = {"listen": listen_command, "devices": devices_command, "bundle": bundle_command}
+    commands = {
+        "listen": listen_command,
+        "keys": keys_command,
+        "devices": devices_command,
+        "bundle": bundle_command,
+    }
     return commands[arguments.command](arguments)
 
 

@@ -18,7 +18,7 @@ from legando.realtime.host import Host
 from legando.realtime.instrument import load_instrument
 from legando.realtime.journal import Journal
 from legando.realtime.midifile import read_midi_file
-from legando.realtime.rig import AudioRig, BridgeRig, PerformanceRig, read_rig
+from legando.realtime.rig import AudioRig, PerformanceRig, read_rig
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.takefile import check_take_name
 from legando.realtime.terminal import why_no_screen
@@ -75,10 +75,10 @@ def serve_command(arguments: argparse.Namespace, instrument: str) -> int:
     show = _show(arguments)
     bridge = show.rig.bridge
     if arguments.publish is not None:
-        bridge = BridgeRig(publish=arguments.publish, stream=bridge.stream)
+        bridge = replace(bridge, publish=arguments.publish)
     if not bridge.publish:
         raise RigError("serve has nowhere to publish; set publish in [bridge] of the rig, or give --publish ENDPOINT")
-    parse_endpoint(bridge.publish, bind=True)
+    parse_endpoint(bridge.publish, bind=True, encrypted=bool(bridge.keys))
     show = replace(show, rig=replace(show.rig, bridge=bridge))
     return _live(arguments, show, instrument, _display(arguments, tui=False), sound=False)
 

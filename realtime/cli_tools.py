@@ -1,4 +1,4 @@
-"""`legando listen`, `devices` and `bundle`: small tools beside the instrument. [control]"""
+"""`legando listen`, `keys`, `devices` and `bundle`: small tools beside the instrument. [control]"""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ LATENT_MS = 20
 
 def listen_command(arguments: argparse.Namespace) -> int:
     """Record a stream from the bridge. [control]"""
+    from legando.bridge.keys import client_keys
     from legando.bridge.listen import listen
     from legando.realtime.display import Display
     from legando.realtime.meter import Levels, to_db
@@ -27,7 +28,12 @@ def listen_command(arguments: argparse.Namespace) -> int:
         display.show_render(Levels(peak_db=db, rms_db=db), done_s, total_s)
 
     report = listen(
-        arguments.endpoint, arguments.seconds, arguments.out, on_progress=on_progress, stream=arguments.stream
+        arguments.endpoint,
+        arguments.seconds,
+        arguments.out,
+        on_progress=on_progress,
+        stream=arguments.stream,
+        keys=client_keys(arguments.keys) if arguments.keys is not None else None,
     )
     display.end()
     if arguments.json:
@@ -41,6 +47,20 @@ def listen_command(arguments: argparse.Namespace) -> int:
     if report.reason == "interrupted":
         return EXIT_INTERRUPTED
     return EXIT_OK if report.complete else EXIT_USER
+
+
+def keys_command(arguments: argparse.Namespace) -> int:
+    """Make the keys of a client of the bridge, and the server's where there are none. [control]"""
+    from legando.bridge.keys import default_folder, new_keys
+
+    folder = arguments.out if arguments.out is not None else default_folder()
+    for path in new_keys(folder, arguments.client):
+        print(path)
+    print(
+        f"write keys = {json.dumps(str(folder))} in [bridge] of the rig; give server.key and "
+        f"{arguments.client}.key_secret to whoever shall connect"
+    )
+    return EXIT_OK
 
 
 def devices_command(_: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ A sequencer-specific meta event (Standard MIDI Files 1.0): `FF 7F`, the number o
 |---|---|---|
 | `L` | 3 bytes, big-endian | how many frames after its place a frame is heard; an outside clock is met this far ahead |
 | `C` | float64, big-endian, then a control's name in ASCII | a control is set, by OSC, a screen or a script |
+| `T` | float64 tempo and sixteenth, int64 frame, u8, big-endian | another's song is there at that frame; 1 if it runs |
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import math
 import struct
 
 from legando.realtime.controlnames import find_control
+from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import RigError
+from legando.realtime.songplace import SongPlace
 
 _HEAD = b"\xff\x7f"
 _NAME = b"legando"
+_SONG = struct.Struct(">ddqB")
 
 
 def lead_event(frames: int) -> bytes:
@@ -35,8 +39,13 @@ def control_event(name: str, value: float) -> bytes:
     return _event(b"C", struct.pack(">d", value) + control.name.encode("ascii"))
 
 
-def read_own_event(message: bytes) -> int | tuple[str, float] | None:
-    """Return the frames of an `L`, name and value of a `C`, None for what is neither or damaged. [any]"""
+def song_event(place: SongPlace) -> bytes:
+    """Return the event that says where another's song is. [any]"""
+    return _event(b"T", _SONG.pack(place.tempo_bpm, place.tick, place.frame, place.playing))
+
+
+def read_own_event(message: bytes) -> int | tuple[str, float] | SongPlace | None:
+    """Return the frames of an `L`, name and value of a `C`, the place of a `T`, None for what is damaged. [any]"""
     start = len(_HEAD) + 1 + len(_NAME)
     if not message.startswith(_HEAD) or len(message) <= start or message[2] != len(message) - 3:
         return None
@@ -45,6 +54,8 @@ def read_own_event(message: bytes) -> int | tuple[str, float] | None:
     kind, rest = message[start : start + 1], message[start + 1 :]
     if kind == b"L" and len(rest) == 3:
         return int.from_bytes(rest, "big")
+    if kind == b"T" and len(rest) == _SONG.size:
+        return _read_song(rest)
     if kind != b"C" or len(rest) <= 8:
         return None
     (value,) = struct.unpack(">d", rest[:8])
@@ -53,6 +64,12 @@ def read_own_event(message: bytes) -> int | tuple[str, float] | None:
     except (RigError, UnicodeDecodeError):
         return None
     return (control.name, value) if control.least <= value <= control.most else None
+
+
+def _read_song(rest: bytes) -> SongPlace | None:
+    tempo_bpm, tick, frame, playing = _SONG.unpack(rest)
+    in_range = tempo_bpm == 0.0 or TEMPO_MIN_BPM <= tempo_bpm <= TEMPO_MAX_BPM
+    return SongPlace(tempo_bpm, tick, frame, playing == 1) if in_range and math.isfinite(tick) else None
 
 
 def _event(kind: bytes, rest: bytes) -> bytes:
