@@ -26,7 +26,7 @@ FURTHER = 1.25
 _LEFT_TO_THE_HEAD = ("deep", "groovy", "swinging")
 """Words of the lexicon that say more about the genre than about a mood: `deep house`."""
 _NAMES = re.compile(
-    r"\bhard (?:bop|drive|shoulder)\b|\bfull(?: of\b| (?:moon|speed|blast|tilt|swing|orchestra|band|choir|length|power)\b)"
+    r"\bhard (?:bop|drive|shoulder)\b|\bfull(?: of\b| (?:moon|speed|blast|tilt|swing|orchestra|band|choir|power)\b)"
     r"|\bmuted (?:trumpet|cornet|trombone|horn|guitar)s?\b|\bcold (?:drinks?|beers?|wave|war)\b|\b[a-g] sharp\b"
     r"|\bdriving (?:a|an|at|through|across|slowly|along|to|home|down|in|my|our|the|over|north|south|east|west)\b"
     r"|\b(?:night|highway|road|car) driving\b|\bclose (?:your|my|to|the|of|friends?)\b|\bwild (?:west|animals?)\b"
