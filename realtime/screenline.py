@@ -103,6 +103,22 @@ def stacked(parts: Sequence[tuple[str, float]], total: float, width: int) -> tup
     return cells, at
 
 
+def marked(line: Iterable[Run], at: int) -> list[Run]:
+    """Return a line of narrow characters with a mark over the cell `at`, on the ground that is there. [any]"""
+    out: list[Run] = []
+    start = 0
+    for run in line:
+        inside = at - start
+        start += len(run.text)
+        if not 0 <= inside < len(run.text):
+            out.append(run)
+            continue
+        role = "strong" if run.role == "track" else run.role
+        parts = (run._replace(text=run.text[:inside]), Run("┃", role), run._replace(text=run.text[inside + 1 :]))
+        out += [part for part in parts if part.text]
+    return out
+
+
 def columns(parts: Sequence[tuple[Sequence[Line], int]], gap: int) -> list[Line]:
     """Return lists of lines side by side, each as wide as it says, with `gap` blanks between. [any]"""
     height = max(len(lines) for lines, _ in parts)

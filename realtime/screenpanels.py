@@ -12,7 +12,19 @@ from legando.realtime.controls import PARTS
 from legando.realtime.meter import FLOOR_DB, MeterState
 from legando.realtime.miditext import describe
 from legando.realtime.screenkeys import PART_KEYS, SCENE_KEYS
-from legando.realtime.screenline import BLANK, Line, Run, bar, centred_bar, fit, shorten, spread, stacked, width_of
+from legando.realtime.screenline import (
+    BLANK,
+    Line,
+    Run,
+    bar,
+    centred_bar,
+    fit,
+    marked,
+    shorten,
+    spread,
+    stacked,
+    width_of,
+)
 from legando.realtime.status import GOAL_MS, KNOBS, Status
 
 _WARN_DB, _HOT_DB = -9.0, -3.0
@@ -169,12 +181,9 @@ def budget(status: Status, width: int, *, roomy: bool) -> list[Line]:
     cells, used = stacked(known, scale, long)
     runs = [_part(name, status.latency_ms[name], count) for name, count in cells if count]
     goal = min(long - 1, round(long * GOAL_MS / scale))
-    if used <= goal:
-        runs += [Run("·" * (goal - used), "track"), Run("┃", "strong"), Run("·" * (long - goal - 1), "track")]
-    else:
-        runs.append(Run("·" * (long - used), "track"))
+    runs = marked([*runs, Run("·" * (long - used), "track")], goal)
     line = fit((Run(head, "head"), *runs, Run(verdict, "bad" if over else "good")), width)
-    blank = fit((Run(" " * len(head)), *(Run(" " * len(run.text), run.role) for run in runs[: len(runs)])), width)
+    blank = fit((Run(" " * len(head)), *(run._replace(text=" " * len(run.text)) for run in runs)), width)
     names = [
         (f"part.{name}" if name in _KNOWN else "part.other", f" {_LABELS.get(name, name)} {value:.0f}")
         for name, value in known

@@ -92,8 +92,9 @@ def status_to_plain(status: Status) -> dict[str, Any]:
 
 def status_from_plain(plain: Mapping[str, Any]) -> Status:
     """Return the status that `status_to_plain` wrote; names that are not known here are left out. [any]"""
-    known = {name: value for name, value in plain.items() if name in _NAMES}
-    return Status(**{name: tuple(value) if name in _LISTS else value for name, value in known.items()})
+    values: dict[str, Any] = {name: value for name, value in plain.items() if name in _NAMES}
+    values |= {name: tuple(values[name]) for name in _LISTS if name in values}
+    return Status(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,9 +34,17 @@ def why_no_screen() -> str | None:
         return "the screen needs textual: pip install textual, or use --plain"
     if os.name != "posix":
         return "the screen needs a POSIX terminal; use --plain"
-    if os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+    if _in_background(sys.stdin.fileno()):
         return "legando runs in the background of this terminal; use --plain"
     return None
+
+
+def _in_background(descriptor: int) -> bool:
+    """Say whether the terminal would stop us for using it; one that is not our session's own stops nobody."""
+    try:
+        return os.tcgetpgrp(descriptor) != os.getpgrp()
+    except OSError:
+        return False
 
 
 def can_take(descriptor: int) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from legando.realtime.controlnames import find_control
 from legando.realtime.meter import MeterState
@@ -127,6 +128,7 @@ def test_a_small_terminal_keeps_what_matters_and_a_large_one_lists_all_keys() ->
 def test_a_budget_beyond_the_goal_and_a_mute_are_told_in_words() -> None:
     over = replace(STATUS, latency_ms={"chunk": 80.0, "compute": 90.0}, slack_ms=-15.0)
     shown = text(80, 24, status=over, values=VALUES | {"mute": 1.0, "freeze": 1.0})
+    assert next(line for line in shown.splitlines() if "Latency" in line).count("┃") == 1, "the goal is marked"
     assert "170 of 150 ms OVER" in shown and "Slack -15 of 80" in shown and "MUTED" in shown and "FROZEN" in shown
 
 
@@ -274,12 +276,18 @@ def test_q_asks_first_and_ctrl_c_does_not() -> None:
     assert drive(steps) == ["stop", "stop"]
 
 
-def test_only_lines_that_have_changed_are_drawn_again() -> None:
+def test_only_lines_that_have_changed_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps(app: ScreenApp, pilot: Pilot[None]) -> None:
         app.show(STATUS)
         await pilot.pause()
-        canvas, drawn, original = app.query_one(Canvas), [], Canvas.render_line
-        canvas.render_line = lambda y: (drawn.append(y), original(canvas, y))[1]  # type: ignore[method-assign]
+        drawn: list[int] = []
+        original = Canvas.render_line
+
+        def watched(canvas: Canvas, y: int) -> Strip:
+            drawn.append(y)
+            return original(canvas, y)
+
+        monkeypatch.setattr(Canvas, "render_line", watched)
         app.show(replace(STATUS, xruns=1, peak_db=()))
         await pilot.pause()
         assert len(set(drawn)) == 1, f"one figure stands on one line, drawn were {drawn}"
