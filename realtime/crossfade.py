@@ -21,7 +21,8 @@ _NAP_S = 0.001
 def rising(begin_frames: int, frames: int, fade_frames: int) -> Frames:
     """Return the newcomer's gain from `begin_frames` into the fade on: a raised cosine, float32 (frames, 1). [any]"""
     at = np.clip((begin_frames + np.arange(frames) + 0.5) / fade_frames, 0.0, 1.0)
-    return (0.5 - 0.5 * np.cos(np.pi * at)).astype(np.float32)[:, None]
+    gain: Frames = (0.5 - 0.5 * np.cos(np.pi * at)).astype(np.float32)[:, None]
+    return gain
 
 
 def faded(own: Frames, other: Frames, begin_frames: int, fade_frames: int) -> Frames:

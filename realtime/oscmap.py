@@ -6,7 +6,7 @@
 | `/legando/scene` | a name, or a number from 1 | recalls a scene |
 | `/legando/note` | pitch, velocity (0..127, or a fraction), channel from 1 | plays a note; velocity 0 ends it |
 | `/legando/panic`, `/legando/tap` | | the triggers of these names |
-| `/legando/bundle/next` | none, or a candidate's number or name | rolls a bundle of `[engine] candidates` out (`rollout`) |
+| `/legando/bundle/next` | none, or a candidate's number or name | rolls out a bundle of `[engine] candidates` |
 | `/legando/bundle/back` | | rolls the one before back |
 | `/legando/tempo`, `/legando/key` | bpm; a name such as `C minor` | short for these controls |
 """
