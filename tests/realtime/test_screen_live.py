@@ -17,9 +17,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from legando.bridge.listen import ListenReport, listen
+from legando.realtime.display import TERMINAL_EVERY_NS, Display
+from legando.realtime.meter import measure
+from legando.realtime.status import Status
+from legando.realtime.terminal import can_take
 from tests.realtime.tone_generator import SPEC
 
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
@@ -182,3 +187,30 @@ def test_asking_for_a_screen_without_a_terminal_is_refused_in_a_sentence(tmp_pat
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=40)
     assert ended.returncode == 2 and ended.stdout == ""
     assert ended.stderr == "legando: the screen needs a terminal for input and output; use --plain\n"
+
+
+def test_a_terminal_that_stands_still_does_not_hold_up_the_line() -> None:
+    master, slave = pty.openpty()
+    os.set_blocking(slave, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(slave, b"x" * 100)
+    os.set_blocking(slave, True)
+    assert not can_take(slave)
+    with os.fdopen(slave, "w", encoding="utf-8") as stream:
+        display = Display(stream)
+        status = Status(time_ns=0, scenes=("dawn",), scene=0, tempo_bpm=120.0, tick=0.0)
+
+        def show() -> None:
+            time.sleep(2 * TERMINAL_EVERY_NS / 1e9)
+            display.show_live(measure(np.zeros((9, 2), np.float32)), lambda: status)
+
+        shower = threading.Thread(target=show, daemon=True)
+        shower.start()
+        shower.join(5)
+        held_up = shower.is_alive()
+        while not can_take(slave):
+            os.read(master, 65536)
+        shower.join(5)
+        assert not held_up
+    os.close(master)
