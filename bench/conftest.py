@@ -7,8 +7,6 @@ percentile, so that it is left out and the one here stands in its place.
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from legando.bench import machine
+
 Describe = Callable[..., dict[str, float]]
 
 PERCENTS = {"p50": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
 _ROWS: pytest.StashKey[list[tuple[str, str, dict[str, float]]]] = pytest.StashKey()
-_FOLDER = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,21 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def device() -> str:
     """Return the processor's name and the number of cores: figures compare only on the same one."""
-    names = [platform.processor() or platform.machine()]
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-    return f"{(names or [platform.machine()])[0]}, {os.cpu_count()} cores"
+    return machine.device()
 
 
 @pytest.fixture(scope="session")
 def commit() -> str:
     """Return the commit that is measured, with a + when files differ from it; empty outside a checkout."""
-    command = ["git", "-C", str(_FOLDER), "describe", "--always", "--dirty=+", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+    return machine.commit()
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Held in real time: chunks made when they are due, as `legando serve` makes them, against a schedule. [engine]
 
-The pacer and the ladder are the engine's own, so are its priority and its locked memory; the ring is real, and the clock
-plays it. Chunk k is due at a time that was fixed before it was begun, so that a stall is charged to all chunks that it
-delays, not only to the one that it met (coordinated omission). When the ring runs empty, the schedule begins anew after
-it, as a player's does, and that is counted: `underruns`.
+The pacer and the ladder are the engine's own, so are its priority and its locked memory; the ring is real, and the
+clock plays it. Chunk k is due at a time that was fixed before it was begun, so that a stall is charged to all chunks
+that it delays, not only to the one that it met (coordinated omission). When the ring runs empty, the schedule begins
+anew after it, as a player's does, and that is counted: `underruns`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import gc
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from legando.bench.chunks import PLAYING, ChunkBench
@@ -47,7 +46,9 @@ def hold(bench: ChunkBench, seconds: float) -> Iterator[dict[str, Any]]:
     priority = real_time(ENGINE_PRIORITY)
     lock_memory()
     with Ring.create(sample_rate_hz=rate, channels=generator.channels) as ring:
-        pacer = Pacer(ring, settings(ring, lead_frames), chunk_frames=generator.chunk_frames, steps=bench.about["steps"])
+        pacer = Pacer(
+            ring, settings(ring, lead_frames), chunk_frames=generator.chunk_frames, steps=bench.about["steps"]
+        )
         chunks = WARM_UP_CHUNKS + round(seconds * rate / generator.chunk_frames)
         origin_ns = 0
         for number in range(chunks):
@@ -60,7 +61,8 @@ def hold(bench: ChunkBench, seconds: float) -> Iterator[dict[str, Any]]:
             row, chunk = bench.clock.chunk(replace(PLAYING, steps=steps))
             ring.write(chunk.frames)
             now_ns = time.perf_counter_ns()
-            pacer.done()
+            if number:  # the first chunk also composes the bars before it: no measure of the next
+                pacer.done()
             gc.collect(0)
             yield {
                 "at_s": round(number * generator.chunk_frames / rate, 4),

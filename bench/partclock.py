@@ -8,7 +8,7 @@ processor time: about a microsecond for each border, 15 borders a chunk.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from legando.bench.plant import Plant
@@ -18,6 +18,18 @@ SCORE, CONDITIONS, STEP, MEMORY = "arranger + language", "conditions", "step", "
 DECODER, SEAM = "decoder", "seam"
 Row = dict[str, tuple[int, int]]
 """Nanoseconds by part: on the wall, of the processor."""
+
+
+def in_order(names: Collection[str]) -> list[str]:
+    """Return names of parts as they come in a chunk, the whole first, the rest last. [any]"""
+    fixed = (WHOLE, SCORE, CONDITIONS, STEP, MEMORY, DECODER, SEAM)
+
+    def place(name: str) -> tuple[int, int]:
+        kind, _, number = name.partition(f"{STEP} ")
+        kind = STEP if number else kind
+        return fixed.index(kind) if kind in fixed else len(fixed), int(number or 0)
+
+    return sorted(names, key=place)
 
 
 class PartClock:
@@ -65,7 +77,7 @@ class PartClock:
             outer, self._inner = self._inner, [0, 0]
             began_ns, began_cpu = time.perf_counter_ns(), time.thread_time_ns()
             result = call(*given, **words)
-            self._plant.after(name, time.perf_counter_ns() - began_ns - self._inner[0])
+            self._plant.after(name, time.thread_time_ns() - began_cpu - self._inner[1])
             wall_ns, cpu_ns = time.perf_counter_ns() - began_ns, time.thread_time_ns() - began_cpu
             before = self._row.get(name, (0, 0))
             self._row[name] = before[0] + wall_ns - self._inner[0], before[1] + cpu_ns - self._inner[1]

@@ -43,11 +43,11 @@ class Plant:
                 raise LegandoError(f"{VARIABLE}={text!r}; write slow=PART:PERCENT or stall=MS:SECONDS") from None
         return plant
 
-    def after(self, part: str, took_ns: int) -> None:
-        """Work on, if this part is to be slow."""
+    def after(self, part: str, worked_ns: int) -> None:
+        """Work on, if this part is to be slow, for a share of the processor time that it took."""
         if part.startswith(self.part) and self.share:
-            until_ns = time.perf_counter_ns() + round(self.share * took_ns)
-            while time.perf_counter_ns() < until_ns:
+            until_ns = time.thread_time_ns() + round(self.share * worked_ns)
+            while time.thread_time_ns() < until_ns:
                 pass
 
     def chunk(self) -> None:

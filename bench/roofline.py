@@ -4,8 +4,8 @@ Work is counted, not guessed: ONNX Runtime's own trace tells every operator that
 (m, k) and (k, n) is 2 m n k operations; attention is its two products; anything else is one for each number that it
 makes. Bytes are those of weights, inputs and outputs of each operator. The machine's rates are measured on one thread:
 products of 512 x 512 matrices by the same ONNX Runtime, and a copy as large as the network's weights. The floor is the
-larger of operations / rate and bytes / rate (Williams, Waterman and Patterson 2009, "Roofline"); times are compared with
-it as they were without the trace, which costs time of its own.
+larger of operations / rate and bytes / rate (Williams, Waterman and Patterson 2009, "Roofline"); times are compared
+with it as they were without the trace, which costs time of its own.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def roofline_suite(bundle: Path | None, quick: bool, advance: Advance) -> Outcom
     for name, part in PART_OF.items():
         work = counted[name]
         sizes = [row[part] for row in rows if part in row]
-        # the language model runs once for each tick, so that its time is of 0, 1 or 2 runs: compare single ones
+        # at 124 bpm a chunk has one tick or none, and rows without one lack the part
         single = [cpu / 1e6 for _, cpu in sizes]
         measured = percentile(single, 50.0) if single else 0.0
         rate = copy_gb_s(max(work["mb"] / 2, 0.5))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from legando.bench.chunks import WARM_UP_CHUNKS, WAYS
-from legando.bench.partclock import REST, WHOLE, Row
+from legando.bench.partclock import WHOLE, Row, in_order
 from legando.bench.samples import Outcome, Series
 from legando.bench.workerlink import Worker
 
@@ -44,7 +44,7 @@ def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Outcome:
 
 def series_of(way: str, rows: Sequence[Row], warm_up: int, deadline_ms: float | None) -> list[Series]:
     """Return the series of one way: the whole chunk, then its parts in the order in which they come. [any]"""
-    names = [WHOLE, *[name for name in rows[-1] if name not in (WHOLE, REST)], REST]
+    names = in_order({name for row in rows for name in row})
     made = []
     for name in names:
         wall = [row.get(name, (0, 0))[0] / 1e6 for row in rows]

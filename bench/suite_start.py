@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def first_sound_s(bundle: Path | None) -> float:
 def _stages_s(bundle: Path | None) -> list[float]:
     began_ns = time.perf_counter_ns()
     marks = [began_ns, *_told(STAGED, str(bundle or ""))]
-    return [(end - begin) / 1e9 for begin, end in zip(marks, marks[1:], strict=False)]
+    return [(end - begin) / 1e9 for begin, end in itertools.pairwise(marks)]
 
 
 def memory_suite(bundle: Path | None, quick: bool, advance: Advance) -> Outcome:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from legando.realtime.controls import MOODS, STYLE_DIM, Controls, NoteEvent
+from legando.bench.chunks import HOUSE, PLAYING
 
 if TYPE_CHECKING:
     from legando.engines.generator import Generator
@@ -27,13 +27,6 @@ STEPS = (1, 2, 4, 8)
 ROUNDS = 100
 ROUNDS_OF_OTHER_STEPS = 40
 WARM_UP_ROUNDS = 10
-HOUSE = tuple(float(i == 0) for i in range(STYLE_DIM - len(MOODS))) + (0.5,) * len(MOODS)
-PLAYING = Controls(
-    style=HOUSE,
-    tempo_bpm=124.0,
-    held=(60, 63, 67),
-    notes=(NoteEvent(offset_frames=100, pitch=72, velocity=0.8), NoteEvent(offset_frames=2000, pitch=72, velocity=0.0)),
-)
 
 
 @pytest.fixture(scope="module")

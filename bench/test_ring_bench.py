@@ -1,15 +1,13 @@
 """The ring: what a write and a read cost, and how long a block takes from process to process."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from time import perf_counter_ns, sleep
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from legando.bench.suite_transport import ring_hops_us
 from legando.realtime.playback import Playback
 from legando.realtime.ring import ReadStatus, Ring
 
@@ -55,30 +53,9 @@ def test_player_block(benchmark: Any, describe: Describe, ring: Ring, frames: in
 @pytest.mark.parametrize("frames", [128, 3840])
 def test_hop_from_process_to_process(benchmark: Any, describe: Describe, ring: Ring, frames: int) -> None:
     """From before the write in one process to after the read in another, which looks every 50 us."""
-    program = """
-import sys, time
-import numpy as np
-from legando.realtime.ring import Ring
-frames = int(sys.argv[2])
-block = np.ones((frames, 2), dtype=np.float32)
-with Ring.attach(sys.argv[1]) as ring:
-    for _ in range(int(sys.argv[3])):
-        time.sleep(0.002)
-        block.view(np.uint64)[0, 0] = time.perf_counter_ns()
-        ring.write(block)
-"""
     rounds = ROUNDS // 2
-    out = np.zeros((frames, 2), dtype=np.float32)
-    latencies: list[int] = []
-    with subprocess.Popen([sys.executable, "-c", program, ring.name, str(frames), str(rounds)]) as writer:
-
-        def receive() -> None:
-            position = len(latencies) * frames
-            while ring.read_into(out, position) is not ReadStatus.OK:
-                assert writer.poll() in (None, 0), "the writer failed"
-                sleep(5e-5)
-            latencies.append(perf_counter_ns() - int(out.view(np.uint64)[0, 0]))
-
-        benchmark.pedantic(receive, rounds=rounds, iterations=1)
-    describe(benchmark, [latency / 1e9 for latency in latencies[10:]])
-    assert writer.returncode == 0 and len(latencies) == rounds
+    hops = ring_hops_us(ring, frames, rounds)
+    latencies: list[float] = []
+    benchmark.pedantic(lambda: latencies.append(next(hops) / 1e6), rounds=rounds, iterations=1)
+    assert next(hops, None) is None and len(latencies) == rounds
+    describe(benchmark, latencies[10:])

@@ -2,8 +2,8 @@
 
 `python -m legando.bench.worker` is started by `workerlink.Worker`. It reads a JSON object on each line of its standard
 input and answers with one on its standard output: `{"run": WAY, "count": N}` with the times of so many chunks,
-`{"hold": SECONDS}` with a line for each chunk and an empty object at the end. A process of its own, so that nothing of the bench
-disturbs what is measured, and so that two commits can take turns.
+`{"hold": SECONDS}` with a line for each chunk and an empty object at the end. A process of its own, so that nothing of
+the bench disturbs what is measured, and so that two commits can take turns.
 """
 
 from __future__ import annotations

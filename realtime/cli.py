@@ -92,6 +92,13 @@ def build_parser() -> argparse.ArgumentParser:
     bundle.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the shipped bundle")
     bundle.add_argument("--json", action="store_true", help="with info: print the whole manifest")
 
+    gpu = _command(commands, "gpu", "check and time the CUDA kernels on this machine's card")
+    gpu.add_argument("action", choices=("check",), help="each kernel against its NumPy reference")
+    gpu.add_argument("--shim", action="store_true", help="on the CPU instead, with g++: the same kernels, untimed")
+    gpu.add_argument("--streams", type=whole("number of streams", 1, 256), metavar="N", help="default: 8; --shim: 3")
+    gpu.add_argument("--out", type=Path, metavar="FILE", help="write a report, .json or .md")
+    gpu.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
     _command(commands, "evaluate", "measure a bundle against its targets (see: legando evaluate --help)")
     _command(commands, "train", "train a bundle of your own (see: legando train --help)")
     return parser
@@ -165,6 +172,10 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.cli_play import play_command, serve_command
 
         return (play_command if arguments.command == "play" else serve_command)(arguments, instrument)
+    if arguments.command == "gpu":
+        from legando.realtime.cli_gpu import gpu_command
+
+        return gpu_command(arguments)
     from legando.realtime.cli_tools import bundle_command, devices_command, keys_command, listen_command
 
     commands = {

@@ -1,19 +1,75 @@
-"""`legando bench live`: what a hand waits for its sound, and what the sound survives. [control]"""
+"""`legando bench`: what it costs, what a hand waits for its sound, and what the sound survives. [control]
+
+`live` and `loopback` are here; the suites are in `legando.bench`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
+from legando.realtime.arguments import number, whole
+from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
 
 EXIT_FAILED = 1
+ALONE = ("live", "loopback")
+SUITES = ("chunk", "held", "ring", "bridge", "midi", "start", "memory", "roofline")
+
+
+def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
+    """Say what `legando bench` understands. [control]"""
+    bench.add_argument(
+        "what", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; default: all; or live, or loopback, alone"
+    )
+    bench.add_argument("--quick", action="store_true", help="fewer samples: all suites in less than two minutes")
+    bench.add_argument("--json", nargs="?", const="-", metavar="FILE", help="keep all samples; default: print them")
+    bench.add_argument("--report", type=Path, metavar="DIR", help="write a page with charts, and pictures")
+    bench.add_argument("--against", metavar="FILE|COMMIT", help="compare; a commit runs in turn with this tree")
+    bench.add_argument("--gate", action="store_true", help="status 1 when p99 or late chunks are worse, or too many")
+    bench.add_argument("--history", type=Path, metavar="FILE", help="where to add a line; default: the user's state")
+    bench.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
+    live = bench.add_argument_group("live: play on a dummy JACK server (Debian: jackd2)")
+    seconds, times = number("length in seconds", 0.1, 86_400.0), whole("number of times", 1, 100_000)
+    live.add_argument("--seconds", type=seconds, default=60.0, metavar="S", help="of events; default: 60")
+    minutes, hogs = number("length in minutes", 0.05, 10_000.0), whole("number of processes", 0, 256)
+    live.add_argument("--soak", type=minutes, metavar="MINUTES", help="look for breaks in the waveform instead")
+    live.add_argument("--hogs", type=hogs, default=1, metavar="N", help="busy processes beside a soak; default: 1")
+    live.add_argument("--kills", type=times, default=0, metavar="N", help="kill engine or player so often instead")
+    live.add_argument("--jack-restarts", type=times, default=0, metavar="M", help="and end the server so often")
+    block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
+    live.add_argument("--block", type=block, default=256, metavar="N", help="frames; default: 256")
+    live.add_argument("--lead", type=lead, metavar="MS", help="default: the rig's own")
+    loop = bench.add_argument_group("loopback: clicks out, a cable, clicks in; with --block")
+    loop.add_argument("--device", metavar="NAME", help="a sound device with outputs and inputs; default: the system's")
+    loop.add_argument("--clicks", type=whole("number of clicks", 2, 10_000), default=50, metavar="N")
+    loop.add_argument("--cable", action="store_true", help="on JACK: connect our output to our input, without a device")
 
 
 def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
-    """Run the bench that was asked for; status 1 when a soak or the kills heard a break. [control]"""
+    """Run the bench that was asked for. [control]
+
+    Status 1 when a soak or the kills heard a break, or when the gate stays shut.
+    """
+    if [name for name in arguments.what if name in ALONE] and len(arguments.what) > 1:
+        raise LegandoError(f"{' and '.join(arguments.what)} cannot run together; run live and loopback alone")
+    if arguments.what == ["loopback"]:
+        from legando.bench.loopback import run_loopback
+
+        told = run_loopback(
+            device=arguments.device,
+            block_frames=arguments.block,
+            clicks=arguments.clicks,
+            cable=arguments.cable,
+        )
+        return _tell(arguments, told, _loopback_lines(told), failed=False)
+    if arguments.what != ["live"]:
+        from legando.bench.command import suites_command
+
+        return suites_command(arguments)
     if arguments.soak is not None:
         from legando.realtime.bench_soak import run_soak
 
@@ -51,8 +107,24 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
 
 
 def _tell(arguments: argparse.Namespace, report: dict[str, Any], lines: list[str], *, failed: bool) -> int:
-    print(json.dumps(report) if arguments.json else "\n".join(lines))
+    if arguments.json not in (None, "-"):
+        try:
+            Path(arguments.json).write_text(json.dumps(report) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise LegandoError(f"{arguments.json} cannot be written ({error.strerror}); choose another file") from error
+    print(json.dumps(report) if arguments.json == "-" else "\n".join(lines))
     return EXIT_FAILED if failed else EXIT_OK
+
+
+def _loopback_lines(told: dict[str, Any]) -> list[str]:
+    if not told["found"]:
+        return [f"none of {told['clicks']} clicks came back; is the cable in, and the input loud enough?"]
+    ms = told["ms"]
+    return [
+        f"out and back: {ms['p50']:.3f} ms at p50, {ms['p99']:.3f} ms at p99 ({told['frames']['p50']:g} frames)",
+        f"the driver says {told['driver_ms']:.3f} ms; {told['lost']} of {told['clicks']} clicks lost, "
+        f"{told['xruns']} xruns, jitter {told['jitter_frames']:g} frames",
+    ]
 
 
 def _latency_lines(report: dict[str, Any]) -> list[str]:

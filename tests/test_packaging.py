@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("realtime", "kernels", "engines", "bridge")
+FOLDERS = ("realtime", "kernels", "engines", "bridge", "bench")
 
 
 def project() -> dict[str, dict[str, dict[str, object]]]:
