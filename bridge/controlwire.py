@@ -58,6 +58,11 @@ class Envelope(NamedTuple):
     body: Body
 
 
+def field_names(kind: type[Body]) -> tuple[str, ...]:
+    """Return a kind's fields in the order of the wire. [any]"""
+    return _FIELDS[kind.CODE]
+
+
 def pack(body: Body, *, number: int, timestamp_ns: int, answers: int = 0) -> bytes:
     """Return one message; raise `WireError` for numbers and texts that the format cannot carry. [any]"""
     values: list[object] = [getattr(body, name) for name in _FIELDS[body.CODE]]
