@@ -220,7 +220,8 @@ class Arranger:
         shares = self._shares(style)
         mean, slope, spread = np.einsum("g,grk->kr", shares, self._means)
         density = float(style[GENRE_SLOTS])
-        return np.clip(mean + slope * (density - 0.5) + spread * self._stray, 0.0, 1.0).astype(np.float32)
+        rates = mean + slope * (density - 0.5) + spread * self._stray
+        return np.asarray(np.clip(rates, 0.0, 1.0), np.float32)
 
     def bar(self, bar: int, style: NDArray[np.float32], section: str | None = None) -> Bar:
         """Return what sounds in a bar."""

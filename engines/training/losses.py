@@ -74,7 +74,8 @@ class SpectralLoss(nn.Module):
         low = int(self.LOW_HZ / 48_000 * size)
         a, b = (self.magnitude(v, size, size // 3)[..., 2:low] for v in views)
         tone = (torch.log(a + FLOOR) - torch.log(b + FLOOR)).abs().mean() + (a - b).abs().mean() / (b.mean() + 1e-4)
-        return {"log_mel": log_mel / 2, "linear": linear / 2, "tone": tone / 2, "power": power / 2, "balance": balance / 2}
+        parts = {"log_mel": log_mel, "linear": linear, "tone": tone, "power": power, "balance": balance}
+        return {name: loss / 2 for name, loss in parts.items()}
 
 
 def kl_loss(mean: Tensor, log_variance: Tensor) -> Tensor:

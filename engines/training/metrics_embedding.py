@@ -79,7 +79,7 @@ def bar_pattern(audio: Floats, tempo_bpm: float, start_s: float = 0.0) -> Floats
         inside = ticks % TICKS_PER_BAR == tick
         if inside.any():
             out[:, tick] = rise[:, inside].mean(1)
-    return (out - out.mean(1, keepdims=True)).ravel()
+    return np.asarray((out - out.mean(1, keepdims=True)).ravel())
 
 
 def tagger_point(audio: Floats, tempo_bpm: float, start_s: float = 0.0) -> Floats:
@@ -123,4 +123,4 @@ def halves_distance(points: Floats, bandwidth: float, *, splits: int = 200, seed
 
 def _squares(a: Floats, b: Floats) -> Floats:
     """Return squared distances, (len(a), len(b))."""
-    return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T, 0.0)
+    return np.asarray(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T, 0.0))

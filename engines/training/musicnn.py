@@ -85,7 +85,7 @@ def mel_frames(audio: Floats) -> NDArray[np.float32]:
     frames = np.lib.stride_tricks.sliding_window_view(wave, _FFT)[::_HOP]
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    return np.log10(10_000.0 * (power @ _mel_bank()) + 1.0).astype(np.float32)
+    return np.asarray(np.log10(10_000.0 * (power @ _mel_bank()) + 1.0), np.float32)
 
 
 def _norm(x: Tensor, index: int) -> Tensor:

@@ -164,7 +164,8 @@ def test_the_kernel_distance_of_one_kind_is_nothing_and_of_two_is_more() -> None
     assert 0.0 < chance < 0.02
     assert abs(kernel_distance(same, renders[:40], width)) < 3.0 * chance
     assert kernel_distance(other, renders[:40], width) > 10.0 * chance
-    draws = [kernel_distance(*rng.standard_normal((2, 20, 12)), width) for _ in range(200)]
+    pairs = [rng.standard_normal((2, 20, 12)) for _ in range(200)]
+    draws = [kernel_distance(a, b, width) for a, b in pairs]
     assert abs(np.mean(draws)) < 3.0 * np.std(draws) / np.sqrt(200)  # no bias
     with pytest.raises(ValueError, match="40 and 80"):
         kernel_distance(same, renders, width)
