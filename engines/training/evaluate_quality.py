@@ -117,7 +117,9 @@ def genre_figures(desk: Desk, *, quick: bool) -> list[Figure]:
     return [
         Figure(name="genre recognised, top 1 of 16", value=accuracy(tagger, heard, meant), at_least=0.75, bound=0.0),
         Figure(name="genre of renders recognised, the ceiling", value=accuracy(tagger, rendered, np.tile(meant, 2))),
-        Figure(name="genre that the style encoder reads from the prompt", value=float(np.mean(np.array(read) == meant))),
+        Figure(
+            name="genre that the style encoder reads from the prompt", value=float(np.mean(np.array(read) == meant))
+        ),
     ]
 
 
