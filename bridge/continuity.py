@@ -36,6 +36,14 @@ class Continuity:
         self._sequence = 0
         self._next_position = 0
 
+    def follows(self, stream_id: bytes, sequence: int, frame_position: int, frames: int) -> bool:
+        """Take a block that follows the last one without a gap, as nearly all do; else False, untaken. [any]"""
+        if frame_position != self._next_position or sequence <= self._sequence or stream_id != self._stream_id:
+            return False
+        self._sequence = sequence
+        self._next_position = frame_position + frames
+        return True
+
     def observe(self, header: AudioHeader) -> Arrival:
         """Take the next header in the order of arrival and say what it means. [any]"""
         known = header.stream_id == self._stream_id

@@ -197,8 +197,28 @@ class Parser:
 
     def __init__(self) -> None:
         self._run = b""
+        self._is_float = False
         self._known: AudioHeader
         self._frame_bytes = 0
+
+    def parse_next(self, message: bytes) -> tuple[bytes, int, int, int, int, NDArray[np.float32]] | None:
+        """Read a float32 message of the same run as the last one, in fewer steps; None for any other. [any]
+
+        Returns stream id, sequence, frame position, timestamp, rate and samples.
+        """
+        if message[:RUN_BYTES] != self._run or not self._is_float or len(message) > MAX_MESSAGE_BYTES:
+            return None
+        try:
+            sequence, frame_position, timestamp_ns, _wall, frames, _reserved = BLOCK.unpack_from(message, RUN_BYTES)
+        except struct.error:
+            return None
+        if not frames or HEADER_BYTES + frames * self._frame_bytes != len(message):
+            return None
+        known = self._known
+        samples: NDArray[np.float32] = np.ndarray((frames, known.channels), _FLOAT32, message, HEADER_BYTES)
+        if np.isfinite(samples).tobytes().find(0) >= 0:
+            return None
+        return known.stream_id, sequence, frame_position, timestamp_ns, known.sample_rate_hz, samples
 
     def parse(self, message: bytes) -> tuple[AudioHeader, NDArray[np.float32]]:
         """Read one message; raise `WireError` unless every field is as the table says. [any]
@@ -215,6 +235,7 @@ class Parser:
         if run != self._run:
             self._known = _read_run(run)
             self._frame_bytes = self._known.channels * _SAMPLE_BYTES[self._known.sample_format]
+            self._is_float = self._known.sample_format is SampleFormat.FLOAT32
             self._run = run
         known = self._known
         sequence, frame_position, timestamp_ns, wall_ns, frames, _reserved = BLOCK.unpack_from(message, RUN_BYTES)

@@ -116,7 +116,7 @@ def test_a_truncated_or_padded_message_is_refused(header: AudioHeader, cut: int,
         (31, "<B", 1, "not a name and zero bytes"),
         (0, "<5s", bytes(5), "not a name and zero bytes"),
         (32, "<4s", b"RIFF", "is the sender legando"),
-        (36, "<B", 2, "wire version 2"),
+        (36, "<B", 1, "wire version 1"),
         (37, "<B", 9, "kind 9"),
         (38, "<B", 3, "sample format 3"),
         (39, "<B", 0, "0 channels"),
@@ -143,7 +143,7 @@ def test_the_layout_is_the_one_in_the_table() -> None:
     packer = Packer("main", bytes(range(16)), channels=1)
     sample = np.array([[0.5]], np.float32)
     assert packer.pack(sample, sequence=2, frame_position=3, timestamp_ns=4, wall_ns=5) == (
-        b"main" + bytes(28) + b"LGND" + bytes([1, 1, 1, 1]) + (48_000).to_bytes(4, "little") + bytes(4)
+        b"main" + bytes(28) + b"LGND" + bytes([2, 1, 1, 1]) + (48_000).to_bytes(4, "little") + bytes(4)
         + bytes(range(16)) + b"".join(n.to_bytes(8, "little") for n in (2, 3, 4, 5))
         + (1).to_bytes(4, "little") + bytes(4) + struct.pack("<f", 0.5)
     )  # fmt: skip
