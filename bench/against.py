@@ -203,9 +203,10 @@ def base_tree(commit: str) -> Iterator[Path]:
         )
     with tempfile.TemporaryDirectory(prefix="legando-base-") as name:
         folder = Path(name)
-        archive = subprocess.Popen([*git, "archive", found.stdout.strip(), *FOLDERS], stdout=subprocess.PIPE)
-        unpacked = subprocess.run(["tar", "-x", "-C", str(folder)], stdin=archive.stdout, check=False)
-        if archive.wait() or unpacked.returncode:
+        command = [*git, "archive", found.stdout.strip(), *FOLDERS]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as archive:
+            unpacked = subprocess.run(["tar", "-x", "-C", str(folder)], stdin=archive.stdout, check=False)
+        if archive.returncode or unpacked.returncode:
             raise LegandoError(f"{commit} cannot be unpacked into {folder}; is there room?")
         yield folder
 

@@ -53,7 +53,7 @@ def waterfall(parts: Sequence[tuple[str, float, str]]) -> Marks:
 
 def histogram(values: Sequence[float], deadline: float | None, label: str, lines: Mapping[str, float]) -> Marks:
     """Draw how often each value came, on a logarithmic scale so that single outliers show; `lines` are named. [any]"""
-    height, top = 312.0, 56.0
+    height, top = 330.0, 84.0
     marks = Marks(WIDTH, height, f"histogram of {label}, {len(values)} values")
     low = 0.0 if min(values) >= 0.0 else min(values)
     high = 1.04 * max([*values, deadline or 0.0])
@@ -83,7 +83,7 @@ def histogram(values: Sequence[float], deadline: float | None, label: str, lines
     for value in ticks(low, high, 9):
         marks.text(across(value), floor + 16.0, f"{value:g}", anchor="middle")
     marks.text((_LEFT + WIDTH - _RIGHT) / 2, height - 6.0, label, anchor="middle")
-    marks.text(8.0, 14.0, "how many (logarithmic)")
+    marks.text(8.0, 12.0, "how many (logarithmic)")
     named = sorted([(value, name, "quiet") for name, value in lines.items()])
     if deadline is not None:
         named.append((deadline, "deadline", "deadline"))
@@ -94,17 +94,17 @@ def histogram(values: Sequence[float], deadline: float | None, label: str, lines
 def _name_lines(
     marks: Marks, named: Sequence[tuple[float, str, str]], across: Callable[[float], float], top: float, floor: float
 ) -> None:
-    """Draw upright lines with their names above, on two heights, so that neighbours do not overlap."""
-    ends = [-1e9, -1e9, -1e9]
+    """Draw upright lines with their names above, on up to four heights, so that neighbours do not overlap."""
+    ends = [-1e9] * 4
     for value, name, kind in sorted(named):
         x = across(value)
         words = f"{name} {value:.1f}"
         half = 3.2 * len(words)
-        level = next((n for n in range(3) if x - half > ends[n] + 6.0), 2)
+        level = next((n for n in range(4) if x - half > ends[n] + 6.0), 3)
         ends[level] = x + half
         marks.line(kind, [(x, top - 4.0), (x, floor)])
-        centre = min(max(x, half + 150.0 if level == 0 else half), WIDTH - half)
-        marks.text(centre, top - 8.0 - 15.0 * level, words, kind=kind, anchor="middle")
+        centre = min(max(x, half), WIDTH - half)
+        marks.text(centre, top - 8.0 - 14.0 * level, words, kind=kind, anchor="middle")
 
 
 def timeline(

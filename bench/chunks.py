@@ -61,9 +61,6 @@ class ChunkBench:
 
         self.generator = Generator(Bundle.load(bundle or default_path()), eco=eco)
         self.clock = PartClock(self.generator, Plant.of_environment())
-        gc.collect()
-        gc.freeze()
-        gc.disable()
 
     @property
     def about(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 import zmq
 
 from legando.bench.workerlink import environment
+from legando.bridge.keys import new_keys, server_keys
 from legando.bridge.publisher import Publisher
 from legando.realtime.errors import LegandoError
 
@@ -25,18 +26,23 @@ START_S = 20.0
 
 RECEIVER = """
 import struct, sys, time
+from pathlib import Path
 import zmq
+from legando.bridge.keys import client_keys
 from legando.bridge.subscriber import Subscriber
-legando_url, bare_url, answer_url = sys.argv[1:]
-context = zmq.Context()
-bare, answer = context.socket(zmq.SUB), context.socket(zmq.PUSH)
+legando_url, bare_url, answer_url, folder = sys.argv[1:]
+keys = client_keys(Path(folder)) if folder else None
+context, own = zmq.Context(), zmq.Context()  # bare has one to itself, as a Subscriber has
+bare, answer = own.socket(zmq.SUB), context.socket(zmq.PUSH)
+if keys is not None:
+    keys.arm(bare)
 bare.setsockopt(zmq.SUBSCRIBE, b"")
 bare.connect(bare_url)
 answer.setsockopt(zmq.LINGER, 0)
 answer.connect(answer_url)
 def tell():
     answer.send(struct.pack("<Q", time.perf_counter_ns()))
-with Subscriber(legando_url) as subscriber:
+with Subscriber(legando_url, keys=keys) as subscriber:
     bare.recv()
     tell()
     subscriber.receive()
@@ -51,21 +57,28 @@ with Subscriber(legando_url) as subscriber:
             pass
         tell()
 bare.close()
+own.term()
 context.destroy(linger=0)
 """
 
 
 class Hops:
-    """The sending side and the receiving process of one transport, `ipc` (its sockets in `folder`) or `tcp`."""
+    """The sending side and the receiving processes of one transport: `ipc` (its sockets in `folder`), `tcp`, `curve`."""
 
-    def __init__(self, transport: str, folder: Path) -> None:
-        """Start the receiver and wait until both paths are open. Raises LegandoError."""
-        self.context = zmq.Context()
-        self.bare = self.context.socket(zmq.PUB)
+    def __init__(self, transport: str, folder: Path, *, listeners: int = 1) -> None:
+        """Start the receivers and wait until all paths are open. Raises LegandoError."""
+        self.context, self.bare_context = zmq.Context(), zmq.Context()
+        self.bare = self.bare_context.socket(zmq.PUB)
+        keys, where = None, ""
+        if transport == "curve":
+            where = str(folder / "keys")
+            new_keys(Path(where))
+            keys = server_keys(Path(where))
+            keys.arm(self.bare)
         self.answer = self.context.socket(zmq.PULL)
         self.answer.setsockopt(zmq.RCVTIMEO, 10_000)
         urls = [f"ipc://{folder}/{name}" if transport == "ipc" else "tcp://127.0.0.1:0" for name in ("l", "b", "a")]
-        self.publisher = Publisher(urls[0])
+        self.publisher = Publisher(urls[0], keys=keys)
         for sock, url in ((self.bare, urls[1]), (self.answer, urls[2])):
             sock.setsockopt(zmq.LINGER, 0)
             sock.bind(url)
@@ -73,7 +86,8 @@ class Hops:
             self.publisher.endpoint,
             *(s.getsockopt_string(zmq.LAST_ENDPOINT) for s in (self.bare, self.answer)),
         ]
-        self.receiver = subprocess.Popen([sys.executable, "-c", RECEIVER, *addresses], env=environment())
+        command = [sys.executable, "-c", RECEIVER, *addresses, where]
+        self.receivers = [subprocess.Popen(command, env=environment()) for _ in range(listeners)]
         self.position = 0
         self._meet()
 
@@ -82,38 +96,45 @@ class Hops:
         deadline = time.monotonic() + START_S
         greeting = np.zeros((1, 2), np.float32)
         for path in ("bare", "bridge"):
-            while not self.answer.poll(20):
-                if path == "bare":
-                    self.bare.send(b"hello")
-                else:
-                    self.publisher.publish(greeting, 0)
-                if time.monotonic() > deadline:
-                    self.close()
-                    raise LegandoError(f"the receiving process did not answer within {START_S:g} s; try again")
-            self.answer.recv()
+            for _ in self.receivers:
+                while not self.answer.poll(20):
+                    if path == "bare":
+                        self.bare.send(b"hello")
+                    else:
+                        self.publisher.publish(greeting, 0)
+                    if time.monotonic() > deadline:
+                        self.close()
+                        raise LegandoError(f"the receiving process did not answer within {START_S:g} s; try again")
+                self.answer.recv()
 
     def bare_hop_us(self, frames: Any) -> float:
-        """Return the one-way time of one bare chunk."""
+        """Return the one-way time of one bare chunk, to the last of the receivers."""
         sent_ns = time.perf_counter_ns()
         self.bare.send(frames)
-        return float(ARRIVAL.unpack(self.answer.recv())[0] - sent_ns) / 1e3
+        return self._arrived_us(sent_ns)
 
     def hop_us(self, frames: Any) -> float:
-        """Return the one-way time of one chunk through Publisher and Subscriber."""
+        """Return the one-way time of one chunk through Publisher and Subscriber, to the last of the receivers."""
         sent_ns = time.perf_counter_ns()
         self.publisher.publish(frames, self.position, sent_ns)
         self.position += len(frames)
-        return float(ARRIVAL.unpack(self.answer.recv())[0] - sent_ns) / 1e3
+        return self._arrived_us(sent_ns)
+
+    def _arrived_us(self, sent_ns: int) -> float:
+        last_ns = max(ARRIVAL.unpack(self.answer.recv())[0] for _ in self.receivers)
+        return float(last_ns - sent_ns) / 1e3
 
     def close(self) -> None:
         """Let the receiver go, and close all sockets."""
         self.bare.send(b"bye")
-        try:
-            self.receiver.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self.receiver.kill()
-            self.receiver.wait()
+        for receiver in self.receivers:
+            try:
+                receiver.wait(5.0)
+            except subprocess.TimeoutExpired:
+                receiver.kill()
+                receiver.wait()
         self.publisher.close()
         self.bare.close()
         self.answer.close()
+        self.bare_context.term()
         self.context.term()

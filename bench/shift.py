@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from legando.bench.samples import percentile
+
 Blocks = npt.NDArray[np.float64]
 """Times of one side: rounds, blocks, samples."""
 
@@ -54,7 +56,7 @@ def quantile_shift(old: Blocks, new: Blocks, percent: float, *, seed: int = 0, d
         inside = rng.integers(0, blocks, (rounds, blocks))
         ratios[draw] = _ratio(old[picked, inside], new[picked, inside], percent)
     low, high = np.quantile(ratios, [(1.0 - LEVEL) / 2, (1.0 + LEVEL) / 2])
-    before, after = (_quantile(side, percent) for side in (old, new))
+    before, after = (percentile(side, percent) for side in (old, new))
     return Shift(
         ratio=after / max(before, 1e-12), low=float(low), high=float(high), old=float(before), new=float(after)
     )
@@ -72,9 +74,5 @@ def blocks_of(values: Sequence[float], size: int) -> Blocks:
     return np.asarray(values[: whole * size], np.float64).reshape(1, whole, size)
 
 
-def _quantile(side: Blocks, percent: float) -> float:
-    return float(np.percentile(side, percent, method="inverted_cdf"))
-
-
 def _ratio(old: Blocks, new: Blocks, percent: float) -> float:
-    return _quantile(new, percent) / max(_quantile(old, percent), 1e-12)
+    return percentile(new, percent) / max(percentile(old, percent), 1e-12)

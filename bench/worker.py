@@ -9,6 +9,7 @@ the bench disturbs what is measured, and so that two commits can take turns.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from pathlib import Path
@@ -30,6 +31,9 @@ def main() -> int:
     except LegandoError as error:
         _tell({"error": str(error)})
         return 2
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # as in the engine's process
     _tell({"about": bench.about})
     for line in sys.stdin:
         asked = json.loads(line)
