@@ -63,7 +63,7 @@ context.destroy(linger=0)
 
 
 class Hops:
-    """The sending side and the receiving processes of one transport: `ipc` (its sockets in `folder`), `tcp`, `curve`."""
+    """The sending side and the receiving processes of a transport: `ipc` (its sockets in `folder`), `tcp`, `curve`."""
 
     def __init__(self, transport: str, folder: Path, *, listeners: int = 1) -> None:
         """Start the receivers and wait until all paths are open. Raises LegandoError."""

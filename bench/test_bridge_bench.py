@@ -23,9 +23,10 @@ WARM_UP_ROUNDS = 20
 PACE_S = 0.001
 
 
-@pytest.fixture(params=["ipc", "tcp"])
+@pytest.fixture(params=["ipc", "tcp", "curve", "ipc to 8"])
 def hops(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hops]:
-    opened = Hops(request.param, tmp_path)
+    transport, _, listeners = request.param.partition(" to ")
+    opened = Hops(transport, tmp_path, listeners=int(listeners or 1))
     yield opened
     opened.close()
 

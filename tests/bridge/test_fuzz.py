@@ -53,7 +53,7 @@ def resident_bytes(pid: int) -> int:
 def nonsense(random_: random.Random, number: int) -> list[bytes]:
     """Return one message that nobody should send: each way of being wrong comes up."""
     now = time.perf_counter_ns()
-    good = random_.choice(
+    good: say.Body = random_.choice(
         [
             say.Set(random_.random(), "density"), say.Get(""), say.Ping(), say.Midi(0, 3, b"\x90\x40\x40"),
             say.Transport(120.0, 0.0, 0, 0, 1), say.Value(0.5, 0.0, 1.0, 0, "density"),
