@@ -53,12 +53,11 @@ def resident_bytes(pid: int) -> int:
 def nonsense(random_: random.Random, number: int) -> list[bytes]:
     """Return one message that nobody should send: each way of being wrong comes up."""
     now = time.perf_counter_ns()
-    good: say.Body = random_.choice(
-        [
-            say.Set(random_.random(), "density"), say.Get(""), say.Ping(), say.Midi(0, 3, b"\x90\x40\x40"),
-            say.Transport(120.0, 0.0, 0, 0, 1), say.Value(0.5, 0.0, 1.0, 0, "density"),
-        ]
-    )  # fmt: skip
+    bodies: list[say.Body] = [
+        say.Set(random_.random(), "density"), say.Get(""), say.Ping(), say.Midi(0, 3, b"\x90\x40\x40"),
+        say.Transport(120.0, 0.0, 0, 0, 1), say.Value(0.5, 0.0, 1.0, 0, "density"),
+    ]  # fmt: skip
+    good = random_.choice(bodies)
     message = bytearray(wire.pack(good, number=number & 0xFFFFFFFF, timestamp_ns=now))
     way = random_.randrange(10)
     if way == 0:
