@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from legando.realtime.binding import Binding
 from legando.realtime.controlnames import IMMEDIATE
+from legando.realtime.livemessage import LiveMessage
+from legando.realtime.ring import Ring
 from legando.realtime.steering import Steering
 
 
@@ -34,3 +36,27 @@ class ImmediateControls:
         """Take over what something else than a hand has set."""
         with self._lock:
             self._values.update(values)
+
+
+class ImmediatePath:
+    """The way of immediate controls to the player: words in the ring's header. Called on any of the links' threads."""
+
+    def __init__(self, controls: ImmediateControls, ring: Ring) -> None:
+        self._controls = controls
+        self._ring = ring
+
+    def message(self, live: LiveMessage) -> None:
+        """Let what a message moves act at the next audio block, ahead of its chunk."""
+        for name, value in self._controls.feed(live.message).items():
+            self._ring.set_immediate(name, value)
+
+    def move(self, name: str, value: float) -> None:
+        """The same for a control that OSC, a key or a program names."""
+        if name in IMMEDIATE:
+            self.put({name: value})
+
+    def put(self, moved: Mapping[str, float]) -> None:
+        """Take over what has been set, and let the player know."""
+        self._controls.put(moved)
+        for name, value in moved.items():
+            self._ring.set_immediate(name, value)

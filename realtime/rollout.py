@@ -15,8 +15,10 @@ from typing import Any
 
 from legando.realtime.controls import Controls
 from legando.realtime.crossfade import FADE_FRAMES
+from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, Failed, Made, Past, Ready
 from legando.realtime.ring import Ring
+from legando.realtime.take import Take
 
 READY_S = 60.0
 PACE_S = 20.0
@@ -107,3 +109,87 @@ class Rollout:
         """End the candidate, unless it has been given away, and the side ring."""
         self.candidate.stop(timeout_s=0.0)  # nobody waits here: the music goes on
         self._side.close()
+
+
+class Rollouts:
+    """Which bundle plays, which played before, and the one candidate on its way in. Owned by the host's thread."""
+
+    def __init__(
+        self,
+        candidates: Sequence[Path | None],
+        bundle: Path | None,
+        *,
+        engine: EngineProcess,
+        ready: Ready,
+        ring: Ring,
+        take: Take,
+        display: Display,
+    ) -> None:
+        self._candidates = candidates
+        self._bundle = self._bundle_before = bundle
+        self._engine = engine
+        self._ready = ready
+        self._ring = ring
+        self._take = take
+        self._display = display
+        self._rollout: Rollout | None = None
+        self._restarts = 0  # how often the engine had been replaced when the roll-out began
+
+    def begin(self, word: str, *, restarts: int) -> None:
+        """Try the bundle of a number, a name, `next` or `back`."""
+        wanted = self._bundle_before if word == "back" else next_candidate(self._candidates, self._bundle, word)
+        if self._rollout is not None or wanted == self._bundle:
+            self._display.say("no other bundle comes in: one is on its way, or there is none in [engine] candidates")
+            return
+        self._restarts = restarts
+        self._rollout = Rollout(self._engine, self._ready, wanted)
+        self._display.say(f"bundle {wanted or 'shipped'} is being tried")
+
+    def look_after(self, frame: int, *, restarts: int) -> None:
+        """Hear the candidate, and drop it when it failed."""
+        rollout = self._rollout
+        if rollout is None:
+            return
+        rollout.poll()
+        if restarts != self._restarts:
+            rollout.refused = "the engine had to be replaced meanwhile"
+        if rollout.refused is not None:
+            self._display.say(f"bundle {rollout.bundle or 'shipped'} is refused: {rollout.refused}; the other plays on")
+            self._take.rolled(frame, {"dropped": True})
+            self.close()
+
+    def steer(self, position_frames: int, controls: Controls, past: Past) -> None:
+        """Let a candidate follow, and the engine of now mix it in once it keeps pace."""
+        rollout = self._rollout
+        if rollout is None:
+            return
+        mix = rollout.steer(position_frames, controls, past)
+        if mix is not None:
+            self._engine.tell({"mix": asdict(mix)})
+        for news in rollout.news:
+            self._take.rolled(position_frames, news)
+        rollout.news.clear()
+
+    def made(self, made: Made) -> None:
+        """Hear from the engine of now that it could not mix the candidate in."""
+        if made.mixed is False and self._rollout is not None:
+            self._rollout.refused = "it fell behind during the fade"
+
+    def take_over(self, position_frames: int) -> bool:
+        """Give the place of the engine to the candidate when the fade is over."""
+        rollout = self._rollout
+        if rollout is None or not rollout.due(position_frames):
+            return False
+        rollout.candidate.tell({"main": self._ring.name})
+        self._engine.adopt(rollout.candidate, rollout.settings)
+        self._bundle_before, self._bundle = self._bundle, rollout.bundle
+        self._display.say(f"bundle {rollout.bundle or 'shipped'} plays")
+        self._take.rolled(position_frames, {"main": True})
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """End the candidate on its way, if there is one."""
+        if self._rollout is not None:
+            self._rollout.close()
+            self._rollout = None

@@ -1,0 +1,58 @@
+"""Hearing: what hands, OSC, keys and programs have done since the last chunk goes to the performance. [control]"""
+
+from __future__ import annotations
+
+import time
+
+from legando.realtime.outfit import Outfit
+from legando.realtime.ring import PlayerState
+from legando.realtime.schedule import NoteDelay, frames_to_ns, has_a_place
+from legando.realtime.show import SAMPLE_RATE_HZ
+from legando.realtime.statusmaker import StatusMaker
+
+
+class Hearing:
+    """Owned by the host's thread. State: when it last heard, and the delay at which notes sound."""
+
+    def __init__(self, outfit: Outfit, shown: StatusMaker) -> None:
+        self._outfit = outfit
+        self._shown = shown
+        self._delay = NoteDelay()
+        self._heard_ns = time.perf_counter_ns()
+
+    def hear(self, position_frames: int) -> None:
+        """Place live notes all at one delay after they came, without jitter; a knob in the next chunk."""
+        out = self._outfit
+        sounds_at_ns = self._sounds_at_ns(position_frames)
+        self._delay.add(sounds_at_ns - self._heard_ns)
+        osc = out.osc.take() if out.osc is not None else ()
+        heard_at_ns = sounds_at_ns + out.ring.latency_ns
+        programs = out.bridge.take(position_frames=position_frames, sounds_at_ns=heard_at_ns)
+        for live in (*out.hands.take(), *osc, *out.display.take(), *programs):
+            self._shown.hand(live.message)
+            frame = position_frames
+            if has_a_place(live.message) or out.performance.has_a_place(live.message):
+                frame = self._delay.frame(
+                    time_ns=live.time_ns,
+                    position_frames=position_frames,
+                    sounds_at_ns=sounds_at_ns,
+                    sample_rate_hz=SAMPLE_RATE_HZ,
+                )
+            self._feed(frame, live.message, acted=True)
+        lead_ns = self._delay.delay_ns + out.ring.latency_ns
+        lead = out.hands.lead_event(lead_ns * SAMPLE_RATE_HZ // 1_000_000_000 + out.ready.latency_frames)
+        if lead is not None:
+            self._feed(position_frames, lead, acted=False)
+        self._heard_ns = time.perf_counter_ns()
+
+    def _feed(self, frame: int, message: bytes, *, acted: bool) -> None:
+        self._outfit.performance.feed(frame, message, acted=acted)
+        if self._outfit.journal is not None:
+            self._outfit.journal.event(frame, message)
+
+    def _sounds_at_ns(self, position_frames: int) -> int:
+        """Return when a frame to come will be handed to the device; without a player, as late as the lead allows."""
+        ring = self._outfit.ring
+        if self._outfit.player is None or ring.player_state is not PlayerState.PLAYING:
+            return time.perf_counter_ns() + frames_to_ns(self._outfit.lead_frames, SAMPLE_RATE_HZ)
+        return ring.played_at_ns + frames_to_ns(position_frames - ring.played_frames, SAMPLE_RATE_HZ)
