@@ -6,7 +6,7 @@ to the bit. Where logarithm, sine or erf take part, a number may differ in its l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,6 @@ from legando.kernels.launcher import GpuSeam, SharedRing
 from legando.kernels.noise import KINDS, GpuNoise, gumbel_values
 from legando.kernels.seam import Seam
 from legando.realtime.controls import PARTS, STYLE_DIM
-from legando.realtime.errors import LegandoError
 from legando.realtime.ring import Ring
 
 F32 = NDArray[np.float32]
@@ -345,12 +344,3 @@ CHECKS: dict[str, Callable[[Device, int], Outcome]] = {
     "tokens": check_tokens,
     "seam": check_seam,
 }
-
-
-def run_checks(device: Device, streams: int) -> Iterator[Outcome]:
-    """Run all checks, one after the other; one that cannot run has failed, and says why. [control]"""
-    for name, check in CHECKS.items():
-        try:
-            yield check(device, streams)
-        except LegandoError as error:
-            yield Outcome(name, wrong=[str(error)])

@@ -14,6 +14,7 @@ from typing import Any
 from legando.realtime.errors import LegandoError
 
 SOURCES = Path(__file__).parent
+OPTIONS = {"std": "c++17", "fma": False}
 _INCLUDE = re.compile(r'#include "([\w.]+)"')
 
 
@@ -75,7 +76,7 @@ def compile_cubin(name: str, arch: str) -> bytes:
         raise LegandoError(f"{arch!r} is no GPU architecture; give one like 'sm_89'")
     core = cuda_core()
     source = source_text(path)
-    options = {"arch": arch, "std": "c++17", "fma": False, "name": path.name}
+    options = {**OPTIONS, "arch": arch, "name": path.name}
     try:
         version = importlib.import_module("cuda.bindings.nvrtc").nvrtcVersion()[1:]
         key = hashlib.sha256(f"{source}\0{sorted(options.items())}\0{version}".encode()).hexdigest()[:24]

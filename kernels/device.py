@@ -190,6 +190,14 @@ class Gpu:
         config = self._core.LaunchConfig(grid=grid, block=block)
         self._core.launch(self.stream if stream is None else stream, config, kernel, *values)
 
+    def versions(self) -> dict[str, str]:
+        """Return the versions of driver and compiler, for reports. [control]"""
+        driver: Any = importlib.import_module("cuda.bindings.driver")
+        nvrtc: Any = importlib.import_module("cuda.bindings.nvrtc")
+        number = int(driver.cuDriverGetVersion()[1])
+        major, minor = nvrtc.nvrtcVersion()[1:]
+        return {"driver": f"CUDA {number // 1000}.{number % 1000 // 10}", "compiler": f"NVRTC {major}.{minor}"}
+
     def sync(self) -> None:
         """Wait until all launches are done. [control]"""
         self.stream.sync()

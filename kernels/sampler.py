@@ -26,16 +26,18 @@ def guided(velocity: NDArray[Any], guidance: float) -> F32:
     velocity: rows n. 1 and 0 give a row as it is, as `LeanDenoiser` does. Classifier-free guidance (Ho and Salimans,
     arXiv 2207.12598).
     """
-    with_style = velocity[0].astype(np.float32)
+    with_style: F32 = velocity[0].astype(np.float32)
     if len(velocity) == 1 or guidance == 1.0:
         return with_style
-    without = velocity[1].astype(np.float32)
-    return without if guidance == 0.0 else (with_style - without) * np.float32(guidance) + without
+    without: F32 = velocity[1].astype(np.float32)
+    pushed: F32 = without if guidance == 0.0 else (with_style - without) * np.float32(guidance) + without
+    return pushed
 
 
 def euler_step(x: F32, velocity: NDArray[Any], guidance: float, dt: float) -> F32:
     """Return x + dt v for one stream. x: n; velocity: rows n. [engine]"""
-    return x + guided(velocity, guidance) * np.float32(dt)
+    stepped: F32 = x + guided(velocity, guidance) * np.float32(dt)
+    return stepped
 
 
 def starting_noise(seed: int, chunk: int, n: int) -> F32:

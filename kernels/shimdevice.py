@@ -113,7 +113,7 @@ class Shim:
         folder: Path | None = None,
     ) -> None:
         self._order, self._flags, self._folder = ORDERS.index(order), tuple(flags), folder
-        self._sources = SOURCES if sources is None else sources
+        self.sources = SOURCES if sources is None else sources
         self._libraries: dict[str, ctypes.CDLL] = {}
         self._owned: list[Plain] = []
         self._launches = 0
@@ -137,7 +137,7 @@ class Shim:
     def kernel(self, source: str, name: str) -> Any:
         """Return the kernel `name` of `source`.cu, compiled by g++. [control]"""
         if source not in self._libraries:
-            self._libraries[source] = ctypes.CDLL(str(build(self._sources / f"{source}.cu", self._flags, self._folder)))
+            self._libraries[source] = ctypes.CDLL(str(build(self.sources / f"{source}.cu", self._flags, self._folder)))
         return self._libraries[source].launch_kernel, name.encode()
 
     def launch(self, kernel: Any, grid: int, block: int, *arguments: Any, stream: Any = None) -> None:

@@ -175,7 +175,7 @@ write_tick(const float* x, const float* weights, const float* mask, const TokenC
             if (sustained(part) >= 0) tell += resolved[(token == kHold ? *sounds : token) * kInner + index];
             told += tell;
         }
-        __syncthreads();  // all have read what sounded before
+        // No barrier: what sounds is read above only where the token holds, and written here only where it does not.
         if (index == 0) {
             tokens[stream * kParts + part] = token;
             if (sustained(part) >= 0 && token != kHold) *sounds = token;

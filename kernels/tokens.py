@@ -132,7 +132,7 @@ def write_tick(
 def _product(x: F32, weights: F32, splits: int) -> F32:
     """Return x @ weights, each share of x added up one by one, then the shares in order."""
     share = len(x) // splits
-    total = np.zeros((), np.float32)
+    total: F32 = np.zeros(weights.shape[1], np.float32)
     for split in range(splits):
         part = np.zeros(weights.shape[1], np.float32)
         for k in range(split * share, (split + 1) * share):

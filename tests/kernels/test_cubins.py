@@ -1,8 +1,8 @@
 """The kernels compile with no GPU, for each card that a performer may own; the cache is keyed and atomic."""
 
 import importlib.util
+import io
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,12 +11,18 @@ from typing import Any
 
 import pytest
 
-from legando.kernels import compiler
+from legando.engines.constraints import LOGITS
+from legando.engines.counter_rng import LATENT, SCORE
+from legando.engines.score import VOCABULARY_SIZES
+from legando.kernels import compiler, layout
 from legando.kernels.compiler import compile_cubin
 from legando.kernels.launcher import GpuSeam
+from legando.kernels.shimdevice import kernel_names
 from legando.realtime.errors import LegandoError
+from legando.realtime.ringheader import HEADER_BYTES, RESERVED_WORD, WRITTEN_WORD
 
 Require = Callable[[bool, str], None]
+KERNELS = sorted(path.stem for path in compiler.SOURCES.glob("*.cu"))
 ARCHITECTURES = ["sm_80", "sm_86", "sm_89", "sm_90", "sm_120"]
 
 
@@ -39,11 +45,49 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cubins"
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_seam_compiles_without_a_gpu(nvrtc: None, cache: Path, arch: str) -> None:
-    cubin = compile_cubin("seam", arch)
-    assert cubin.startswith(b"\x7fELF")
-    assert b".text.seam" in cubin, "the kernel's name must be the plain C name"
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_compiles_without_a_gpu_and_spills_no_registers(nvrtc: None, name: str) -> None:
+    core: Any = importlib.import_module("cuda.core")
+    source = compiler.SOURCES / f"{name}.cu"
+    for arch in ARCHITECTURES:
+        said = io.StringIO()
+        options = core.ProgramOptions(**compiler.OPTIONS, arch=arch, name=source.name, ptxas_options="-v")
+        cubin = bytes(core.Program(compiler.source_text(source), "c++", options).compile("cubin", logs=said).code)
+        assert cubin.startswith(b"\x7fELF")
+        for kernel in kernel_names(source):
+            assert f".text.{kernel}\0".encode() in cubin, "the kernel's name must be the plain C name"
+        entries = said.getvalue().split("Compiling entry function")[1:]
+        assert len(entries) == len(kernel_names(source)) > 0
+        for entry in entries:
+            assert set(re.findall(r"(\d+) bytes spill", entry)) == {"0"}, f"{arch}: {entry}"
+            (registers,) = re.findall(r"Used (\d+) registers", entry)
+            assert int(registers) <= 64, f"{arch}: 1024 threads of 64 registers fill the register file: {entry}"
+
+
+def test_the_kernels_structs_have_the_size_of_their_records(nvrtc: None, tmp_path: Path) -> None:
+    structs = {
+        "seam.cu": {"SeamControls": layout.CONTROLS, "SeamReport": layout.REPORT},
+        "sampler.cu": {"SamplerControls": layout.SAMPLER_CONTROLS, "Counted": layout.COUNTED},
+        "tokens.cu": {"TokenControls": layout.TOKEN_CONTROLS},
+    }
+    core: Any = importlib.import_module("cuda.core")
+    for name, records in structs.items():
+        checks = "".join(f"static_assert(sizeof({s}) == {r.itemsize});\n" for s, r in records.items())
+        source = compiler.source_text(compiler.SOURCES / name) + checks
+        core.Program(source, "c++", core.ProgramOptions(**compiler.OPTIONS, arch="sm_90")).compile("cubin")
+
+
+def test_the_numbers_written_into_the_kernels_are_those_of_the_instrument() -> None:
+    text = (compiler.SOURCES / "tokens.cu").read_text()
+    sizes = re.findall(
+        r"return part == 0 \? (\d+) : part == 1 \? (\d+) : part == 2 \? (\d+) : part == 3 \? (\d+) : (\d+);", text
+    )
+    assert [int(size) for size in sizes[0]] == list(VOCABULARY_SIZES)
+    assert f"kLogits = {LOGITS};" in text and f"kScore = {SCORE};" in text
+    assert f"kLatent = {LATENT};" in (compiler.SOURCES / "sampler.cu").read_text()
+    seam = (compiler.SOURCES / "seam.cu").read_text()
+    assert f"kHeaderBytes = {HEADER_BYTES};" in seam
+    assert f"kReservedWord = {RESERVED_WORD}, kWrittenWord = {WRITTEN_WORD};" in seam
 
 
 def test_a_second_compile_reads_the_cache(nvrtc: None, cache: Path) -> None:
@@ -120,20 +164,6 @@ def test_a_machine_without_a_gpu_is_told_to_use_the_cpu_engine(nvrtc: None) -> N
         pytest.skip("this machine has a GPU")
     with pytest.raises(LegandoError, match=r"CUDA device 0 cannot be opened .* use the CPU engine"):
         GpuSeam()
-
-
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-def test_the_kernel_does_not_spill_registers(tmp_path: Path, arch: str) -> None:
-    nvcc = shutil.which("nvcc")
-    if nvcc is None:
-        pytest.skip("nvcc is not on the PATH: it alone reports registers, and nothing else needs it")
-    source = str(compiler.SOURCES / "seam.cu")
-    options = ["-std=c++17", "-fmad=false", f"-arch={arch}", "-cubin", "-Xptxas", "-v", "-o", str(tmp_path / "x")]
-    done = subprocess.run([nvcc, *options, source], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "0 bytes spill stores, 0 bytes spill loads" in done.stderr
-    registers = re.search(r"Used (\d+) registers", done.stderr)
-    assert registers is not None and int(registers[1]) <= 64, "1024 threads of 64 registers fill the register file"
 
 
 def _gpu_present() -> bool:
