@@ -138,7 +138,7 @@ def against_commit(
     base: str, *, bundle: Path | None, quick: bool, advance: Advance, rounds: int | None = None
 ) -> Comparison:
     """Compare this tree with a commit of its repository, both running now, in turn. Raises LegandoError. [control]"""
-    rounds = rounds or (3 if quick else 6)
+    rounds = rounds or (2 if quick else 6)
     with base_tree(base) as folder:
         return pair(folder, base=base, bundle=bundle, rounds=rounds, blocks=8 if quick else 20, advance=advance)
 

@@ -15,6 +15,7 @@ from legando.bench.samples import PERCENTS, Results
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
 
+JUDGED = ("chunk", "held")
 EXIT_SHUT = 1
 """The gate stays shut."""
 
@@ -56,11 +57,16 @@ def suites_command(arguments: argparse.Namespace) -> int:
 def failures(results: Results, comparison: Comparison | None) -> list[str]:
     """Return why the gate stays shut: p99 over the deadline or late chunks, here or more than before. [any]
 
-    With a comparison, that alone judges: a slow machine is then slow for both.
+    With a comparison, that alone judges: a slow machine is then slow for both. What was to be judged and could not be
+    measured keeps the gate shut too.
     """
+    told = [
+        f"{name} was not measured: {outcome.skipped}"
+        for name, outcome in results.outcomes.items()
+        if outcome.skipped and name in JUDGED
+    ]
     if comparison is not None:
-        return comparison.failures
-    told = []
+        return told + comparison.failures
     for outcome in results.outcomes.values():
         for one in outcome.series:
             if one.deadline is None or not one.values or outcome.suite == "ring":
@@ -70,7 +76,6 @@ def failures(results: Results, comparison: Comparison | None) -> list[str]:
                 told.append(f"p99 of a chunk is {p99:.1f} ms, its budget {one.deadline:.1f} ms")
             if outcome.suite == "held" and one.name == "late" and one.misses:
                 told.append(f"{one.misses} of {len(one.values)} chunks came late, {outcome.detail['underruns']} heard")
-    told += [f"{o.suite} was not measured: {o.skipped}" for o in results.outcomes.values() if o.skipped]
     return told
 
 

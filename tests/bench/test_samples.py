@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from legando.bench.command import failures
 from legando.bench.history import append, line_of
 from legando.bench.marks import Marks
 from legando.bench.page import charts_of, write_page
-from legando.bench.samples import Results, Series
+from legando.bench.samples import Outcome, Results, Series
 from tests.bench.made_up import about, results
 
 
@@ -44,13 +45,16 @@ def test_gate_looks_at_p99_and_misses_and_never_at_the_mean() -> None:
     assert any("came late" in line for line in failures(results(late_ms={7: 12.0}), None))
     slow_tail = results(cost_ms=dict.fromkeys(range(4), 90.0))  # 4 of 300 are beyond p99
     assert any("p99" in line for line in failures(slow_tail, None))
+    unmeasured = replace(results(), outcomes={"held": Outcome(suite="held", skipped="no reason")})
+    assert failures(unmeasured, None) == ["held was not measured: no reason"]
     slow_mean = results(cost_ms={0: 60_000.0})  # 200 ms at the mean, p99 as before
     assert failures(slow_mean, None) == []
 
 
 def overlaps(marks: Marks) -> list[tuple[str, str]]:
     """Return pairs of texts that lie on each other, or one text twice if it sticks out of the picture."""
-    boxes, found = [], []
+    boxes: list[tuple[str, tuple[float, float, float, float]]] = []
+    found: list[tuple[str, str]] = []
     for shape, _, given in marks._items:
         if shape != "text":
             continue
