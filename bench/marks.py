@@ -92,16 +92,25 @@ class Marks:
         axes.set_ylim(self.height, 0.0)
         axes.axis("off")
         aligned = {"start": "left", "middle": "center", "end": "right"}
-        for shape, kind, given in self._items:
+        for depth, (shape, kind, given) in enumerate(self._items):
             colour = INK[kind]
             if shape == "rect":
-                axes.add_patch(patches.Rectangle(given[:2], given[2], given[3], facecolor=colour, linewidth=0))
+                axes.add_patch(
+                    patches.Rectangle(given[:2], given[2], given[3], facecolor=colour, linewidth=0, zorder=depth)
+                )
             elif shape == "line":
                 xs, ys = zip(*given[0], strict=True)
-                axes.plot(xs, ys, color=colour, linewidth=0.7 if kind == "grid" else 1.3, solid_joinstyle="round")
+                axes.plot(
+                    xs,
+                    ys,
+                    color=colour,
+                    linewidth=0.7 if kind == "grid" else 1.3,
+                    solid_joinstyle="round",
+                    zorder=depth,
+                )
             else:
                 x, y, words, anchor = given
-                axes.text(x, y, words, color=colour, fontsize=8.5, ha=aligned[anchor], va="baseline")
+                axes.text(x, y, words, color=colour, fontsize=8.5, ha=aligned[anchor], va="baseline", zorder=depth)
         try:
             figure.savefig(path)
         except OSError as error:

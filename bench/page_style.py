@@ -68,6 +68,8 @@ dd {{ margin: 0; overflow-wrap: anywhere; }}
   .chart, tr, dl {{ break-inside: avoid; }}
   h2, .note {{ break-after: avoid; }}
   .figures th, .figures td {{ padding: 0.1rem 0.3rem; }}
+  .wide, figure {{ overflow: visible; }}
+  .figures th, .figures td {{ white-space: normal; }}
   svg {{ min-width: 0; }}
 }}
 """

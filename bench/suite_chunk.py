@@ -65,7 +65,7 @@ def series_of(way: str, rows: Sequence[Row], warm_up: int, deadline_ms: float | 
 
 def held_suite(bundle: Path | None, quick: bool, advance: Advance, seconds: float | None = None) -> Outcome:
     """Play in real time, on a schedule; count what came late. [control]"""
-    length = seconds if seconds is not None else 20.0 if quick else 180.0
+    length = seconds if seconds is not None else 15.0 if quick else 180.0
     chunks: list[dict[str, Any]] = []
     with Worker(bundle=bundle) as worker:
         about = worker.about
