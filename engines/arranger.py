@@ -77,12 +77,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """What stays the same throughout a piece: textures at home and in breaks, whether there are drums and a lead."""
+    """What stays the same throughout a piece: textures at home and in breaks; whether it has drums, a lead, risers."""
 
     home: str
     away: str
     has_drums: bool
     has_lead: bool
+    has_risers: bool
 
 
 def choose(draw: Callable[[], float], options: Sequence[T]) -> T:
@@ -118,7 +119,7 @@ def section_bars(name: str, band: Band, length: int, draw: Callable[[], float]) 
         parts = parts - {"drums"} | {"chord"}
     if not band.has_lead and name != "solo":
         parts = parts - {"lead"} | {"chord"}
-    rises = name in ("build", "break") and draw() < 0.4
+    rises = name in ("build", "break") and draw() < 0.4 and band.has_risers
     out = []
     for bar in range(length):
         layer = "riser" if rises and bar >= length - 2 else texture
@@ -158,13 +159,14 @@ def plan_row(bar: Bar, rates: NDArray[np.float32], out: NDArray[np.float32]) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """What is usual in one genre: chances of drums and lead, textures, and how rates depend on density.
+    """What is usual in one genre: chances of drums and lead, risers, textures, and how rates depend on density.
 
     `rates` holds for each of `RATE_GROUPS` the mean at density 0.5, the slope, and the spread over pieces.
     """
 
     drums_chance: float
     lead_chance: float
+    risers: bool
     textures: tuple[str, ...]
     break_textures: tuple[str, ...]
     rates: tuple[tuple[float, float, float], ...]
@@ -176,6 +178,7 @@ def read_habits(about: Mapping[str, Mapping[str, Any]]) -> dict[str, Habits]:
         genre: Habits(
             drums_chance=float(row["drums_chance"]),
             lead_chance=float(row["lead_chance"]),
+            risers=bool(row["risers"]),
             textures=tuple(row["textures"]),
             break_textures=tuple(row["break_textures"]),
             rates=tuple((float(a), float(b), float(c)) for a, b, c in (row["rates"][group] for group in RATE_GROUPS)),
@@ -242,7 +245,8 @@ class Arranger:
         draw = self._draws(3, 0)
         drums = sum(share * h.drums_chance for share, h in zip(shares, self._habits, strict=True))
         lead = sum(share * h.lead_chance for share, h in zip(shares, self._habits, strict=True))
-        return Band(choose(draw, main.textures), choose(draw, main.break_textures), drums >= 0.5, lead >= 0.3)
+        home, away = choose(draw, main.textures), choose(draw, main.break_textures)
+        return Band(home, away, drums >= 0.5, lead >= 0.3, main.risers)
 
     def _draws(self, kind: int, number: int) -> Callable[[], float]:
         """Return a source of uniform numbers for one decision: `kind` and `number` name it."""

@@ -106,6 +106,7 @@ def _arrange(rng: np.random.Generator, recipe: Genre, bars: int) -> list[Bar]:
         away=pick(rng, recipe.break_textures),
         has_drums=rng.random() < recipe.drums_chance,
         has_lead=rng.random() < recipe.lead_chance,
+        has_risers=recipe.risers,
     )
     out: list[Bar] = []
     for index in range(sections):

@@ -40,6 +40,7 @@ class Genre:
     fill: str = "snare"
     crash_chance: float = 0.7
     drums_chance: float = 1.0
+    risers: bool = False
 
 
 LONG_LEADS = (

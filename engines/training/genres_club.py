@@ -8,6 +8,7 @@ from __future__ import annotations
 from legando.engines.training.genre import ARPS, LONG_LEADS, RIFFS, SONGS, Genre
 
 HOUSE = Genre(
+    risers=True,
     tempo_bpm=(118, 128), swing=(0.0, 0.14), density=(0.3, 0.85),
     kick=("x...x...x...x...", "x...x...x...x..8", "x...x...x..7x..."),
     clap=("....x.......x...", "....x.......x..7"),
@@ -27,6 +28,7 @@ HOUSE = Genre(
 )  # fmt: skip
 
 TECHNO = Genre(
+    risers=True,
     tempo_bpm=(126, 140), swing=(0.0, 0.06), density=(0.35, 0.95),
     kick=("x...x...x...x...", "x...x...x...x..7", "x..8x...x...x.8."),
     clap=("", "....x.......x...", "............x..."),
@@ -47,6 +49,7 @@ TECHNO = Genre(
 )  # fmt: skip
 
 DRUM_AND_BASS = Genre(
+    risers=True,
     tempo_bpm=(168, 178), swing=(0.0, 0.05), density=(0.4, 0.95),
     kick=("x.........x.....", "x.........x....6", "x..5......x.....", "x.....6...x..7.."),
     snare=("....x.......x...", "....x.......x..8", "....x..8....x..."),
@@ -65,6 +68,7 @@ DRUM_AND_BASS = Genre(
 )  # fmt: skip
 
 TRAP = Genre(
+    risers=True,
     tempo_bpm=(130, 160), swing=(0.0, 0.08), density=(0.3, 0.9),
     kick=("x.....x...x.....", "x..x......x..6..", "x.........6..x..", "x......x..5....."),
     snare=("........x.......", "........x......8"), clap=("........x.......", ""),
@@ -83,6 +87,7 @@ TRAP = Genre(
 )  # fmt: skip
 
 DISCO = Genre(
+    risers=True,
     tempo_bpm=(108, 124), swing=(0.0, 0.08), density=(0.4, 0.9),
     kick=("x...x...x...x...", "x...x...x...x.7."),
     snare=("....x.......x...", "....x.......x..7"), clap=("", "....5.......5..."),
@@ -99,6 +104,7 @@ DISCO = Genre(
 )  # fmt: skip
 
 SYNTHWAVE = Genre(
+    risers=True,
     tempo_bpm=(84, 118), swing=(0.0, 0.0), density=(0.3, 0.85),
     kick=("x...x...x...x...", "x.......x.......", "x.....5.x.......", "x.......x.x....."),
     snare=("....x.......x...",), clap=("", "....6.......6..."),
@@ -141,6 +147,7 @@ DUB = Genre(
 )  # fmt: skip
 
 BREAKBEAT = Genre(
+    risers=True,
     tempo_bpm=(104, 138), swing=(0.0, 0.12), density=(0.4, 0.95),
     kick=("x.x.......xx....", "x.x...5...x..7..", "x..x..x...x.....", "x.....x..xx..6..", "x.x....x..x....."),
     snare=("....x.......x...", "....x..x.5..x...", "....x..5....x..x", "....x.......x.7."),

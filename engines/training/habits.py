@@ -38,6 +38,7 @@ def measure_habits(pieces: int = PIECES) -> dict[str, dict[str, Any]]:
         out[genre] = {
             "drums_chance": recipe.drums_chance,
             "lead_chance": recipe.lead_chance,
+            "risers": recipe.risers,
             "textures": list(recipe.textures),
             "break_textures": list(recipe.break_textures),
             "rates": rows,
