@@ -28,7 +28,7 @@ def test_written_ticks_are_those_of_the_language_model(shim: Shim) -> None:
     config = LanguageConfig(layers=1, window_ticks=8)
     model = LanguageModel(config).eval()
     for layer in model.to_logits:
-        layer.weight.mul_(8.0)  # so that likely and unlikely tokens differ, as after training
+        cast(torch.nn.Linear, layer).weight.mul_(8.0)  # so that likely and unlikely tokens differ, as after training
     trunk: list[torch.Tensor] = []
     model.norm.register_forward_hook(lambda module, given, out: trunk.append(out))
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
@@ -47,8 +47,9 @@ def test_written_ticks_are_those_of_the_language_model(shim: Shim) -> None:
         noise = np.stack([gumbel(seed, SCORE, tick, LOGITS) for seed in range(STREAMS)])
         position = torch.tensor([[tick, 0]] * STREAMS)
         style, plan = torch.randn(STREAMS, STYLE_DIM), torch.zeros(STREAMS, model.plan_in.in_features)
-        tensors = [torch.from_numpy(a) for a in (noise, mask, temperatures)]
-        previous, logits, state = model.step(previous, style, position, torch.zeros(STREAMS, 12), plan, *tensors, state)
+        drawn, allowed, daring = (torch.from_numpy(a) for a in (noise, mask, temperatures))
+        nothing = torch.zeros(STREAMS, 12)
+        previous, logits, state = model.step(previous, style, position, nothing, plan, drawn, allowed, daring, state)
 
         gpu.trunk.write(trunk[-1][:, 0].numpy())
         gpu.mask.host[...] = mask
