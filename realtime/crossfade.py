@@ -28,7 +28,8 @@ def rising(begin_frames: int, frames: int, fade_frames: int) -> Frames:
 def faded(own: Frames, other: Frames, begin_frames: int, fade_frames: int) -> Frames:
     """Return one chunk of a cross-fade from `own` to `other`, float32 (frames, channels). [any]"""
     gain = rising(begin_frames, len(own), fade_frames)
-    return own * (np.float32(1.0) - gain) + other * gain
+    mixed: Frames = own * (np.float32(1.0) - gain) + other * gain
+    return mixed
 
 
 class Mixer:

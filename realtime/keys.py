@@ -10,6 +10,8 @@ Key = tuple[int, int]
 """(channel 0..15, pitch 0..127): two keyboards may hold the same pitch, which sounds until both let go."""
 
 SUSTAIN_CC, SOSTENUTO_CC = 64, 66
+_SOUND_OFF_CC, _RESET_CC = 120, 121
+_NOTES_OFF_CCS = (123, 124, 125, 126, 127)  # all notes off, and the modes that imply it
 
 
 class Keys:
@@ -54,6 +56,17 @@ class Keys:
         freed = {key for key in held if key[0] == channel}
         held -= freed
         return self._ended(freed)
+
+    def controller(self, channel: int, number: int, value: int) -> list[int]:
+        """Take a pedal or a channel mode message; other controllers change nothing."""
+        if number in (SUSTAIN_CC, SOSTENUTO_CC):
+            return self.pedal(channel, number, value >= 64)
+        if number == _RESET_CC:
+            ended = self.pedal(channel, SUSTAIN_CC, False)
+            return ended + self.pedal(channel, SOSTENUTO_CC, False)
+        if number == _SOUND_OFF_CC or number in _NOTES_OFF_CCS:
+            return self.release(channel, pedals=number == _SOUND_OFF_CC)
+        return []
 
     def release(self, channel: int | None = None, *, pedals: bool = False) -> list[int]:
         """End everything on a channel, or on all; `pedals` lets them up too."""

@@ -23,17 +23,18 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from legando.realtime.binding import Binding
 from legando.realtime.controlnames import counted
 from legando.realtime.controls import Controls, NoteEvent, Turn
+from legando.realtime.crossing import Crossing, crossing_to, ramped, snapshot
 from legando.realtime.desk import Desk
 from legando.realtime.desk import StyledScene as StyledScene
-from legando.realtime.keys import SOSTENUTO_CC, SUSTAIN_CC, Keys
-from legando.realtime.midiclock import ClockFollower
+from legando.realtime.keys import Keys
+from legando.realtime.outsidetime import OutsideTime
 from legando.realtime.ownevent import read_own_event
-from legando.realtime.recall import TICKS_PER_BAR, TICKS_PER_BEAT, Glide, TapTempo, between, next_line, ticks_in
+from legando.realtime.recall import TICKS_PER_BAR, TapTempo, next_line, ticks_in
 from legando.realtime.rig import Scene, SceneChanges
 from legando.realtime.songplace import SongPlace
 from legando.realtime.steering import Setting, Steering
@@ -41,21 +42,8 @@ from legando.realtime.steering import Setting, Steering
 DRUM_CHANNEL = 9
 """General MIDI's channel 10, counted from 0."""
 
-_SOUND_OFF_CC, _RESET_CC = 120, 121
-_NOTES_OFF_CCS = (123, 124, 125, 126, 127)  # all notes off, and the modes that imply it
 _NOTES_MAX = 256
 """Beyond this many notes in one chunk only the last event of each pitch is kept: a flood costs no more than music."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Crossing:
-    """The way from one scene to the next: its style and moods, its tempo."""
-
-    fade: Glide
-    style: tuple[float, ...]
-    ramp: Glide
-    tempo_bpm: float
-    aim_bpm: float
 
 
 class Performance:
@@ -79,9 +67,7 @@ class Performance:
         self._changes = changes or SceneChanges()
         self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm)
         self._steering = Steering(bindings, self._desk.value_of)
-        self._clock = ClockFollower(sample_rate_hz) if follow_clock else None
-        self._clock_lead_frames = 0
-        self._song: SongPlace | None = None  # somebody else's, which leads
+        self._outside = OutsideTime(sample_rate_hz, follow_clock=follow_clock)
         self._sample_rate_hz = sample_rate_hz
         self._queue: list[tuple[int, int, bytes, bool]] = []
         self._fed = 0
@@ -91,7 +77,7 @@ class Performance:
         self._tick = 0.0  # where the chunk of now begins, and later the next
         self._start_frame = 0
         self._coming: tuple[int, int] | None = None  # a scene's index, and the tick at which it comes in
-        self._crossing: _Crossing | None = None
+        self._crossing: Crossing | None = None
         self._tap = TapTempo(sample_rate_hz)
         self._taps = tuple(binding.origin for binding in bindings if binding.control == "tap")
         self._count_in_ticks = 0 if follow_clock else self._changes.count_in_bars * TICKS_PER_BAR
@@ -119,8 +105,8 @@ class Performance:
     @property
     def tempo_bpm(self) -> float:
         """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
-        followed = self._outside_tempo()
-        return followed or self._ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
+        outside_bpm = self._outside.tempo_bpm()
+        return outside_bpm or ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
 
     @property
     def coming(self) -> Scene | None:
@@ -181,7 +167,7 @@ class Performance:
         `tick` is where the engine says that the chunk begins, in sixteenths; without it the tempo so far tells.
         """
         self._start_frame = start_frame
-        self._tick = self._leaned(self._tick if tick is None else tick, start_frame)
+        self._tick = self._outside.leaned(self._tick if tick is None else tick, start_frame)
         held = self.held
         self._notes = []
         end = start_frame + frames
@@ -196,7 +182,7 @@ class Performance:
         controls = replace(
             self._snapshot(self._desk, self._crossing, self._tick, held),
             notes=notes,
-            position_ticks=self._outside(start_frame),
+            position_ticks=self._outside.position_ticks(start_frame),
         )
         controls = replace(controls, turn=self._turn(controls, frames))
         if controls.turn is not None and self._tick < self._count_in_ticks:
@@ -209,58 +195,14 @@ class Performance:
     @property
     def follows(self) -> bool:
         """Whether somebody else's song leads."""
-        return self._song is not None
+        return self._outside.led
 
-    def _outside_tempo(self) -> float | None:
-        """Return the tempo of an outside clock, or of the song that leads."""
-        if self._song is not None:
-            return self._song.tempo_bpm
-        return self._clock.tempo_bpm() if self._clock is not None else None
+    def _snapshot(self, desk: Desk, crossing: Crossing | None, tick: float, held: tuple[int, ...]) -> Controls:
+        return snapshot(desk, crossing, tick, held=held, outside_bpm=self._outside.tempo_bpm())
 
-    def _outside(self, frame: int) -> float | None:
-        """Return where an outside clock, or the song that leads, says that a frame is."""
-        if self._song is not None:
-            return self._song.position_ticks(frame, self._sample_rate_hz)
-        return self._clock.position_ticks(frame + self._clock_lead_frames) if self._clock is not None else None
-
-    def _leaned(self, tick: float, frame: int) -> float:
-        """Return a tick as the generator will lean it towards an outside clock (`timeline.Clock.follow`)."""
-        position = self._outside(frame)
-        if position is None:
-            return tick
-        return position if abs(position - tick) > TICKS_PER_BEAT else tick + 0.1 * (position - tick)
-
-    def _snapshot(self, desk: Desk, crossing: _Crossing | None, tick: float, held: tuple[int, ...]) -> Controls:
-        """Return what a desk says at a tick, on the way from the scene before."""
-        followed = self._outside_tempo()
-        controls = desk.controls(held=held, tempo_bpm=followed or self._ramped(desk, crossing, tick))
-        share = crossing.fade.share(tick) if crossing is not None else 1.0
-        if crossing is None or share >= 1.0:
-            return controls
-        pairs = zip(crossing.style, controls.style_now(), strict=True)
-        style = tuple(between(before, after, share) for before, after in pairs)
-        return replace(controls, style=style, density=None, brightness=None, space=None, drive=None)
-
-    @staticmethod
-    def _ramped(desk: Desk, crossing: _Crossing | None, tick: float) -> float | None:
-        """Return the tempo on its way to the scene's; None when it is there, or a hand has set another."""
-        if crossing is None or desk.value_of("tempo_bpm") != crossing.aim_bpm:
-            return None
-        share = crossing.ramp.share(tick)
-        return between(crossing.tempo_bpm, crossing.aim_bpm, share) if share < 1.0 else None
-
-    def _cross(self, desk: Desk, tick: float) -> _Crossing:
+    def _cross(self, desk: Desk, tick: float) -> Crossing:
         """Return the way from what plays now to the scene of another desk."""
-        before, scene, rules = self._snapshot(self._desk, self._crossing, tick, ()), desk.styled.scene, self._changes
-        beats = rules.fade_beats if scene.fade_beats is None else scene.fade_beats
-        bars = rules.tempo_ramp_bars if scene.tempo_ramp_bars is None else scene.tempo_ramp_bars
-        return _Crossing(
-            fade=Glide(tick, beats * TICKS_PER_BEAT),
-            style=before.style_now(),
-            ramp=Glide(tick, bars * TICKS_PER_BAR),
-            tempo_bpm=before.tempo_bpm,
-            aim_bpm=desk.value_of("tempo_bpm"),
-        )
+        return crossing_to(desk, self._snapshot(self._desk, self._crossing, tick, ()), tick, self._changes)
 
     def _recall(self, index: int) -> None:
         """Let a scene come in when it is due; one that is not there changes nothing."""
@@ -325,18 +267,7 @@ class Performance:
         elif kind in (0x80, 0x90):
             self._end(self._keys.let_go(channel, message[1]), offset)
         elif kind == 0xB0:
-            self._end(self._controller(channel, message[1], message[2]), offset)
-
-    def _controller(self, channel: int, number: int, value: int) -> list[int]:
-        """Return the pitches that a pedal or a channel mode message ends."""
-        if number in (SUSTAIN_CC, SOSTENUTO_CC):
-            return self._keys.pedal(channel, number, value >= 64)
-        if number == _RESET_CC:
-            ended = self._keys.pedal(channel, SUSTAIN_CC, False)
-            return ended + self._keys.pedal(channel, SOSTENUTO_CC, False)
-        if number == _SOUND_OFF_CC or number in _NOTES_OFF_CCS:
-            return self._keys.release(channel, pedals=number == _SOUND_OFF_CC)
-        return []
+            self._end(self._keys.controller(channel, message[1], message[2]), offset)
 
     def _set(self, setting: Setting, offset: int, acted: bool) -> None:
         if setting.control.startswith("scene."):
@@ -365,14 +296,14 @@ class Performance:
         elif message[0] == 0xFF:
             told = read_own_event(message)
             if isinstance(told, int):
-                self._clock_lead_frames = told
+                self._outside.clock_lead_frames = told
             elif isinstance(told, SongPlace):
-                self._song = told if told.leads else None
+                self._outside.song(told)
             elif told is not None:
                 name, value = told
                 self._set(Setting(name, value, math.inf, value >= 0.5), offset, acted)
-        elif self._clock is not None:
-            self._clock.feed(message, frame)
+        else:
+            self._outside.clock(message, frame)
 
 
 def last_of_each_pitch(notes: Sequence[NoteEvent]) -> list[NoteEvent]:
