@@ -374,7 +374,7 @@ def test_a_show_is_steered_by_pads_lights_them_and_sends_its_clock(
     kinds = [message[0] for _, message in clock]
     assert kinds[:2] == [0xFA, 0xF8] and kinds[-1] == 0xFC
     assert set(kinds) == {0xFA, 0xF8, 0xFC}, "no jump: the music went on from scene to scene"
-    late = np.array([at for at, message in clock if message == b"\xf8"])[-24:]
-    line = np.polyfit(np.arange(len(late)), late, 1)
-    assert 60 / 24 / line[0] == pytest.approx(150.0, rel=0.12), "the second scene's tempo"
+    late = np.array([at for at, message in clock if message == b"\xf8"])[-48:]
+    beat_s = 2 * np.median(late[12:] - late[:-12])  # of many half beats: a machine that stalls delays a few of them
+    assert 60 / beat_s == pytest.approx(150.0, rel=0.12), "the second scene's tempo"
     assert lights[-1][1] in (bytes((0x99, 37, 0)), bytes((0x99, 40, 0))), "the lights go out at the end"
