@@ -178,7 +178,7 @@ def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_sample
     command += ["--journal", str(tmp_path / "take.jsonl"), "--out", str(tmp_path / "host.wav")]
     reports: list[ListenReport] = []
     listener = threading.Thread(
-        target=lambda: reports.append(listen(endpoint, seconds + 5, tmp_path / "bridge.wav", timeout_s=30))
+        target=lambda: reports.append(listen(endpoint, seconds + 5, tmp_path / "bridge.wav", timeout_s=60))
     )
     stop = threading.Event()
     player = threading.Thread(target=play_piece, args=(hands, read_midi_file(PERFORMANCE), stop))
@@ -186,7 +186,7 @@ def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_sample
         try:
             listener.start()
             player.start()
-            jack_server.wait_for_sources(30)
+            jack_server.wait_for_sources(60)
             with jack_server.start_recording(tmp_path / "take.wav", seconds) as recorder:
                 assert recorder.wait(seconds + 30) == 0
             out, err = process.communicate(timeout=30)
