@@ -64,6 +64,7 @@ class Session:
         self._asked: int | None = None
         self._answer: say.FromServer | None = None
         self._listed: list[say.Value] = []
+        self._lists = False
         self._events: deque[Event] = deque(maxlen=WAITING_MAX)
 
     def pack(self, body: say.FromClient) -> bytes:
@@ -81,6 +82,7 @@ class Session:
         """Return a message whose answer will be awaited. [any]"""
         message = self.pack(body)
         self._asked, self._answer, self._listed = self._number, None, []
+        self._lists = isinstance(body, say.Get) and not body.name
         return message
 
     @property
@@ -118,7 +120,8 @@ class Session:
         elif isinstance(body, say.Value):
             self.state.values[body.name] = body.value
             self._listed.append(body)
-            self._answer = body
+            if not self._lists:  # a list is whole when its end has come
+                self._answer = body
         else:
             if isinstance(body, say.Welcome):
                 self.welcome, self.must_greet = body, False

@@ -18,7 +18,7 @@ from legando.bridge.control import ControlServer, Lead
 from legando.bridge.machine import clock_id
 from legando.bridge.publisher import Publisher
 from legando.bridge.remote import Remote
-from legando.bridge.session import ServerError
+from legando.bridge.session import ServerError, Session
 from legando.realtime.errors import LegandoError
 from legando.realtime.livemessage import LiveMessage
 from legando.realtime.ownevent import read_own_event
@@ -39,6 +39,17 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_list_is_whole_only_when_its_end_has_come() -> None:
+    session = Session("client", say.ALL_EVENTS)
+    number = wire.parse(session.ask(say.Get(""))).number
+    for name in ("density", "mute"):
+        value = say.Value(0.5, 0.0, 1.0, 0, name)
+        session.take(wire.pack(value, number=1, timestamp_ns=1, answers=number))
+        assert session.answer is None
+    session.take(wire.pack(say.Done(), number=2, timestamp_ns=1, answers=number))
+    assert session.answer == say.Done() and [value.name for value in session.listed()] == ["density", "mute"]
 
 
 def test_a_client_learns_what_there_is(server: ControlServer) -> None:
