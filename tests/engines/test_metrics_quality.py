@@ -115,13 +115,18 @@ def test_the_checkpoint_holds_the_network_of_the_paper() -> None:
 
 @needs_musicnn
 def test_musicnn_hears_jazz_and_ambient_music_for_what_they_are() -> None:
-    clips = {
-        g: render_clip(910_003, pure_style(g, (0.4, 0.5, 0.5, 0.4)), 100.0, seconds=9.0) for g in ("jazz", "ambient")
+    style = (0.4, 0.5, 0.5, 0.4)
+    heard = {
+        genre: [
+            musicnn.tag_chances(render_clip(seed, pure_style(genre, style), 100.0, seconds=9.0))
+            for seed in range(910_003, 910_007)  # one piece alone may well sound like something else
+        ]
+        for genre in ("jazz", "ambient")
     }
-    tags = {genre: musicnn.tag_chances(audio) for genre, audio in clips.items()}
-    assert tags["jazz"]["jazz"] > 1.2 * tags["ambient"]["jazz"]
-    assert tags["ambient"]["ambient"] > 1.2 * tags["jazz"]["ambient"]
-    assert all(tag["electronic"] > 3.0 * tag["metal"] for tag in tags.values())
+    mean = {genre: {tag: np.mean([one[tag] for one in ones]) for tag in ones[0]} for genre, ones in heard.items()}
+    assert mean["jazz"]["jazz"] > 1.5 * mean["ambient"]["jazz"]
+    assert mean["ambient"]["ambient"] > 3.0 * mean["jazz"]["ambient"]
+    assert all(tags["electronic"] > 3.0 * tags["metal"] for tags in mean.values())
 
 
 @needs_musicnn
