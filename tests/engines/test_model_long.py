@@ -13,6 +13,8 @@ from tests.engines.conftest import check
 WALL_CLOCK = ("rtf",)  # a busy machine excuses the wall clock; processor time has its own figure
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_three_minutes_do_not_drift_click_or_clip(desk: Desk) -> None:
     check(evaluate_takes.endless_figures(desk, 180.0), but=WALL_CLOCK)
 

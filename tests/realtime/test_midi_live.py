@@ -352,7 +352,7 @@ def test_a_show_is_steered_by_pads_lights_them_and_sends_its_clock(
         ),
         bundle=None,
         piece=None,
-        seconds=5.0,
+        seconds=8.0,
     )
     host = Host(show, instrument=SPEC, display=Display(quiet=True))
     with (
@@ -376,5 +376,5 @@ def test_a_show_is_steered_by_pads_lights_them_and_sends_its_clock(
     assert set(kinds) == {0xFA, 0xF8, 0xFC}, "no jump: the music went on from scene to scene"
     late = np.array([at for at, message in clock if message == b"\xf8"])[-48:]
     beat_s = 2 * np.median(late[12:] - late[:-12])  # of many half beats: a machine that stalls delays a few of them
-    assert 60 / beat_s == pytest.approx(150.0, rel=0.12), "the second scene's tempo"
+    assert 60 / beat_s == pytest.approx(150.0, rel=0.15), "the second scene's tempo"
     assert lights[-1][1] in (bytes((0x99, 37, 0)), bytes((0x99, 40, 0))), "the lights go out at the end"
