@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from legando.bench.partclock import Row
+from legando.realtime.closing import Closing
 from legando.realtime.errors import LegandoError
 
 _QUIET = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -22,7 +23,7 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | _QUIET | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)} | more
 
 
-class Worker:
+class Worker(Closing):
     """One worker; use it as a context. Raises LegandoError when it cannot load its bundle."""
 
     def __init__(
@@ -69,12 +70,6 @@ class Worker:
             self._process.wait()
         self._process.stdout.close()
         self._noise.close()
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _ask(self, words: dict[str, Any]) -> None:
         assert self._process.stdin is not None

@@ -28,11 +28,11 @@ import threading
 import time
 from pathlib import Path
 from time import perf_counter_ns
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
+from legando.realtime.closing import Closing
 from legando.realtime.errors import LegandoError
 from legando.realtime.ringheader import (
     CAPACITY_WORD,
@@ -122,7 +122,7 @@ def _fence() -> None:
         _BARRIER.acquire()
 
 
-class Ring(RingHeader):
+class Ring(RingHeader, Closing):
     """One mapped ring; make it with `Ring.create` or `Ring.attach`. [any]"""
 
     def __init__(self, path: Path, descriptor: int, *, owner: bool) -> None:
@@ -278,11 +278,3 @@ class Ring(RingHeader):
         self._map.close()
         os.close(self._descriptor)
         self._descriptor = -1
-
-    def __enter__(self) -> Ring:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
