@@ -1,7 +1,8 @@
 """`legando bench live --soak MINUTES`: the real `play` beside busy processes, its waveform compared all the while.
 
-What is heard is compared bit by bit with what the bridge carries of the same take, second by second, so that a soak of
-any length needs the memory of one second. [control]
+What is heard is compared bit by bit with what the bridge carries of the same take, second by second (`comparison`), so
+that a soak of any length needs the memory of one second. The server's log says which of its clients was late; a break
+near a line that names the player is the player's, whatever else speaks for it. [control]
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,86 +18,42 @@ from typing import Any
 import numpy as np
 
 from legando.bridge.subscriber import Subscriber
+from legando.realtime.comparison import Break, Comparison
 from legando.realtime.errors import LegandoError
-from legando.realtime.onset import BLOCK, place
-from legando.realtime.ring import Frames
 from legando.realtime.show import SAMPLE_RATE_HZ
 from legando.realtime.stage import BRIGHTNESS_CC, Stage
 
-KEEP_FRAMES = 10 * SAMPLE_RATE_HZ
 TURN_S = 0.1
+TOLD_MAX = 100
+COUNTED = ("underruns", "concealed_frames", "skipped_frames", "xruns")
+NEAR_US = 500_000
+"""A line of the server's log that comes so shortly before or after a break belongs to it."""
+
 _HOG = "while True: pass"
+_PLAYER = "PortAudio"
 
 
-class Comparison:
-    """Follows a recording along a stream, both coming in pieces. State: what of both is not yet compared. [any]"""
+class ServerLog:
+    """What the server says meanwhile: how often it was late, how often it found which client late. [control]"""
 
     def __init__(self) -> None:
-        self._stream: Frames = np.zeros((0, 2), dtype=np.float32)
-        self._stream_start = 0
-        self._recorded: Frames = np.zeros((0, 2), dtype=np.float32)
-        self._recorded_start = 0
-        self._offset: int | None = None
-        self.breaks = 0
-        self.same_frames = 0
-        self.lost_frames = 0
-        self.break_at_s: list[float] = []
+        self.counts: Counter[str] = Counter()
+        self._player_us: list[int] = []
 
-    def add_stream(self, frames: Frames, position: int) -> None:
-        """Take in what left the engine. A gap of the bridge is filled with what nothing is equal to."""
-        missing = position - (self._stream_start + len(self._stream))
-        if missing > 0 and len(self._stream):
-            self.lost_frames += missing
-            frames = np.concatenate([np.full((missing, 2), np.nan, dtype=np.float32), frames])
-        elif not len(self._stream):
-            self._stream_start = position
-        self._stream = np.concatenate([self._stream, frames])
-        surplus = len(self._stream) - KEEP_FRAMES
-        if surplus > 0:
-            self._stream, self._stream_start = self._stream[surplus:], self._stream_start + surplus
+    def add(self, lines: list[str], time_us: int) -> None:
+        """Take in new lines, with the time at which they were read."""
+        for line in lines:
+            if "was not finished" in line:
+                client = line.partition("client = ")[2].partition(" ")[0]
+                self.counts[client] += 1
+                if client.startswith(_PLAYER):
+                    self._player_us.append(time_us)
+            elif "XRun" in line or "xrun" in line:
+                self.counts["driver"] += 1
 
-    def add_recorded(self, frames: Frames) -> None:
-        """Take in what was heard."""
-        self._recorded = np.concatenate([self._recorded, frames])
-
-    def compare(self) -> None:
-        """Compare all that there is of both, but the newest second of the recording, whose stream may be on its way."""
-        while len(self._recorded) > SAMPLE_RATE_HZ:
-            piece = self._recorded[:BLOCK]
-            if self._offset is not None and self._agrees(piece):
-                self.same_frames += BLOCK
-            elif piece.any():
-                self._look_up(piece)
-            elif self._offset is not None:  # silence that is not in the stream
-                self._broke()
-                self._offset = None
-            self._recorded, self._recorded_start = self._recorded[BLOCK:], self._recorded_start + BLOCK
-
-    def _agrees(self, piece: Frames) -> bool:
-        assert self._offset is not None
-        at = self._recorded_start + self._offset - self._stream_start
-        return at >= 0 and np.array_equal(piece, self._stream[at : at + BLOCK])
-
-    def _look_up(self, piece: Frames) -> None:
-        """Find where the recording goes on; a place other than expected is a break."""
-        at = place(piece, self._stream, near=len(self._stream) // 2)
-        if at is None:
-            if self._offset is not None:
-                self._broke()
-            self._offset = None
-            return
-        offset = at + self._stream_start - self._recorded_start
-        if self._offset is not None and offset != self._offset:
-            self._broke()
-        self._offset = offset
-        self.same_frames += BLOCK
-
-    def _broke(self) -> None:
-        if self.same_frames < SAMPLE_RATE_HZ:
-            return  # the first second only finds the place: soft music may fit in several
-        self.breaks += 1
-        if len(self.break_at_s) < 100:
-            self.break_at_s.append(round(self._recorded_start / SAMPLE_RATE_HZ, 3))
+    def blames_the_player(self, one: Break) -> bool:
+        """Say whether the player was found late near a break."""
+        return any(abs(time_us - one.time_us) < NEAR_US for time_us in self._player_us)
 
 
 def run_soak(
@@ -115,7 +73,7 @@ def run_soak(
             hog = subprocess.Popen([sys.executable, "-c", _HOG])
             stack.callback(hog.wait)
             stack.callback(hog.kill)
-        comparison = Comparison()
+        comparison, log = Comparison(block_frames), ServerLog()
         rng = np.random.default_rng(0)
         end, knob_s = time.monotonic() + 60 * minutes, 0.0
         while (now := time.monotonic()) < end:
@@ -123,23 +81,33 @@ def run_soak(
                 raise LegandoError(f"legando play ended too early: {stage.said().strip()}")
             while (block := subscriber.receive(0)) is not None:
                 comparison.add_stream(block.frames, block.frame_position)
-            comparison.add_recorded(np.ascontiguousarray(stage.take_recorded()[:, :2]))
+            comparison.add_recorded(stage.take_recorded())
             comparison.compare()
+            log.add(stage.server.take_said(), time.perf_counter_ns() // 1000)
             if now > knob_s:  # a hand at work: the networks must not be the same all the time
                 stage.hands.send_message([0xB0, BRIGHTNESS_CC, int(rng.integers(128))])
                 knob_s = now + 1.0
             time.sleep(TURN_S)
+        server_xruns = stage.recorder_xruns
         figures = stage.stop_play()
+    for one in comparison.breaks:
+        one.player_late = log.blames_the_player(one)
     return {
         "minutes": minutes,
         "hogs": hogs,
         "block_frames": block_frames,
-        "breaks": comparison.breaks,
-        "break_at_s": comparison.break_at_s,
+        "breaks": len(comparison.breaks),
+        "breaks_of_play": sum(not one.of_the_server for one in comparison.breaks),
+        "break_list": [one.plain() for one in comparison.breaks[:TOLD_MAX]],
+        "server": {
+            "xruns": server_xruns,
+            "uneven_cycles": comparison.uneven_cycles,
+            "late": dict(log.counts),
+        },
         "compared_s": round(comparison.same_frames / SAMPLE_RATE_HZ, 3),
         "lost_by_the_bench_s": comparison.lost_frames / SAMPLE_RATE_HZ,
         "play": {
             name: figures[name]
-            for name in ("underruns", "concealed_frames", "xruns", "ladder", "real_time", "compute_ms", "latency_ms")
+            for name in (*COUNTED, "ladder", "real_time", "compute_ms", "latency_ms", "engine_restarts")
         },
     }

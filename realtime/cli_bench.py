@@ -81,7 +81,7 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
             block_frames=arguments.block,
             lead_ms=arguments.lead,
         )
-        return _tell(arguments, report, _soak_lines(report), failed=report["breaks"] > 0)
+        return _tell(arguments, report, _soak_lines(report), failed=report["breaks_of_play"] > 0)
     if arguments.kills or arguments.jack_restarts:
         from legando.realtime.bench_kills import run_kills
 
@@ -142,10 +142,13 @@ def _latency_lines(report: dict[str, Any]) -> list[str]:
 
 
 def _soak_lines(report: dict[str, Any]) -> list[str]:
+    played, server = report["play"], report["server"]
+    late = ", ".join(f"{client} {count}" for client, count in sorted(server["late"].items())) or "nobody"
     return [
         f"{report['minutes']:g} minutes beside {report['hogs']} busy processes: {report['breaks']} breaks in the "
-        f"waveform, {report['play']['underruns']} underruns, {report['play']['xruns']} xruns; "
-        f"chunks by steps {report['play']['ladder']}"
+        f"waveform, {report['breaks_of_play']} of them made by play; {played['underruns']} underruns; "
+        f"chunks by steps {played['ladder']}",
+        f"the sound server: {server['xruns']} xruns, {server['uneven_cycles']} uneven cycles; late: {late}",
     ]
 
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 from legando.realtime.errors import DeviceError
@@ -34,6 +35,8 @@ class JackServer:
         self.sample_rate_hz = sample_rate_hz
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this object
+        self._read_bytes = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,13 +49,20 @@ class JackServer:
         command += ["-r", str(self.sample_rate_hz), "-p", str(self.period_frames)]
         if shutil.which("setpriv"):  # no orphan if we are killed
             command = ["setpriv", "--pdeathsig", "TERM", *command]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, env=os.environ | self.environment, **quiet)  # type: ignore[call-overload]
+        said = {"stdout": self._log, "stderr": self._log}
+        self._process = subprocess.Popen(command, env=os.environ | self.environment, **said)  # type: ignore[call-overload]
         wait = ["jack_wait", "-s", self.name, "-w", "-t", str(START_S)]
         answered = subprocess.run(wait, capture_output=True, timeout=2 * START_S).returncode == 0
         if not answered or self._process.poll() is not None:
             self.stop()
             raise DeviceError("the JACK server did not start; is there room in /dev/shm, and are 8 servers running?")
+
+    def take_said(self) -> list[str]:
+        """Return the whole lines that the server has printed since the last call."""
+        data = os.pread(self._log.fileno(), 1 << 20, self._read_bytes)
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        return whole.decode(errors="replace").splitlines()
 
     def stop(self, *, kill: bool = False) -> None:
         """End the server, in order or at once; harmless when there is none."""
@@ -79,6 +89,7 @@ class JackServer:
             self.stop()
         for left in Path("/dev/shm").glob(f"jack_sem.*_{self.name}_*"):  # clients' semaphores, which no server removes
             left.unlink(missing_ok=True)
+        self._log.close()
 
 
 def _priority() -> list[str]:

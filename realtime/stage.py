@@ -181,6 +181,11 @@ class Stage:
         """Return what play has told the performer so far."""
         return (self.folder / "play.log").read_text(errors="replace")
 
+    @property
+    def recorder_xruns(self) -> int:
+        """How many xruns the server has told its recorder of."""
+        return self._ring.xruns
+
     def take_recorded(self) -> Frames:
         """Return what was recorded since the last call: float32 (frames, 4). Raises LegandoError after 10 s."""
         count = self._ring.written_frames - self.heard_frames

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legando.realtime.bench_soak import Comparison
+from legando.realtime.bench_soak import ServerLog
+from legando.realtime.comparison import Break, Comparison
 from legando.realtime.jack_recorder import times_us
 from legando.realtime.onset import (
     BLOCK,
@@ -82,27 +83,74 @@ def test_percentiles_are_nearest_ranks() -> None:
     assert percentiles([]) == {"p50": 0.0, "p95": 0.0, "p99": 0.0}
 
 
+def timed(sound: Frames, late_us: dict[int, int] | None = None) -> Frames:
+    """Return sound as a recorder writes it; `late_us` says by how much all is later from a frame on."""
+    times = 1_000_000 + np.arange(len(sound), dtype=np.int64) * 1_000_000 // RATE_HZ
+    for frame, by_us in (late_us or {}).items():
+        times[frame:] += by_us
+    halves = times.astype(np.uint64).view(np.uint32).reshape(-1, 2).view(np.float32)
+    return np.concatenate([sound, halves], axis=1)
+
+
 @pytest.mark.parametrize(
-    ("fault", "wanted"),
-    [("none", 0), ("gap", 1), ("lost", 1), ("wrong", 1), ("silent", 1)],
-    ids=lambda value: str(value),
+    ("fault", "wanted", "of_the_server"),
+    [
+        ("none", 0, 0),
+        ("gap", 1, 0),
+        ("lost", 1, 0),
+        ("wrong", 1, 0),
+        ("silent", 1, 0),
+        ("a lost cycle", 1, 1),
+        ("a cycle twice", 1, 1),
+        ("a skip", 1, 0),
+        ("a stall", 0, 0),
+        ("silent in a stall", 1, 0),
+    ],
 )
-def test_a_soak_counts_each_break_of_a_stream_that_comes_in_pieces(fault: str, wanted: int) -> None:
+def test_a_soak_counts_each_break_and_says_whose_it_is(fault: str, wanted: int, of_the_server: int) -> None:
     stream = noise(10 * RATE_HZ)
     recorded = stream[5_000:].copy()
-    middle = 200_000
+    middle = 256 * 800
+    late_us: dict[int, int] = {}
     if fault == "gap":
         recorded = np.concatenate([recorded[:middle], np.zeros((900, 2), np.float32), recorded[middle:]])
     elif fault == "lost":
-        recorded = np.concatenate([recorded[:middle], recorded[middle + 100 :]])
+        recorded = np.concatenate([recorded[: middle + 50], recorded[middle + 150 :]])
     elif fault == "wrong":
         recorded[middle] += 0.25
-    elif fault == "silent":
+    elif fault.startswith("silent"):
         recorded[middle : middle + 4 * BLOCK] = 0.0
-    comparison = Comparison()
+    elif fault in ("a lost cycle", "a skip"):  # the times tell one from the other
+        recorded = np.concatenate([recorded[:middle], recorded[middle + BLOCK :]])
+    elif fault == "a cycle twice":
+        recorded = np.concatenate([recorded[:middle], recorded[middle - BLOCK :]])
+    if fault in ("a lost cycle", "a stall", "silent in a stall"):
+        late_us = {middle: 5_333}
+    elif fault == "a cycle twice":
+        late_us = {middle: -5_333}
+    comparison, heard = Comparison(), timed(recorded, late_us)
     for at in range(0, len(stream), 4_800):
         comparison.add_stream(stream[at : at + 4_800], at)
-        comparison.add_recorded(recorded[at : at + 4_800])
+        comparison.add_recorded(heard[at : at + 4_800])
         comparison.compare()
-    assert comparison.breaks == wanted
+    assert len(comparison.breaks) == wanted, comparison.breaks
+    assert sum(one.of_the_server for one in comparison.breaks) == of_the_server, comparison.breaks
+    assert comparison.uneven_cycles == len(late_us)
     assert comparison.same_frames > 7 * RATE_HZ and comparison.lost_frames == 0
+    jump = {"a lost cycle": BLOCK, "a skip": BLOCK, "a cycle twice": -BLOCK, "gap": -900, "lost": 100}
+    if wanted:
+        assert comparison.breaks[0].jump_frames == jump.get(fault, 0)
+        assert comparison.breaks[0].at_s == pytest.approx(middle / RATE_HZ, abs=0.006)
+
+
+def test_a_break_beside_a_late_player_is_the_players() -> None:
+    log = ServerLog()
+    log.add(["JackEngine::XRun: client = PortAudio was not finished, state = Running"], 9_000_000)
+    log.add(["JackEngine::XRun: client = legando-recorder was not finished, state = Triggered", "hello"], 12_000_000)
+    log.add(["JackTimedDriver::Process XRun = 1234 usec"], 13_000_000)
+    assert log.counts == {"PortAudio": 1, "legando-recorder": 1, "driver": 1}
+    near, far = (Break(at_s=0.0, time_us=us, uneven_us=5_000) for us in (9_200_000, 12_000_000))
+    assert log.blames_the_player(near) and not log.blames_the_player(far)
+    assert near.of_the_server
+    near.player_late = True
+    assert not near.of_the_server
