@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Self
 
 import zmq
@@ -16,14 +15,33 @@ import zmq.asyncio
 
 from legando.bridge import controlmessages as say
 from legando.bridge import session as sessions
-from legando.bridge.intake import MAX_AGE_MS, AudioBlock, Intake
+from legando.bridge.controlclient import ControlClient
+from legando.bridge.intake import MAX_AGE_MS, AudioBlock
 from legando.bridge.keys import ClientKeys
+from legando.bridge.listener import Listener
 from legando.bridge.publisher import QUEUE_MESSAGES
-from legando.bridge.session import PING_S, Event, Session, State
-from legando.bridge.subscriber import open_listener
+from legando.bridge.session import PING_S, Event
 
 
-class AsyncSubscriber:
+class _Closing:
+    """What has a socket of asyncio's kind, which closes with its `async with` block."""
+
+    _socket: zmq.asyncio.Socket
+    _context: zmq.Context[zmq.asyncio.Socket]
+
+    def close(self, *, linger_ms: int = 0) -> None:
+        """Close at once; may be called twice. [control]"""
+        self._socket.close(linger=linger_ms)
+        self._context.term()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncSubscriber(Listener[zmq.asyncio.Socket], _Closing):
     """Receive a stream in an event loop: `async for block in subscriber`. [control]"""
 
     def __init__(
@@ -35,14 +53,15 @@ class AsyncSubscriber:
         keys: ClientKeys | None = None,
         same_clock: bool = True,
     ) -> None:
-        self._context = zmq.asyncio.Context(io_threads=1)
-        self._socket = self._context.socket(zmq.SUB)
-        try:
-            self.endpoint = open_listener(self._socket, endpoint, stream, QUEUE_MESSAGES, keys).url
-        except BaseException:
-            self.close()
-            raise
-        self.account = Intake(self.endpoint, max_age_ms=max_age_ms, same_clock=same_clock)
+        super().__init__(
+            zmq.asyncio.Context,
+            endpoint,
+            stream,
+            max_age_ms=max_age_ms,
+            queue_messages=QUEUE_MESSAGES,
+            keys=keys,
+            same_clock=same_clock,
+        )
 
     async def receive(self) -> AudioBlock:
         """Return the next block. [control]"""
@@ -51,27 +70,14 @@ class AsyncSubscriber:
             if block is not None:
                 return block
 
-    def close(self) -> None:
-        """Stop receiving; may be called twice. [control]"""
-        self._socket.close(linger=0)
-        self._context.term()
-
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> AudioBlock:
         return await self.receive()
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncRemote:
+class AsyncRemote(ControlClient[zmq.asyncio.Socket], _Closing):
     """Steer a server from an event loop; one task at a time asks. Enter it with `async with`. [control]"""
 
     def __init__(
@@ -83,26 +89,8 @@ class AsyncRemote:
         keys: ClientKeys | None = None,
         timeout_ms: float = 2000.0,
     ) -> None:
-        self._timeout_s = timeout_ms / 1e3
-        self._session = Session(name, events)
-        self._context = zmq.asyncio.Context(io_threads=1)
-        self._socket = self._context.socket(zmq.DEALER)
+        super().__init__(zmq.asyncio.Context, endpoint, name=name, events=events, keys=keys, timeout_ms=timeout_ms)
         self._asking = asyncio.Lock()
-        try:
-            self.endpoint = sessions.open_control(self._socket, endpoint, keys)
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def state(self) -> State:
-        """What is known of the music now."""
-        return self._session.state
-
-    @property
-    def streams(self) -> list[say.StreamInfo]:
-        """The streams that the server offers."""
-        return self._session.streams
 
     async def set(self, name: str, value: float) -> None:
         """Move a control, by its name in the rig. [control]"""
@@ -144,22 +132,14 @@ class AsyncRemote:
                 async with self._asking:
                     await self._send_if_there(self._session.pack(say.Ping()))
 
-    def close(self) -> None:
-        """Leave; may be called twice. [control]"""
-        self._socket.close(linger=0)
-        self._context.term()
-
     async def __aenter__(self) -> Self:
         async with self._asking:
             await self._await(self._session.greet())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._send_if_there(self._session.pack(say.Bye()))
-        self._socket.close(linger=100)
-        self._context.term()
+        self.close(linger_ms=100)  # for the farewell
 
     async def _ask(self, body: say.FromClient) -> say.FromServer:
         async with self._asking:
@@ -178,10 +158,10 @@ class AsyncRemote:
             while self._session.answer is None:
                 left_ms = round(1e3 * (deadline - time.monotonic()))
                 if left_ms <= 0 or not await self._socket.poll(left_ms):
-                    raise sessions.nobody(self.endpoint)
+                    raise self._nobody()
                 self._session.take(await self._socket.recv())
         except TimeoutError as error:
-            raise sessions.nobody(self.endpoint) from error
+            raise self._nobody() from error
         return sessions.checked(self._session.answer)
 
     async def _greet_if_there(self) -> None:

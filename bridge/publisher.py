@@ -10,23 +10,20 @@ One socket can carry several streams: `add` another one, and each subscriber is 
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 import time
-from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from legando.bridge import endpoint as endpoints
 from legando.bridge import wire
-from legando.bridge.gate import MAX_CONNECTIONS, Gate
+from legando.bridge.gate import MAX_CONNECTIONS
 from legando.bridge.keys import ServerKeys
-from legando.bridge.refusals import Refusals
+from legando.bridge.sockets import ServerSocket
+from legando.realtime.closing import Closing
 from legando.realtime.errors import LegandoError
 
 QUEUE_MESSAGES = 192
@@ -43,9 +40,13 @@ MAX_SUBSCRIPTION_BYTES = 1024
 """Subscribers send nothing but topics; libzmq cuts off a peer that sends more than this in one frame."""
 
 MAX_TIMESTAMP_DISTANCE_NS = 60_000_000_000
-
-
 MAX_STREAMS = 16
+
+_OPTIONS = {
+    zmq.SNDHWM: QUEUE_MESSAGES,
+    zmq.SNDBUF: KERNEL_BUFFER_BYTES,
+    zmq.MAXMSGSIZE: MAX_SUBSCRIPTION_BYTES,
+}
 
 
 class Stream(NamedTuple):
@@ -79,7 +80,7 @@ class Track:
         self._publisher.send(self, frames, frame_position, timestamp_ns)
 
 
-class Publisher:
+class Publisher(Closing):
     """Publish float32 audio on one endpoint as stream `stream`. [control]
 
     Raises `LegandoError` at once if the endpoint is not allowed, in use or cannot be opened. With `keys` only their
@@ -101,25 +102,13 @@ class Publisher:
     ) -> None:
         self._lock = threading.Lock()
         self._tracks: dict[str, Track] = {}
-        parsed = endpoints.parse_endpoint(endpoint, bind=True, encrypted=keys is not None)
         self._main = self.add(stream, sample_rate_hz=sample_rate_hz, channels=channels, sample_format=sample_format)
         self.stream, self.stream_id = stream, self._main.about.stream_id
-        # A context of its own: its term() waits until libzmq has let go of the port, so that a successor can take it.
-        self._context = new_context(io_priority)
-        self._socket = self._context.socket(zmq.PUB)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
-        self._socket.setsockopt(zmq.SNDBUF, KERNEL_BUFFER_BYTES)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
-        self._file: Path | None = None
-        self.refusals = Refusals(f"audio at {parsed}")
-        self._gate = Gate(self._context, self._socket, self.refusals, keys=keys, max_connections=max_connections)
-        try:
-            self.endpoint = endpoints.bind(self._socket, parsed)
-        except LegandoError:
-            self.close()
-            raise
-        self._file = parsed.path
+        self._server = ServerSocket(
+            zmq.PUB, "audio", endpoint, _OPTIONS, keys=keys, max_connections=max_connections, io_priority=io_priority
+        )
+        self._socket = self._server.zmq
+        self.endpoint, self.refusals = self._server.endpoint, self._server.refusals
 
     @property
     def blocks(self) -> int:
@@ -134,7 +123,7 @@ class Publisher:
     @property
     def connections(self) -> int:
         """How many listeners are connected."""
-        return self._gate.connections
+        return self._server.gate.connections
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -187,48 +176,4 @@ class Publisher:
     def close(self) -> None:
         """Stop at once, dropping what is not yet sent, and remove the socket file; may be called twice. [control]"""
         with self._lock:
-            # The file goes first: while the socket still answers, no successor can have put its own there.
-            if self._file is not None:
-                self._file.unlink(missing_ok=True)
-                self._file = None
-            if not self._socket.closed:
-                self._gate.close()
-                self._socket.close(linger=0)
-            self._context.term()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def new_context(io_priority: int = 0) -> zmq.Context[Any]:
-    """Return a context whose I/O thread has a real-time priority, if one is asked for and the system allows it. [any]
-
-    Without it a busy machine lets the sound wait for milliseconds; libzmq aborts where it may not, so that is tried.
-    """
-    context: zmq.Context[Any] = zmq.Context(io_threads=1)
-    if io_priority and hasattr(os, "SCHED_FIFO") and _may_have(io_priority):
-        context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)
-        context.set(zmq.THREAD_PRIORITY, io_priority)
-    return context
-
-
-def _may_have(priority: int) -> bool:
-    """Try a real-time priority on a thread that ends at once."""
-    may: list[bool] = []
-
-    def attempt() -> None:
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
-        except OSError:
-            return
-        may.append(True)
-
-    thread = threading.Thread(target=attempt)
-    thread.start()
-    thread.join()
-    return bool(may)
+            self._server.close()

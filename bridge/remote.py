@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
 
 import zmq
 
 from legando.bridge import controlmessages as say
 from legando.bridge import session as sessions
+from legando.bridge.controlclient import ControlClient
 from legando.bridge.keys import ClientKeys
-from legando.bridge.session import PING_S, Event, Session, State
+from legando.bridge.session import PING_S, Event
+from legando.realtime.closing import Closing
 
 
-class Remote:
-    """A connection to a server's control endpoint; raises LegandoError when nobody answers there. [control]
-
-    `state` holds what was heard last; `streams` what can be subscribed to at the audio endpoint.
-    """
+class Remote(ControlClient[zmq.Socket[bytes]], Closing):
+    """A connection to a server's control endpoint; raises LegandoError when nobody answers there. [control]"""
 
     def __init__(
         self,
@@ -33,33 +30,13 @@ class Remote:
         keys: ClientKeys | None = None,
         timeout_ms: float = 2000.0,
     ) -> None:
-        self._timeout_ms = timeout_ms
-        self._session = Session(name, events)
-        self._context: zmq.Context[Any] = zmq.Context(io_threads=1)
-        self._socket = self._context.socket(zmq.DEALER)
+        super().__init__(zmq.Context, endpoint, name=name, events=events, keys=keys, timeout_ms=timeout_ms)
         self._socket.setsockopt(zmq.SNDTIMEO, max(1, round(timeout_ms)))
         try:
-            self.endpoint = sessions.open_control(self._socket, endpoint, keys)
             self._greet()
         except BaseException:
             self.close()
             raise
-
-    @property
-    def state(self) -> State:
-        """What is known of the music now."""
-        return self._session.state
-
-    @property
-    def streams(self) -> list[say.StreamInfo]:
-        """The streams that the server offers."""
-        return self._session.streams
-
-    @property
-    def welcome(self) -> say.Welcome:
-        """What the server has said of itself."""
-        assert self._session.welcome is not None, "a remote is greeted when it opens"
-        return self._session.welcome
 
     def set(self, name: str, value: float) -> None:
         """Move a control, by its name in the rig; raises ServerError for one that is not there. [control]"""
@@ -144,14 +121,6 @@ class Remote:
             self._socket.close(linger=100)  # ms, for the farewell
             self._context.term()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _greet(self) -> None:
         self._await(self._session.greet())
 
@@ -173,11 +142,11 @@ class Remote:
 
     def _await(self, message: bytes) -> say.FromServer:
         self._send(message)
-        deadline = time.monotonic() + self._timeout_ms / 1e3
+        deadline = time.monotonic() + self._timeout_s
         while self._session.answer is None:
             left_s = deadline - time.monotonic()
             if left_s <= 0.0:
-                raise sessions.nobody(self.endpoint)
+                raise self._nobody()
             self._pump(left_s)
         return sessions.checked(self._session.answer)
 
@@ -185,7 +154,7 @@ class Remote:
         try:
             self._socket.send(message)
         except zmq.Again as error:
-            raise sessions.nobody(self.endpoint) from error
+            raise self._nobody() from error
 
     def _send_if_there(self, message: bytes) -> None:
         try:

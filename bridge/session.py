@@ -8,18 +8,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
-
-import zmq
 
 from legando.bridge import controlmessages as say
 from legando.bridge import controlwire as wire
-from legando.bridge import endpoint as endpoints
-from legando.bridge.keys import ClientKeys
 from legando.bridge.machine import clock_id
 from legando.realtime.errors import LegandoError, WireError
 
-RECONNECT_MS = 50
 PING_S = 2.0
 """A client that has nothing to say pings so often, to stay and to notice a server that has come back."""
 
@@ -151,34 +145,11 @@ class Session:
         return self._events.popleft() if self._events else None
 
 
-def open_control(sock: zmq.Socket[Any], endpoint: str, keys: ClientKeys | None) -> str:
-    """Set up a DEALER socket and connect it; return the address. Raises LegandoError for one not allowed. [control]"""
-    parsed = endpoints.parse_endpoint(endpoint, encrypted=keys is not None)
-    for option, value in (
-        (zmq.LINGER, 0),
-        (zmq.IMMEDIATE, 1),  # nothing waits for a server that is not there: it would come as a burst
-        (zmq.SNDHWM, 64),
-        (zmq.RCVHWM, 1024),
-        (zmq.MAXMSGSIZE, wire.MAX_MESSAGE_BYTES),
-        (zmq.RECONNECT_IVL, RECONNECT_MS),
-    ):
-        sock.setsockopt(option, value)
-    if keys is not None:
-        keys.arm(sock)
-    endpoints.connect(sock, parsed)
-    return parsed.url
-
-
 def checked(answer: say.FromServer) -> say.FromServer:
     """Return an answer, or raise what the server has refused. [any]"""
     if isinstance(answer, say.Error):
         raise ServerError(answer.code, answer.text)
     return answer
-
-
-def nobody(endpoint: str) -> LegandoError:
-    """Return the error of a server that is not there. [any]"""
-    return LegandoError(f"no server answers at {endpoint}; start one with control = in [bridge] of its rig, or check")
 
 
 def transport(

@@ -13,48 +13,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
 
 import zmq
 
-from legando.bridge import endpoint as endpoints
-from legando.bridge import wire
 from legando.bridge.intake import MAX_AGE_MS as MAX_AGE_MS
 from legando.bridge.intake import AudioBlock as AudioBlock
-from legando.bridge.intake import Intake
 from legando.bridge.keys import ClientKeys
-from legando.bridge.publisher import KERNEL_BUFFER_BYTES, QUEUE_MESSAGES
-from legando.realtime.errors import LegandoError
-
-RECONNECT_MS = 50
-"""How soon a publisher that comes back is noticed; an attempt on one machine costs microseconds."""
-
-HEARTBEAT_MS = 1000
-"""How often a connection over TCP is asked whether it lives: a cable that is pulled closes nothing."""
+from legando.bridge.listener import Listener
+from legando.bridge.publisher import QUEUE_MESSAGES
+from legando.bridge.sockets import RECONNECT_MS as RECONNECT_MS
+from legando.realtime.closing import Closing
 
 
-def open_listener(
-    sock: zmq.Socket[Any], endpoint: str, stream: str, queue_messages: int, keys: ClientKeys | None
-) -> endpoints.Endpoint:
-    """Set up a SUB socket for one stream and connect it; raise LegandoError for what is not allowed. [control]"""
-    parsed = endpoints.parse_endpoint(endpoint, encrypted=keys is not None)
-    sock.setsockopt(zmq.LINGER, 0)
-    sock.setsockopt(zmq.RCVHWM, queue_messages)
-    sock.setsockopt(zmq.RCVBUF, KERNEL_BUFFER_BYTES)
-    sock.setsockopt(zmq.MAXMSGSIZE, wire.MAX_MESSAGE_BYTES)
-    sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    if parsed.path is None:
-        sock.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        sock.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * HEARTBEAT_MS)
-    sock.setsockopt(zmq.SUBSCRIBE, wire.subscription(stream))
-    if keys is not None:
-        keys.arm(sock)
-    endpoints.connect(sock, parsed)
-    return parsed
-
-
-class Subscriber:
+class Subscriber(Listener[zmq.Socket[bytes]], Closing):
     """Receive stream `stream` from an endpoint; iterate it, or call `receive`. [control]
 
     The publisher need not be there yet and may come and go. Raises `LegandoError` if the endpoint is not allowed.
@@ -71,56 +42,19 @@ class Subscriber:
         keys: ClientKeys | None = None,
         same_clock: bool = True,
     ) -> None:
-        wire.subscription(stream)
-        self.endpoint = endpoints.parse_endpoint(endpoint, encrypted=keys is not None).url
-        self.stream = stream
-        self._intake = Intake(self.endpoint, max_age_ms=max_age_ms, same_clock=same_clock)
+        super().__init__(
+            zmq.Context,
+            endpoint,
+            stream,
+            max_age_ms=max_age_ms,
+            queue_messages=queue_messages,
+            keys=keys,
+            same_clock=same_clock,
+        )
         self._lock = threading.Lock()
         self._close_lock = threading.Lock()
         self._closing = threading.Event()
         self._wait_ms = -1
-        self._context: zmq.Context[Any] = zmq.Context(io_threads=1)
-        self._socket = self._context.socket(zmq.SUB)
-        try:
-            open_listener(self._socket, endpoint, stream, queue_messages, keys)
-        except LegandoError:
-            self.close()
-            raise
-
-    @property
-    def blocks(self) -> int:
-        """Return how many blocks were handed out. [any]"""
-        return self._intake.blocks
-
-    @property
-    def stale(self) -> int:
-        """Return how many blocks were too old. [any]"""
-        return self._intake.stale
-
-    @property
-    def malformed(self) -> int:
-        """Return how many messages were refused. [any]"""
-        return self._intake.malformed
-
-    @property
-    def last_refusal(self) -> str:
-        """Return why the last one was. [any]"""
-        return self._intake.last_refusal
-
-    @property
-    def gaps(self) -> int:
-        """Return how many times audio was missing so far. [any]"""
-        return self._intake.continuity.gaps
-
-    @property
-    def lost_frames(self) -> int:
-        """Return how many frames were missing so far, by frame position. [any]"""
-        return self._intake.continuity.lost_frames
-
-    @property
-    def restarts(self) -> int:
-        """Return how many times the publisher began anew. [any]"""
-        return self._intake.continuity.restarts
 
     @property
     def closed(self) -> bool:
@@ -143,7 +77,7 @@ class Subscriber:
                     self._wait_ms = left_ms
                 first = False
                 try:
-                    block = self._intake.accept(self._socket.recv())
+                    block = self.account.accept(self._socket.recv())
                 except zmq.Again:
                     continue
                 except zmq.ContextTerminated:  # closed from another thread
@@ -167,11 +101,3 @@ class Subscriber:
     def __iter__(self) -> Iterator[AudioBlock]:
         while (block := self.receive()) is not None:
             yield block
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
