@@ -83,7 +83,8 @@ class StyleHead:
     """The trained head: genre weights and moods as sums of Gaussian kernels around the phrases of the lexicon.
 
     `project` (d, 384) takes an embedding to fewer numbers; `supports` (n, d) are the phrases there, in 8 bits, and
-    `scale` what one step of them is worth; `legando.engines.training.train_style` finds the sums, `out_weight` (20, n).
+    `scale` what one step of them is worth; `legando.engines.training.networks.train_style` finds the sums,
+    `out_weight` (20, n).
     """
 
     project: NDArray[np.float32]

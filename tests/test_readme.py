@@ -11,7 +11,7 @@ import pytest
 from legando.engines.bundle import Bundle
 from legando.engines.training.cli import FORWARDED
 from legando.engines.training.cli import build_parser as train_parser
-from legando.engines.training.quality_table import quality_table
+from legando.engines.training.figures.quality_table import quality_table
 from legando.realtime.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ def test_each_command_is_understood(command: str) -> None:
 
 def test_the_quality_that_is_quoted_is_the_bundles() -> None:
     assert quality_table(Bundle.load().manifest["evaluation"]) in (ROOT / "README.md").read_text(), (
-        "put the table in that `python -m legando.engines.training.quality_table` prints"
+        "put the table in that `python -m legando.engines.training.figures.quality_table` prints"
     )
 
 

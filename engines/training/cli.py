@@ -30,10 +30,10 @@ from legando.realtime.arguments import Parser
 RUNS = Path("runs")
 FORWARDED = {
     "all": "legando.engines.training.train_all",
-    "data": "legando.engines.training.dataset",
-    "language": "legando.engines.training.train_language",
-    "style": "legando.engines.training.train_style",
-    "evaluate": "legando.engines.training.evaluate",
+    "data": "legando.engines.training.music.dataset",
+    "language": "legando.engines.training.networks.train_language",
+    "style": "legando.engines.training.networks.train_style",
+    "evaluate": "legando.engines.training.figures.evaluate",
 }
 """Steps whose module reads its own options."""
 
@@ -115,7 +115,7 @@ def _training(
 @contextmanager
 def _limits(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Give how long a network may train, on what, and on how much; new pieces are rendered meanwhile if asked for."""
-    from legando.engines.training.fresh import FreshPieces
+    from legando.engines.training.music.fresh import FreshPieces
 
     with FreshPieces(options.data, workers=options.fresh, most_pieces=options.fresh_pieces) as fresh:
         yield {
@@ -128,28 +128,28 @@ def _limits(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _codec(options: argparse.Namespace) -> None:
-    from legando.engines.training.train_codec import train
+    from legando.engines.training.networks.train_codec import train
 
     with _limits(options) as limits:
         train(options.data, options.runs / "codec", **limits)
 
 
 def _adversarial(options: argparse.Namespace) -> None:
-    from legando.engines.training.train_codec import train_adversarial
+    from legando.engines.training.networks.train_codec import train_adversarial
 
     with _limits(options) as limits:
         train_adversarial(options.data, options.runs / "codec", options.runs / "adversarial", **limits)
 
 
 def _flow(options: argparse.Namespace) -> None:
-    from legando.engines.training.train_flow import train
+    from legando.engines.training.networks.train_flow import train
 
     with _limits(options) as limits:
         train(options.data, options.runs / "codec", options.runs / "flow", **limits)
 
 
 def _distil(options: argparse.Namespace) -> None:
-    from legando.engines.training.train_distil import train
+    from legando.engines.training.networks.train_distil import train
 
     runs: Path = options.runs
     with _limits(options) as limits:
@@ -157,7 +157,7 @@ def _distil(options: argparse.Namespace) -> None:
 
 
 def _bundle(options: argparse.Namespace) -> None:
-    from legando.engines.training.make_bundle import make_bundle
+    from legando.engines.training.networks.make_bundle import make_bundle
 
     bundle = make_bundle(
         options.runs,

@@ -27,9 +27,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from legando.engines.training.board import Board
-from legando.engines.training.checkpoint import trained_s
-from legando.engines.training.fresh import FreshPieces
+from legando.engines.training.music.fresh import FreshPieces
+from legando.engines.training.networks.board import Board
+from legando.engines.training.networks.checkpoint import trained_s
 from legando.realtime.arguments import Parser
 from legando.realtime.errors import LegandoError
 
@@ -143,44 +143,44 @@ def stages(plan: Plan, board: Board, wanted: int, cores: int, fresh: FreshPieces
         _render(plan.data, wanted, cores, board)
 
     def codec() -> None:
-        from legando.engines.training.train_codec import train
+        from legando.engines.training.networks.train_codec import train
 
         train(plan.data, runs / "codec", seconds=plan.seconds("codec"), fresh=fresh, **common)
 
     def adversarial() -> None:
-        from legando.engines.training.train_codec import train_adversarial
+        from legando.engines.training.networks.train_codec import train_adversarial
 
         seconds = plan.seconds("adversarial")
         train_adversarial(plan.data, runs / "codec", runs / "adversarial", seconds=seconds, fresh=fresh, **common)
 
     def flow() -> None:
-        from legando.engines.training.train_flow import train
+        from legando.engines.training.networks.train_flow import train
 
         train(plan.data, runs / "codec", runs / "flow", seconds=plan.seconds("flow"), fresh=fresh, **common)
 
     def distil() -> None:
-        from legando.engines.training.train_distil import train
+        from legando.engines.training.networks.train_distil import train
 
         seconds = plan.seconds("distil")
         train(plan.data, runs / "codec", runs / "flow", runs / "distil", seconds=seconds, fresh=fresh, **common)
 
     def distilled() -> bool:
-        from legando.engines.training.train_distil import is_student_of
+        from legando.engines.training.networks.train_distil import is_student_of
 
         return trained("distil")() and is_student_of(runs / "distil", runs / "flow")
 
     def language() -> None:
-        from legando.engines.training.train_language import train
+        from legando.engines.training.networks.train_language import train
 
         train(runs / "language", seconds=plan.seconds("language"), workers=plan.spare_cores(cores), **common)
 
     def style() -> None:
-        from legando.engines.training.train_style import installed_tokenizer, train
+        from legando.engines.training.networks.train_style import installed_tokenizer, train
 
         train(runs / "style", installed_tokenizer())
 
     def bundle() -> None:
-        from legando.engines.training.make_bundle import make_bundle
+        from legando.engines.training.networks.make_bundle import make_bundle
 
         make_bundle(runs, plan.out, name=plan.name)
 
@@ -236,9 +236,9 @@ def _evaluate(plan: Plan, board: Board) -> bool:
     if figures.exists() and figures.stat().st_mtime > (plan.out / "weights.safetensors").stat().st_mtime:
         return True
     from legando.engines.bundle import Bundle
-    from legando.engines.training.evaluate import main
-    from legando.engines.training.make_bundle import make_bundle
-    from legando.engines.training.results import content_of
+    from legando.engines.training.figures.evaluate import main
+    from legando.engines.training.figures.results import content_of
+    from legando.engines.training.networks.make_bundle import make_bundle
 
     report = plan.runs / f"report-{content_of(Bundle.load(plan.out))[:8]}"  # one for each sound: it goes on, or is new
     words = ["--bundle", str(plan.out), "--json", "--report", str(report)]

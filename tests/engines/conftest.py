@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # the trainers' packages load only for the tests that measure
-    from legando.engines.training.desk import Desk, Figure
+    from legando.engines.training.figures.desk import Desk, Figure
 
 
 @pytest.fixture(scope="session")
 def desk() -> Desk:
     """Return the shipped bundle, ready to play takes."""
     from legando.engines.bundle import Bundle
-    from legando.engines.training.desk import Desk
+    from legando.engines.training.figures.desk import Desk
 
     return Desk(Bundle.load(None))
 

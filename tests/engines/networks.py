@@ -13,7 +13,7 @@ from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import Denoiser, DenoiserConfig, Layer
 from legando.engines.export import export_bundle
 from legando.engines.language import LanguageConfig, LanguageModel
-from legando.engines.training.habits import measure_habits
+from legando.engines.training.music.habits import measure_habits
 from legando.realtime.controls import STYLE_DIM
 
 

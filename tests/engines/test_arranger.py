@@ -9,9 +9,9 @@ import pytest
 
 from legando.engines.arranger import PLAN, RATE_GROUPS, Arranger, read_habits, score_rates
 from legando.engines.score import BASS, CHORD, DRUMS, LEAD, TICKS_PER_BAR
-from legando.engines.training.composer import compose
-from legando.engines.training.habits import measure_habits
-from legando.engines.training.score_crops import piece_plan
+from legando.engines.training.music.composer import compose
+from legando.engines.training.music.habits import measure_habits
+from legando.engines.training.networks.score_crops import piece_plan
 from legando.realtime.controls import GENRE_SLOTS, GENRES, SECTIONS, STYLE_DIM
 
 

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.engines.score import BASS, CHORD, DRUM_VOICES, DRUMS, HOLD, LEAD, TEXTURE, check_score, read_score
-from legando.engines.training.composer import Piece, compose
-from legando.engines.training.genres import MODES
-from legando.engines.training.players import LEAD_RANGE
+from legando.engines.training.music.composer import Piece, compose
+from legando.engines.training.music.genres import MODES
+from legando.engines.training.music.players import LEAD_RANGE
 from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from legando.engines.training import evaluate, report_sounds
-from legando.engines.training.desk import Desk, Figure, piece_of
-from legando.engines.training.evaluate_parts import Part
-from legando.engines.training.renderer import render
-from legando.engines.training.results import FILE, PartResult, Results, content_of, open_folder
-from legando.engines.training.takes import Take
+from legando.engines.training.figures import evaluate, report_sounds
+from legando.engines.training.figures.desk import Desk, Figure, piece_of
+from legando.engines.training.figures.evaluate_parts import Part
+from legando.engines.training.figures.results import FILE, PartResult, Results, content_of, open_folder
+from legando.engines.training.figures.takes import Take
+from legando.engines.training.music.renderer import render
 from legando.realtime.cli import main
 from legando.realtime.controls import MOODS, STYLE_DIM, Controls
 from legando.realtime.errors import LegandoError
@@ -165,8 +165,8 @@ def test_a_report_goes_on_where_it_stopped(
 
 
 def test_every_part_that_is_listed_has_a_function(desk: Desk) -> None:
-    from legando.engines.training import evaluate_quality
-    from legando.engines.training.evaluate_parts import QUALITY, parts
+    from legando.engines.training.figures import evaluate_quality
+    from legando.engines.training.figures.evaluate_parts import QUALITY, parts
 
     assert [name for name, (function, *_) in QUALITY.items() if not callable(getattr(evaluate_quality, function))] == []
     assert set(QUALITY) < set(parts(desk))
@@ -174,7 +174,7 @@ def test_every_part_that_is_listed_has_a_function(desk: Desk) -> None:
 
 
 def test_energy_parts_are_measured_only_when_asked_for(desk: Desk) -> None:
-    from legando.engines.training.evaluate_parts import ENERGY, parts
+    from legando.engines.training.figures.evaluate_parts import ENERGY, parts
 
     every = parts(desk, quick=True)
     assert not set(evaluate.choose(every, None, energy=False, energy_parts=ENERGY)) & set(ENERGY)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from legando.engines.score import BASS_LOW, HOLD, REST, Score, chord_token, read_score
 from legando.engines.timeline import SAMPLE_RATE_HZ, swung, tick_seconds
-from legando.engines.training import metrics, metrics_chords, metrics_rhythm, metrics_seams
+from legando.engines.training.measures import metrics, metrics_chords, metrics_rhythm, metrics_seams
 
 Audio = NDArray[np.float32]
 CHUNK = 3840

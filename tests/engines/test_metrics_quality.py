@@ -10,11 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, sosfilt
 
-from legando.engines.training import metrics_codec, musicnn
-from legando.engines.training.clips import clip_piece, pure_style, render_clip
-from legando.engines.training.composer import compose
-from legando.engines.training.control_effects import MEASURES, MOVES, Effects, effects, spread
-from legando.engines.training.control_measures import (
+from legando.engines.training.figures.control_effects import MEASURES, MOVES, Effects, effects, spread
+from legando.engines.training.measures import metrics_codec, musicnn
+from legando.engines.training.measures.control_measures import (
     brightness,
     drive_db,
     events_a_beat,
@@ -23,7 +21,7 @@ from legando.engines.training.control_measures import (
     strokes_db,
     variety,
 )
-from legando.engines.training.metrics_embedding import (
+from legando.engines.training.measures.metrics_embedding import (
     bar_pattern,
     clip_embedding,
     halves_distance,
@@ -32,10 +30,12 @@ from legando.engines.training.metrics_embedding import (
     kernel_distance,
     tagger_point,
 )
-from legando.engines.training.metrics_failure import failure
-from legando.engines.training.renderer import render
-from legando.engines.training.tagger import Tagger, accuracy, fit, same_genre_share
-from legando.engines.training.tensor_bundle import read_tensors
+from legando.engines.training.measures.metrics_failure import failure
+from legando.engines.training.measures.tagger import Tagger, accuracy, fit, same_genre_share
+from legando.engines.training.measures.tensor_bundle import read_tensors
+from legando.engines.training.music.clips import clip_piece, pure_style, render_clip
+from legando.engines.training.music.composer import compose
+from legando.engines.training.music.renderer import render
 from legando.realtime.controls import GENRES, MOODS
 from legando.realtime.errors import LegandoError
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from legando.engines.training import evaluate_takes
-from legando.engines.training.desk import Desk
+from legando.engines.training.figures import evaluate_takes
+from legando.engines.training.figures.desk import Desk
 from tests.engines.conftest import check
 
 WALL_CLOCK = ("rtf",)  # a busy machine excuses the wall clock; processor time has its own figure

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from legando.engines.training import evaluate_takes, metrics_chords
-from legando.engines.training.desk import Desk
+from legando.engines.training.figures import evaluate_takes
+from legando.engines.training.figures.desk import Desk
+from legando.engines.training.measures import metrics_chords
 from tests.engines.conftest import check
 
 

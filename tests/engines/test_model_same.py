@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from legando.engines.training.desk import Desk
-from legando.engines.training.evaluate_takes import C_MINOR
-from legando.engines.training.takes import Take
+from legando.engines.training.figures.desk import Desk
+from legando.engines.training.figures.evaluate_takes import C_MINOR
+from legando.engines.training.figures.takes import Take
 
 SECONDS = 4.0
 

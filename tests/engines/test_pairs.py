@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.engines.score import BASS, CHORD, DRUMS, LEAD, TEXTURE, check_score, chord_pitch_classes, read_score
-from legando.engines.training import dataset
-from legando.engines.training.composer import Piece, compose
-from legando.engines.training.pairs import CONTROLS, control_of, twin
-from legando.engines.training.renderer import choose_patches, render
+from legando.engines.training.music import dataset
+from legando.engines.training.music.composer import Piece, compose
+from legando.engines.training.music.pairs import CONTROLS, control_of, twin
+from legando.engines.training.music.renderer import choose_patches, render
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from legando.engines.training.progress import Run, read_history, read_model
+from legando.engines.training.networks.progress import Run, read_history, read_model
 from legando.realtime.errors import LegandoError
 
 

@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.engines.score import BASS, CHORD, DRUMS, LEAD, Note, chord_pitch_classes, chord_token, read_score
-from legando.engines.training import dataset, drums, renderer, soundfont
-from legando.engines.training.composer import Piece, compose
-from legando.engines.training.mix import active_level
-from legando.engines.training.patches import HELD_OUT_FAMILIES, PATCHES
-from legando.engines.training.synths import Voice, play
+from legando.engines.training.music import dataset, drums, renderer, soundfont
+from legando.engines.training.music.composer import Piece, compose
+from legando.engines.training.music.mix import active_level
+from legando.engines.training.music.patches import HELD_OUT_FAMILIES, PATCHES
+from legando.engines.training.music.synths import Voice, play
 from legando.realtime.controls import GENRE_SLOTS, GENRES
 
 RATE = 48_000

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from legando.engines.training import report_sounds
-from legando.engines.training.desk import Desk, Figure
-from legando.engines.training.report import page, write_report
-from legando.engines.training.report_charts import effect_table, line_chart, nice_ticks
-from legando.engines.training.results import PartResult, Results
+from legando.engines.training.figures import report_sounds
+from legando.engines.training.figures.desk import Desk, Figure
+from legando.engines.training.figures.report import page, write_report
+from legando.engines.training.figures.report_charts import effect_table, line_chart, nice_ticks
+from legando.engines.training.figures.results import PartResult, Results
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 

@@ -5,9 +5,9 @@ import torch
 
 from legando.engines.language import LanguageConfig, LanguageModel
 from legando.engines.score import BASS, CHORD, HOLD, chord_token
-from legando.engines.training.composer import compose
-from legando.engines.training.score_crops import sounding_tokens
-from legando.engines.training.score_quality import figures, generate, genre_agreement, plain_styles
+from legando.engines.training.music.composer import compose
+from legando.engines.training.networks.score_crops import sounding_tokens
+from legando.engines.training.networks.score_quality import figures, generate, genre_agreement, plain_styles
 from legando.realtime.controls import GENRES
 
 CMIN, FMAJ = chord_token(0, "min"), chord_token(5, "maj")

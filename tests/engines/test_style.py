@@ -16,9 +16,9 @@ import legando.engines
 from legando.engines.lexicon import GENRE_PHRASES, MOOD_PHRASES, held_out, held_out_phrases
 from legando.engines.mood_words import read_moods
 from legando.engines.style import StyleEncoder, TextEncoder
-from legando.engines.training import train_style
-from legando.engines.training.embedding_cache import EmbeddingCache
-from legando.engines.training.train_style import installed_tokenizer
+from legando.engines.training.networks import train_style
+from legando.engines.training.networks.embedding_cache import EmbeddingCache
+from legando.engines.training.networks.train_style import installed_tokenizer
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, Controls
 from legando.realtime.errors import RigError
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from legando.engines.training.batches import Crops, prepare
-from legando.engines.training.board import Board
-from legando.engines.training.checkpoint import read_newest
-from legando.engines.training.fresh import FreshPieces
-from legando.engines.training.learner import begin
+from legando.engines.training.music.fresh import FreshPieces
+from legando.engines.training.networks.batches import Crops, prepare
+from legando.engines.training.networks.board import Board
+from legando.engines.training.networks.checkpoint import read_newest
+from legando.engines.training.networks.learner import begin
 from legando.engines.training.train_all import SHARES, Plan
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_pieces
@@ -48,7 +48,7 @@ def test_device_that_is_not_there_is_refused() -> None:
 
 CHATTY = """
 import sys
-from legando.engines.training import board, progress
+from legando.engines.training.networks import board, progress
 from legando.engines.training.cli import main
 board.LINE_EVERY_S = 0.0
 progress.Run.__init__.__kwdefaults__["row_every_steps"] = 1

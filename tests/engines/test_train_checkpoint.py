@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from legando.engines.training.board import Board
-from legando.engines.training.checkpoint import (
+from legando.engines.training.networks.board import Board
+from legando.engines.training.networks.checkpoint import (
     CHECKPOINT,
     PREVIOUS,
     read_checkpoint,
@@ -21,7 +21,7 @@ from legando.engines.training.checkpoint import (
     trained_s,
     write_checkpoint,
 )
-from legando.engines.training.progress import Run, read_history
+from legando.engines.training.networks.progress import Run, read_history
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_pieces
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from legando.engines.training.batches import Crops, prepare
-from legando.engines.training.dataset import load
+from legando.engines.training.music.dataset import load
+from legando.engines.training.networks.batches import Crops, prepare
 from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_piece

@@ -7,10 +7,10 @@ import torch
 
 from legando.engines.denoiser import Conditions, Denoiser, Layer
 from legando.engines.timeline import FEATURES, TICK_WINDOW
-from legando.engines.training.checkpoint import CHECKPOINT, trained_s
-from legando.engines.training.learner import Learner
-from legando.engines.training.progress import read_history
-from legando.engines.training.train_distil import (
+from legando.engines.training.networks.checkpoint import CHECKPOINT, trained_s
+from legando.engines.training.networks.learner import Learner
+from legando.engines.training.networks.progress import read_history
+from legando.engines.training.networks.train_distil import (
     TEACHER_STEPS,
     Pairs,
     distances,

@@ -10,9 +10,9 @@ from legando.engines.constraints import LOGITS
 from legando.engines.language import START_TOKENS, SUSTAINED, LanguageConfig, resolve_holds
 from legando.engines.language_export import load_language
 from legando.engines.score import HOLD, VOCABULARY_SIZES, chord_pitch_classes
-from legando.engines.training.composer import compose
-from legando.engines.training.score_crops import crops, sounding_tokens
-from legando.engines.training.train_language import Composers, train
+from legando.engines.training.music.composer import compose
+from legando.engines.training.networks.score_crops import crops, sounding_tokens
+from legando.engines.training.networks.train_language import Composers, train
 
 SMALL = LanguageConfig(width=48, layers=2, heads=3, hidden=96, head_hidden=32, window_ticks=32)
 

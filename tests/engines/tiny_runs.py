@@ -12,9 +12,9 @@ import numpy as np
 
 from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import DenoiserConfig
-from legando.engines.training import train_codec, train_flow
-from legando.engines.training.composer import compose
-from legando.engines.training.dataset import save
+from legando.engines.training.music.composer import compose
+from legando.engines.training.music.dataset import save
+from legando.engines.training.networks import train_codec, train_flow
 from legando.realtime.controls import GENRES
 
 CODEC = CodecConfig(encoder_width=16, encoder_blocks=1, width=32, coarse_blocks=1, fine_blocks=1, voice_width=16)
@@ -49,7 +49,7 @@ def train_tiny_flow(data: Path, runs: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    from legando.engines.training.progress import Run
+    from legando.engines.training.networks.progress import Run
 
     Run.__init__.__kwdefaults__["save_every_s"] = 0.0  # type: ignore[index]
     train_tiny_codec(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))

@@ -1,0 +1,1 @@
+"""Figures of a bundle: takes rendered, measured, kept and shown (`legando evaluate`)."""

@@ -1,0 +1,1 @@
+"""Measures: audio or tokens in, numbers out; what each is worth is in the page of this folder."""

@@ -1,0 +1,1 @@
+"""Music from seeds: composer, players, renderer, sounds, and the pieces on disk."""

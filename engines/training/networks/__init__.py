@@ -1,0 +1,1 @@
+"""Networks from music: one training each, what they share, and the bundle they become."""
