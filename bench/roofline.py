@@ -110,7 +110,7 @@ def traced(bundle: Path | None) -> dict[str, dict[str, float]]:
             backend.session_options = plain
         bench.run("as played", CHUNKS)
         bench.run("guidance 2", CHUNKS // 3)
-        made = bench.generator
+        made: Any = bench.generator  # on ONNX Runtime
         sessions = [made._language.session, *made._denoiser._models, made._decoder.session]
         counted = {}
         for name, session in zip(NETWORKS, sessions, strict=True):

@@ -78,8 +78,10 @@ def test_chunk(benchmark: Any, describe: Describe, generator: Generator, steps: 
 
 
 def _tick(generator: Generator) -> Callable[[], object]:
+    from legando.engines.sequencer import Ask
+
     style, ticks = np.asarray(HOUSE, np.float32), itertools.count(1000)
-    return lambda: generator._write_tick(next(ticks), style, PLAYING)
+    return lambda: generator._write_tick(Ask(next(ticks), style, PLAYING))
 
 
 def _seam(generator: Generator) -> Callable[[], object]:

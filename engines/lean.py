@@ -20,7 +20,8 @@ from legando.engines.backend import TOLERANCE, Network, bound, open_session
 from legando.engines.bundle import Bundle
 from legando.engines.lean_decoder import RELEASE_MAX_S, DecoderGraph
 from legando.engines.lean_denoiser import STAGES, DenoiserGraphs
-from legando.engines.timeline import SLOTS, VOICES
+from legando.engines.timeline import ANCHOR_CHUNKS, SLOTS, VOICES
+from legando.kernels.history import FREE, TAKE
 from legando.realtime.errors import BundleError
 
 Array = NDArray[Any]
@@ -82,6 +83,7 @@ class LeanDenoiser(Network):
             name: tuple(np.zeros((layers, 1, heads, length, size), np.float32) for _ in (0, 1))  # type: ignore[misc]
             for name, length in zip(_PAST, shapes, strict=True)
         }
+        self._anchors = {name: np.zeros_like(self.state[name][0][..., :ANCHOR_CHUNKS, :]) for name in _PAST[2:]}
         self._turn = 0
 
         # what the passes of a chunk share, and for which inputs it holds
@@ -153,6 +155,15 @@ class LeanDenoiser(Network):
         """Return to the state before the first step."""
         super().reset()
         self._fresh = False
+
+    def hold(self, mode: int) -> None:
+        """Do to the oldest places of the coarse past what the anchor says, after a chunk."""
+        for name, anchor in self._anchors.items():
+            past = self.current(name)
+            if mode == TAKE:
+                anchor[...] = past[..., -ANCHOR_CHUNKS:, :]
+            if mode != FREE:
+                past[..., :ANCHOR_CHUNKS, :] = anchor
 
     def _condition(self) -> None:
         """Work out what depends on frames and score alone, if they are not those of the last pass."""

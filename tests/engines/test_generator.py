@@ -14,12 +14,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from legando.engines.anchor import AFTER_CHUNKS as ANCHOR_AFTER_CHUNKS
 from legando.engines.backend import Network
 from legando.engines.bundle import Bundle, describe_files
 from legando.engines.codec import Codec
 from legando.engines.denoiser import Conditions, Past
 from legando.engines.export import PAST_NAMES, example_inputs
-from legando.engines.generator import ANCHOR_AFTER_CHUNKS, Generator
+from legando.engines.generator import Generator
 from legando.engines.timeline import ANCHOR_CHUNKS
 from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.errors import BundleError, LegandoError, RigError

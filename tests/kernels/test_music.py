@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from legando.engines.anchor import AFTER_CHUNKS as ANCHOR_AFTER_CHUNKS
+from legando.engines.anchor import Anchor
 from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES
 from legando.engines.counter_rng import SCORE, gumbel
-from legando.engines.generator import ANCHOR_AFTER_CHUNKS, Generator
 from legando.engines.language import LanguageConfig, LanguageModel
+from legando.engines.lean import LeanDenoiser
 from legando.engines.timeline import ANCHOR_CHUNKS
 from legando.kernels import history
 from legando.kernels.sampler import GpuSampler, euler_step, guided, starting_noise
@@ -67,15 +69,14 @@ def test_written_ticks_are_those_of_the_language_model(shim: Shim) -> None:
 
 
 def test_the_anchor_is_the_generators(shim: Shim) -> None:
-    """`Generator._hold_anchor` itself, on a past shifted as the denoiser shifts it."""
+    """`LeanDenoiser.hold` itself, on a past shifted as the denoiser shifts it."""
     random = np.random.default_rng(3)
     past = {name: np.zeros((2, 1, 3, 24, 8), np.float32) for name in ("coarse_keys", "coarse_values")}
     stand_in = SimpleNamespace(
-        _denoiser=SimpleNamespace(current=past.__getitem__),
+        current=past.__getitem__,
         _anchors={name: np.zeros_like(array[..., :ANCHOR_CHUNKS, :]) for name, array in past.items()},
-        _anchor_style=None,
-        _anchor_age=0,
     )
+    anchor, modes = Anchor(), set()
     gpu = history.GpuHistory(
         shim, streams=1, layers=2, heads=3, size=8, fine=12, fine_new=4, coarse=24, anchor=ANCHOR_CHUNKS
     )
@@ -86,12 +87,13 @@ def test_the_anchor_is_the_generators(shim: Shim) -> None:
             fresh = random.standard_normal((2, 1, 3, 1, 8)).astype(np.float32)
             array[...] = np.concatenate((array, fresh), axis=3)[:, :, :, 1:]
             gpu.fresh[index].write(fresh)
-        Generator._hold_anchor(cast(Any, stand_in), style)
-        age = stand_in._anchor_age
-        mode = history.FREE if age < ANCHOR_AFTER_CHUNKS else history.HOLD
-        gpu.roll([history.TAKE if age == ANCHOR_AFTER_CHUNKS else mode])
+        mode = anchor.next(style)
+        modes.add(mode)
+        LeanDenoiser.hold(cast(Any, stand_in), mode)
+        gpu.roll([mode])
         for memory, array in zip(gpu.past[2:], past.values(), strict=True):
             np.testing.assert_array_equal(memory.read(), array)
+    assert modes == {history.FREE, history.TAKE, history.HOLD}
 
 
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 1.8])
