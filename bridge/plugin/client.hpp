@@ -1,0 +1,68 @@
+// Client: the thread that owns the sockets. [control]
+//
+// It is started in activate() and joined in deactivate(). Between it and the audio thread lie rings and single atomic
+// numbers: sound comes in through `samples` and `blocks`, notes and transport go out through `sayings`, parameters are
+// read where the host has left them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "client_config.hpp"
+#include "controlwire.hpp"
+#include "feed.hpp"
+#include "parameters.hpp"
+#include "ring.hpp"
+
+namespace legando {
+
+// What the audio thread wants said: a note or controller at a moment, or where the host's song is.
+struct Saying {
+    Kind kind;
+    std::int64_t time_ns;
+    std::uint8_t size, data[3];
+    double tempo_bpm, tick;
+    std::uint64_t frame_position;
+    std::uint32_t flags;
+    std::uint32_t run;
+};
+
+class Client {
+public:
+    Client();
+    ~Client();
+
+    void start();
+    void stop();
+    // Where to connect to; holds at once, also while it runs.
+    void configure(const Config& config);
+
+    Ring<float> samples;
+    Ring<Block> blocks;
+    Ring<Saying> sayings;
+
+    std::atomic<float> parameters[kParameterCount];
+    std::atomic<std::uint32_t> panics{0};
+
+    std::atomic<bool> connected{false};
+    std::atomic<std::uint32_t> refused{0}, dropped{0};
+    std::atomic<float> tempo_now{0}, peak_db{-120};
+
+private:
+    struct Io;
+    void run();
+
+    std::mutex lock_;  // of `config_`, between threads that may wait
+    Config config_;
+    std::atomic<std::uint32_t> version_{0};
+    std::atomic<bool> quit_{false};
+    std::thread thread_;
+};
+
+std::int64_t monotonic_ns() noexcept;
+
+}  // namespace legando

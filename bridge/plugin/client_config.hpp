@@ -1,0 +1,33 @@
+// Where a server is: endpoints, stream and keys, from the project, the environment or what is usual. [control]
+//
+// Names are resolved as `endpoint.py` does, and keys read as `keys.py` writes them.
+#pragma once
+
+#include <string>
+
+namespace legando {
+
+struct Config {
+    std::string audio, control, stream, keys, client;
+
+    bool operator==(const Config& other) const
+    {
+        return audio == other.audio && control == other.control && stream == other.stream && keys == other.keys && client == other.client;
+    }
+};
+
+// Fill in what a project leaves empty: LEGANDO_AUDIO, LEGANDO_CONTROL, LEGANDO_STREAM, LEGANDO_KEYS, then the usual.
+Config with_defaults(Config config);
+
+// Return the address that libzmq is given; empty for one that is not allowed without keys, or is none at all.
+std::string resolve(const std::string& endpoint, bool encrypted);
+
+struct Keys {
+    std::string server, publics, secret;
+    explicit operator bool() const { return !secret.empty(); }
+};
+
+// Read `server.key` and `CLIENT.key_secret`; empty where one is missing, damaged, or open to others.
+Keys read_keys(const std::string& folder, const std::string& client);
+
+}  // namespace legando
