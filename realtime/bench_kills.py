@@ -160,12 +160,17 @@ def run_kills(
                 first = last
             if number % 10 == 9:
                 say(f"{number + 1} of {len(todo)}: {what} last, {silences[what].seconds[-1]:.2f} s; {last[0]:.1f} MB")
-        figures = stage.stop_play() if stage.playing else {}
+        figures: dict[str, Any] = {}
+        try:
+            figures = stage.stop_play() if stage.playing else {}
+        except LegandoError as error:
+            say(str(error))
     first = first or last
     return {
         **{what: told.plain() for what, told in silences.items()},
         "music_back": music_back.times(),
         "sound_back_each_time": back,
+        "ended_when_asked": bool(figures),
         "growth": {"memory_mb": round(last[0] - first[0], 1), "handles": last[1] - first[1]},
         "play": {name: figures.get(name) for name in ("engine_restarts", "player_restarts", "underruns")},
     }

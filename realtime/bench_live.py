@@ -76,7 +76,9 @@ class Delays:
     lost: int = 0
 
 
-def play_hands(stage: Stage, seconds: float, blocks: list[Frames], seed: int = 0) -> list[Sent]:
+def play_hands(
+    stage: Stage, seconds: float, blocks: list[Frames], seed: int = 0, *, settle_s: float = SETTLE_S
+) -> list[Sent]:
     """Send events for so long, recording meanwhile; return what was sent. [control]"""
     rng = np.random.default_rng(seed)
     sent: list[Sent] = []
@@ -96,7 +98,7 @@ def play_hands(stage: Stage, seconds: float, blocks: list[Frames], seed: int = 0
                 raise LegandoError(f"legando play ended too early: {stage.said().strip()}")
             time.sleep(min(left, 0.05))
 
-    rest(SETTLE_S)
+    rest(settle_s)
     end = time.monotonic() + seconds
     number = 0
     while time.monotonic() < end:
@@ -138,7 +140,7 @@ def measure(
             continue
         event = journal.pop(index)
         if one.kind == "immediate":
-            _immediate(one, sound, stream, times, found, delays["immediate"])
+            immediate_delay(one, sound, stream, times, found, delays["immediate"])
         else:
             targets.append((one, event))
     waiting = {id(event): one for one, event in targets}
@@ -161,8 +163,8 @@ def measure(
     return delays, breaks(found)
 
 
-def _immediate(one: Sent, sound: Frames, stream: Frames, times: Any, found: Any, delays: Delays) -> None:
-    """Find the first frame after a message that is not what left the engine."""
+def immediate_delay(one: Sent, sound: Frames, stream: Frames, times: Any, found: Any, delays: Delays) -> None:
+    """Find the first frame after a message that is not what left the engine. [any]"""
     first = int(np.searchsorted(times, one.time_ns // 1000)) // BLOCK
     for number in range(first, min(first + 200, len(found))):
         at, offset = number * BLOCK, int(found[number])

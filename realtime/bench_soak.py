@@ -1,8 +1,9 @@
 """`legando bench live --soak MINUTES`: the real `play` beside busy processes, its waveform compared all the while.
 
 What is heard is compared bit by bit with what the bridge carries of the same take, second by second (`comparison`), so
-that a soak of any length needs the memory of one second. The server's log says which of its clients was late; a break
-near a line that names the player is the player's, whatever else speaks for it. [control]
+that a soak of any length needs the memory of one second. The server's log says whether its own cycles came late, which
+no client can cause, and which client was not ready in time; a break near a player that was late while the cycles were
+not is the player's, whatever else speaks for it. [control]
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ _PLAYER = "PortAudio"
 
 
 class ServerLog:
-    """What the server says meanwhile: how often it was late, how often it found which client late. [control]"""
+    """What the server says meanwhile: how often its cycles were late, how often it found which client late. [control]"""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._driver_us: list[int] = []
         self._player_us: list[int] = []
 
     def add(self, lines: list[str], time_us: int) -> None:
@@ -50,10 +52,15 @@ class ServerLog:
                     self._player_us.append(time_us)
             elif "XRun" in line or "xrun" in line:
                 self.counts["driver"] += 1
+                self._driver_us.append(time_us)
 
     def blames_the_player(self, one: Break) -> bool:
-        """Say whether the player was found late near a break."""
-        return any(abs(time_us - one.time_us) < NEAR_US for time_us in self._player_us)
+        """Say whether the player was found late near a break, and the server was not."""
+        driver, player = (
+            any(abs(time_us - one.time_us) < NEAR_US for time_us in times)
+            for times in (self._driver_us, self._player_us)
+        )
+        return player and not driver
 
 
 def run_soak(

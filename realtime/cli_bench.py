@@ -40,6 +40,8 @@ def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
     live.add_argument("--hogs", type=hogs, default=1, metavar="N", help="busy processes beside a soak; default: 1")
     live.add_argument("--kills", type=times, default=0, metavar="N", help="kill engine or player so often instead")
     live.add_argument("--jack-restarts", type=times, default=0, metavar="M", help="and end the server so often")
+    live.add_argument("--flood", type=times, default=0, metavar="N", help="send so many random messages instead")
+    live.add_argument("--sweeps", type=seconds, metavar="S", help="sweep faders at full speed instead")
     block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
     live.add_argument("--block", type=block, default=256, metavar="N", help="frames; default: 256")
     live.add_argument("--lead", type=lead, metavar="MS", help="default: the rig's own")
@@ -70,17 +72,20 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.bench.command import suites_command
 
         return suites_command(arguments)
+    return _live(arguments, instrument)
+
+
+def _live(arguments: argparse.Namespace, instrument: str) -> int:
+    """Run what `bench live` is asked for: latency, or one of the trials instead."""
+    common: dict[str, Any] = {
+        "instrument": instrument,
+        "bundle": arguments.bundle,
+        "block_frames": arguments.block,
+    }
     if arguments.soak is not None:
         from legando.realtime.bench_soak import run_soak
 
-        report = run_soak(
-            minutes=arguments.soak,
-            hogs=arguments.hogs,
-            instrument=instrument,
-            bundle=arguments.bundle,
-            block_frames=arguments.block,
-            lead_ms=arguments.lead,
-        )
+        report = run_soak(minutes=arguments.soak, hogs=arguments.hogs, lead_ms=arguments.lead, **common)
         return _tell(arguments, report, _soak_lines(report), failed=report["breaks_of_play"] > 0)
     if arguments.kills or arguments.jack_restarts:
         from legando.realtime.bench_kills import run_kills
@@ -88,21 +93,24 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
         report = run_kills(
             kills=arguments.kills,
             jack_restarts=arguments.jack_restarts,
-            instrument=instrument,
-            bundle=arguments.bundle,
-            block_frames=arguments.block,
             say=lambda text: print(text, file=sys.stderr),
+            **common,
         )
-        return _tell(arguments, report, _kill_lines(report), failed=not report["sound_back_each_time"])
+        survived = report["sound_back_each_time"] and report["ended_when_asked"]
+        return _tell(arguments, report, _kill_lines(report), failed=not survived)
+    if arguments.flood:
+        from legando.realtime.bench_flood import run_flood
+
+        report = run_flood(messages=arguments.flood, **common)
+        return _tell(arguments, report, _flood_lines(report), failed=not report["survived"])
+    if arguments.sweeps is not None:
+        from legando.realtime.bench_sweep import run_sweeps
+
+        report = run_sweeps(seconds=arguments.sweeps, **common)
+        return _tell(arguments, report, _sweep_lines(report), failed=not report["clean"])
     from legando.realtime.bench_live import run_latency
 
-    report = run_latency(
-        seconds=arguments.seconds,
-        instrument=instrument,
-        bundle=arguments.bundle,
-        block_frames=arguments.block,
-        lead_ms=arguments.lead,
-    )
+    report = run_latency(seconds=arguments.seconds, lead_ms=arguments.lead, **common)
     return _tell(arguments, report, _latency_lines(report), failed=False)
 
 
@@ -166,4 +174,31 @@ def _kill_lines(report: dict[str, Any]) -> list[str]:
         lines.append(f"new music after {back['median_s']:.2f} s at the median, {back['worst_s']:.2f} s at worst")
     grown = report["growth"]
     lines.append(f"memory {grown['memory_mb']:+.1f} MB, file handles {grown['handles']:+d}")
+    return lines
+
+
+def _flood_lines(report: dict[str, Any]) -> list[str]:
+    stuck = ", ".join(map(str, report["stuck_notes"])) or "none"
+    lines = [
+        f"{report['messages']} random messages in {report['flood_s']:.1f} s, {report['events_kept']} understood; "
+        f"notes stuck after a panic: {stuck}"
+    ]
+    for kind in ("note", "knob", "immediate"):
+        before, after = report["before"][kind], report["after"][kind]
+        lines.append(
+            f"{kind:<10} p50 / p95 before {before['p50']:.1f} / {before['p95']:.1f} ms, "
+            f"from {report['first_hand_after_s']:.1f} s after the flood {after['p50']:.1f} / {after['p95']:.1f} ms"
+        )
+    if not report["same_processes"]:
+        lines.append("a process had to be replaced")
+    return lines
+
+
+def _sweep_lines(report: dict[str, Any]) -> list[str]:
+    lines = ["fader        moves   largest step (music's)   flux above 5 kHz (music's)"]
+    for name, told in report["faders"].items():
+        lines.append(
+            f"{name:<11}{told['moves']:7d}   {told['largest_step']:12.4f} ({told['music_step']:.4f})   "
+            f"{told['flux']:12.3f} ({told['music_flux']:.3f}){'' if told['clean'] else '   clicks'}"
+        )
     return lines

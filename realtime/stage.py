@@ -111,8 +111,8 @@ class Stage:
         """The rig that is played."""
         return self.folder / "rig.toml"
 
-    def write_rig(self, *, seed: int = 1, publish: str = "") -> None:
-        """Write the rig: one calm scene, a knob, a fader, and the bridge's end point if one is wanted."""
+    def write_rig(self, *, seed: int = 1, publish: str = "", more: str = "") -> None:
+        """Write the rig: one calm scene, a knob, a fader, the bridge's end point if one is wanted, and `more`."""
         self.rig_path.write_text(
             f"""
             [audio]
@@ -129,6 +129,7 @@ class Stage:
             [[midi.bind]]
             control = "level"
             cc = {LEVEL_CC}
+            {more}
             [engine]
             seed = {seed}
             [bridge]
@@ -146,7 +147,8 @@ class Stage:
         command = [sys.executable, "-c", program, "play", "--rig", str(self.rig_path), "--live", *words]
         if self._bundle is not None:
             command += ["--bundle", str(self._bundle)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        path = os.pathsep.join(path for path in sys.path if path)
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}
         with (self.folder / "play.log").open("w") as log:
             self._play = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         self.start_recorder()
@@ -196,11 +198,19 @@ class Stage:
         return block
 
     def stop_play(self, timeout_s: float = 30.0) -> dict[str, Any]:
-        """Stop play as Ctrl-C does, unless it has ended, and return the figures that it printed."""
+        """Stop play as Ctrl-C does, unless it has ended, and return the figures that it printed.
+
+        Raises LegandoError, with where each of its threads stands, when it does not end in time.
+        """
         assert self._play is not None, "not started"
         if self._play.poll() is None:
             self._play.send_signal(signal.SIGINT)
-        out, _ = self._play.communicate(timeout=timeout_s)
+        try:
+            out, _ = self._play.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            self._play.send_signal(signal.SIGABRT)
+            self._play.wait(5)
+            raise LegandoError(f"legando play did not end within {timeout_s:g} s: {self.said().strip()}") from error
         lines = out.strip().splitlines()
         if not lines:
             raise LegandoError(f"legando play ended without figures: {self.said().strip()}")
