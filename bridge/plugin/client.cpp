@@ -225,10 +225,13 @@ struct Client::Io {
         }
     }
 
-    bool say(Kind kind, const void* body, std::size_t size)
+    bool say(Kind kind, const void* body, std::size_t size) { return say(kind, body, size, monotonic_ns()); }
+
+    // `now_ns` is what an offset in the body counts from.
+    bool say(Kind kind, const void* body, std::size_t size, std::int64_t now_ns)
     {
         std::uint8_t bytes[kMaxControlBytes];
-        const std::size_t total = pack_control(bytes, kind, ++number, static_cast<std::uint64_t>(monotonic_ns()), body, size);
+        const std::size_t total = pack_control(bytes, kind, ++number, static_cast<std::uint64_t>(now_ns), body, size);
         return zmq_send(dealer, bytes, total, ZMQ_DONTWAIT) >= 0;
     }
 
@@ -262,7 +265,7 @@ struct Client::Io {
         const std::int64_t now_ns = monotonic_ns();
         if (saying.kind == kMidi) {
             Midi midi{saying.time_ns - now_ns, saying.size, {saying.data[0], saying.data[1], saying.data[2]}, 0};
-            say(kMidi, &midi, sizeof midi);
+            say(kMidi, &midi, sizeof midi, now_ns);
         } else if (saying.kind == kTransport && (saying.run == run || saying.flags & kRelease)) {
             Transport transport{saying.tempo_bpm, saying.tick, saying.frame_position, 0, saying.flags, 0};
             say(kTransport, &transport, sizeof transport);
