@@ -94,7 +94,8 @@ protected:
         player_.set_target(latency * 1e9 / getSampleRate());
         for (uint32_t n = 0; n < count; ++n)
             pass_on(events[n], now_ns);
-        player_.pull(outputs[0], outputs[1], frames, now_ns);
+        player_.begin(frames, now_ns);
+        player_.pull(outputs[0], outputs[1], frames);
         client_.parameters[kConnected] = client_.connected ? 1.0f : 0.0f;
         client_.parameters[kUnderruns] = static_cast<float>(player_.feed().underruns);
         client_.parameters[kTempoNow] = client_.tempo_now.load();

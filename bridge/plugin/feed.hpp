@@ -54,6 +54,16 @@ public:
         missing_ = 0;
     }
 
+    // Forget everything; only while nobody writes to the rings.
+    void clear() noexcept
+    {
+        count_ = used_ = 0;
+        open_ = false;
+        dry_ = counted_ = true;
+        past_.fill(0);
+        fade_in_ = tail_at_ = kFadeFrames;
+    }
+
     // Nothing more is known: silence.
     void close() noexcept
     {
