@@ -24,8 +24,11 @@ class Continuity:
 
     The first block ever seen sets the start: what was sent before it is not a gap. A new stream id is a restart of the
     publisher; a frame position that goes back with a newer sequence is a restart of its time line. How much a restart
-    cost cannot be known from the headers, so it counts as no gap.
+    cost cannot be known from the headers, so it counts as no gap. `sequence` and `next_position` are the last block's;
+    whoever has seen that a block follows without a gap may move them on itself.
     """
+
+    __slots__ = ("_stream_id", "gaps", "lost_frames", "next_position", "repeats", "restarts", "sequence")
 
     def __init__(self) -> None:
         self.gaps = 0
@@ -33,30 +36,22 @@ class Continuity:
         self.restarts = 0
         self.repeats = 0
         self._stream_id: bytes | None = None
-        self._sequence = 0
-        self._next_position = 0
-
-    def follows(self, stream_id: bytes, sequence: int, frame_position: int, frames: int) -> bool:
-        """Take a block that follows the last one without a gap, as nearly all do; else False, untaken. [any]"""
-        if frame_position != self._next_position or sequence <= self._sequence or stream_id != self._stream_id:
-            return False
-        self._sequence = sequence
-        self._next_position = frame_position + frames
-        return True
+        self.sequence = 0
+        self.next_position = 0
 
     def observe(self, header: AudioHeader) -> Arrival:
         """Take the next header in the order of arrival and say what it means. [any]"""
         known = header.stream_id == self._stream_id
-        if known and header.sequence <= self._sequence:
+        if known and header.sequence <= self.sequence:
             self.repeats += 1
             return Arrival(fresh=False)
         first = self._stream_id is None
-        restarted = not first and (not known or header.frame_position < self._next_position)
-        gap_frames = 0 if first or restarted else header.frame_position - self._next_position
+        restarted = not first and (not known or header.frame_position < self.next_position)
+        gap_frames = 0 if first or restarted else header.frame_position - self.next_position
         self.restarts += restarted
         self.gaps += gap_frames > 0
         self.lost_frames += gap_frames
         self._stream_id = header.stream_id
-        self._sequence = header.sequence
-        self._next_position = header.frame_position + header.frames
+        self.sequence = header.sequence
+        self.next_position = header.frame_position + header.frames
         return Arrival(fresh=True, gap_frames=gap_frames, restarted=restarted)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from time import perf_counter_ns
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from legando.bridge import wire
 from legando.bridge.gate import MAX_CONNECTIONS
 from legando.bridge.keys import ServerKeys
-from legando.bridge.sockets import ServerSocket
+from legando.bridge.sockets import ServerSocket, bare_send
 from legando.realtime.closing import Closing
 from legando.realtime.errors import LegandoError
 
@@ -77,7 +78,7 @@ class Track:
 
     def publish(self, frames: NDArray[np.float32], frame_position: int, timestamp_ns: int | None = None) -> None:
         """Send one chunk of this stream, as `Publisher.publish` does. [control]"""
-        self._publisher.send(self, frames, frame_position, timestamp_ns)
+        self._publisher.publish(frames, frame_position, timestamp_ns, self)
 
 
 class Publisher(Closing):
@@ -107,7 +108,9 @@ class Publisher(Closing):
         self._server = ServerSocket(
             zmq.PUB, "audio", endpoint, _OPTIONS, keys=keys, max_connections=max_connections, io_priority=io_priority
         )
-        self._socket = self._server.zmq
+        self._send = bare_send(self._server.zmq)
+        self._wall_ahead_ns = time.time_ns() - perf_counter_ns()
+        self._closed = False
         self.endpoint, self.refusals = self._server.endpoint, self._server.refusals
 
     @property
@@ -149,31 +152,36 @@ class Publisher(Closing):
         self._tracks[stream] = track
         return track
 
-    def publish(self, frames: NDArray[np.float32], frame_position: int, timestamp_ns: int | None = None) -> None:
-        """Send one chunk without waiting; the array may be reused at once. [control]
+    def publish(
+        self,
+        frames: NDArray[np.float32],
+        frame_position: int,
+        timestamp_ns: int | None = None,
+        track: Track | None = None,
+    ) -> None:
+        """Send one chunk of a stream (the main one) without waiting; the array may be reused at once. [control]
 
         `frames` is float32 (frames, channels), `frame_position` the place of its first frame, `timestamp_ns` when it
         was made, as `time.perf_counter_ns()` (now if None). Raises `LegandoError` for anything else, or once closed.
         """
-        self.send(self._main, frames, frame_position, timestamp_ns)
-
-    def send(self, track: Track, frames: NDArray[np.float32], frame_position: int, timestamp_ns: int | None) -> None:
-        """Send one chunk of one stream; see `publish`. [control]"""
-        now_ns = time.perf_counter_ns()
+        now_ns = perf_counter_ns()
         made_ns = now_ns if timestamp_ns is None else timestamp_ns
-        age_ns = now_ns - made_ns
-        if not -MAX_TIMESTAMP_DISTANCE_NS <= age_ns <= MAX_TIMESTAMP_DISTANCE_NS:
-            raise LegandoError(f"timestamp {made_ns} ns is {age_ns / 1e9:.0f} s away from now; use perf_counter_ns()")
+        if not -MAX_TIMESTAMP_DISTANCE_NS <= now_ns - made_ns <= MAX_TIMESTAMP_DISTANCE_NS:
+            away_s = (now_ns - made_ns) / 1e9
+            raise LegandoError(f"timestamp {made_ns} ns is {away_s:.0f} s away from now; use perf_counter_ns()")
+        if track is None:
+            track = self._main
         with self._lock:
-            if self._socket.closed:
+            if self._closed:
                 raise LegandoError(f"the publisher on {self.endpoint} is closed; open a new one")
-            message = track.packer.write(frames, track.blocks, frame_position, made_ns, time.time_ns() - age_ns)
-            # PUB drops for a full subscriber and never answers EAGAIN; the message is copied before `send` returns.
-            self._socket.send(message, zmq.NOBLOCK)
+            # PUB drops for a full subscriber and never waits; the message is copied before `send` returns.
+            self._send(track.packer.write(frames, track.blocks, frame_position, made_ns, made_ns + self._wall_ahead_ns))
             track.blocks += 1
             track.frames += len(frames)
+            self._wall_ahead_ns = time.time_ns() - perf_counter_ns()  # for the next one: this one is on its way
 
     def close(self) -> None:
         """Stop at once, dropping what is not yet sent, and remove the socket file; may be called twice. [control]"""
         with self._lock:
+            self._closed = True
             self._server.close()
