@@ -1,5 +1,6 @@
 #include "client.hpp"
 
+#include <pthread.h>
 #include <time.h>
 #include <zmq.h>
 
@@ -21,6 +22,9 @@ constexpr std::int64_t kPingEveryNs = 1'000'000'000;
 constexpr std::int64_t kGoneNs = 3'500'000'000;
 constexpr std::int64_t kMaxAgeNs = 500'000'000;
 constexpr std::size_t kRingFrames = 1u << 18;
+constexpr std::uint8_t kNoClock[16] = {};
+constexpr std::size_t kMaxStreams = 16;
+constexpr int kPriority = 20;  // below every sound server's own threads
 
 void set(void* socket, int option, int value) { zmq_setsockopt(socket, option, &value, sizeof value); }
 
@@ -46,6 +50,24 @@ void read_clock_id(std::uint8_t (&id)[16])
     std::fclose(file);
 }
 
+// Take real-time priority for this thread, where the system allows it; libzmq's own thread may then have it as well.
+bool take_priority()
+{
+    sched_param priority{};
+    priority.sched_priority = kPriority;
+    return ::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority) == 0;
+}
+
+// Say whether a name can be subscribed to; it comes from a project or a server.
+bool is_stream_name(const std::string& name)
+{
+    std::uint8_t field[kStreamNameBytes] = {};
+    if (name.empty() || name.size() >= sizeof field)
+        return false;
+    std::memcpy(field, name.data(), name.size());
+    return is_stream_field(field);
+}
+
 }  // namespace
 
 std::int64_t monotonic_ns() noexcept
@@ -60,6 +82,7 @@ struct Client::Io {
     explicit Io(Client& owner) : client(owner), stereo(2 * kMaxSamplesBytes / 2)
     {
         read_clock_id(clock_id);
+        urgent = take_priority();
         zmq_msg_init(&message);
         for (std::uint32_t n = 0; n < kParameterCount; ++n)
             said[n] = kParameters[n].normal;
@@ -71,10 +94,12 @@ struct Client::Io {
         zmq_msg_close(&message);
     }
 
-    void open(const Config& chosen)
+    void open(const Config& project)
     {
         close();
-        config = with_defaults(chosen);
+        server_number = number_of(kServer);
+        const Config config = with_defaults(server_number ? from_list(server_number) : project);
+        stream_name = config.stream;
         const Keys keys = config.keys.empty() ? Keys{} : read_keys(config.keys, config.client);
         const bool encrypted = static_cast<bool>(keys);
         if (!config.keys.empty() && !encrypted)
@@ -82,13 +107,17 @@ struct Client::Io {
         const std::string audio = resolve(config.audio, encrypted), control = resolve(config.control, encrypted);
         context = zmq_ctx_new();
         zmq_ctx_set(context, ZMQ_IO_THREADS, 1);
+        if (urgent) {
+            zmq_ctx_set(context, ZMQ_THREAD_SCHED_POLICY, SCHED_FIFO);
+            zmq_ctx_set(context, ZMQ_THREAD_PRIORITY, kPriority);
+        }
         if (!audio.empty()) {
             sub = zmq_socket(context, ZMQ_SUB);
             set(sub, ZMQ_RCVHWM, kQueueMessages);
             set(sub, ZMQ_RCVBUF, 1 << 18);
             prepare(sub, keys, audio, static_cast<std::int64_t>(kMaxAudioBytes));
-            zmq_setsockopt(sub, ZMQ_SUBSCRIBE, config.stream.c_str(), config.stream.size() + 1);
             zmq_connect(sub, audio.c_str());
+            choose_stream();
         }
         if (!control.empty()) {
             dealer = zmq_socket(context, ZMQ_DEALER);
@@ -98,17 +127,17 @@ struct Client::Io {
             prepare(dealer, keys, control, static_cast<std::int64_t>(kMaxControlBytes));
             zmq_connect(dealer, control.c_str());
         }
-        greeted = false;
         hello_ns = 0;
-        has_run = false;
     }
 
     void close()
     {
         if (dealer && greeted)
             say(kBye, nullptr, 0);
-        greeted = false;
-        client.connected = false;
+        lose();
+        chosen.clear();
+        streams.clear();
+        has_run = same_clock = more = false;
         for (void** socket : {&sub, &dealer}) {
             if (*socket) {
                 set(*socket, ZMQ_LINGER, socket == &dealer ? 20 : 0);
@@ -138,6 +167,37 @@ struct Client::Io {
         }
     }
 
+    int number_of(std::uint32_t parameter) const { return static_cast<int>(std::lround(client.parameters[parameter])); }
+
+    bool must_open() const { return number_of(kServer) != server_number; }
+
+    // Subscribe to the stream that the project names, or to the one of that number at this server.
+    void choose_stream()
+    {
+        const std::size_t number = static_cast<std::size_t>(std::max(0, number_of(kStream)));
+        if (number > streams.size() && !chosen.empty())
+            return;  // the list is on its way
+        const std::string name = number && number <= streams.size() ? streams[number - 1] : stream_name;
+        if (name == chosen || !is_stream_name(name))
+            return;
+        if (!chosen.empty())
+            zmq_setsockopt(sub, ZMQ_UNSUBSCRIBE, chosen.c_str(), chosen.size() + 1);
+        chosen = name;
+        has_run = false;
+        zmq_setsockopt(sub, ZMQ_SUBSCRIBE, chosen.c_str(), chosen.size() + 1);
+    }
+
+    // The server is not there any more, or does not know us.
+    void lose()
+    {
+        greeted = false;
+        client.connected = false;
+        client.tempo_now = 0;
+        client.scene_now = 0;
+        client.peak_db = -120;
+        hello_ns = 0;
+    }
+
     void turn()
     {
         zmq_pollitem_t items[2];
@@ -147,8 +207,10 @@ struct Client::Io {
                 items[count++] = {socket, 0, ZMQ_POLLIN, 0};
         zmq_poll(items, count, kTurnMs);
         const std::int64_t now_ns = monotonic_ns();
-        if (sub)
+        if (sub) {
+            choose_stream();
             hear(now_ns);
+        }
         if (dealer) {
             listen(now_ns);
             speak(now_ns);
@@ -177,10 +239,18 @@ struct Client::Io {
             ++client.refused;
             return;
         }
+        if (chosen != header.stream)
+            return;  // was on its way when another was chosen
+        if (same_clock && now_ns - static_cast<std::int64_t>(header.timestamp_ns) > kMaxAgeNs) {
+            ++client.stale;
+            return;
+        }
         const bool known = has_run && std::memcmp(header.stream_id, stream_id, 16) == 0 && header.sample_rate_hz == rate_hz;
         if (known && header.sequence <= sequence)
             return;  // a repeat
         if (!known || header.frame_position < next_position) {
+            if (has_run && !known && greeted)
+                lose();  // the server was restarted: greet it at once
             ++run;
             has_run = true;
             std::memcpy(stream_id, header.stream_id, 16);
@@ -207,22 +277,32 @@ struct Client::Io {
                 continue;
             }
             heard_ns = now_ns;
-            if (came.header.kind == kWelcome) {
-                greeted = true;
-                client.connected = true;
-                std::memset(resend, 1, sizeof resend);
-            } else if (came.header.kind == kError && came.error.code == kSayHello) {
-                greeted = false;
-                hello_ns = 0;
-            } else if (came.header.kind == kBeatEvent)
-                client.tempo_now = static_cast<float>(came.beat.tempo_bpm);
-            else if (came.header.kind == kLevelsEvent)
-                client.peak_db = std::max(came.levels.peak_left_db, came.levels.peak_right_db);
+            take(came);
         }
-        if (greeted && now_ns - heard_ns > kGoneNs) {
-            greeted = false;
-            client.connected = false;
-        }
+        if (greeted && now_ns - heard_ns > kGoneNs)
+            lose();
+    }
+
+    void take(const FromServer& came)
+    {
+        if (came.header.kind == kWelcome) {
+            greeted = client.connected = true;
+            same_clock = std::memcmp(came.welcome.clock_id, clock_id, 16) == 0 && std::memcmp(clock_id, kNoClock, 16) != 0;
+            streams.clear();
+            std::memset(resend, 1, sizeof resend);
+        } else if (came.header.kind == kStreamInfo) {
+            if (streams.size() < kMaxStreams)
+                streams.emplace_back(came.stream.name, ::strnlen(came.stream.name, sizeof came.stream.name));
+        } else if (came.header.kind == kError) {
+            ++client.errors;
+            if (came.error.code == kSayHello)
+                lose();
+        } else if (came.header.kind == kBeatEvent)
+            client.tempo_now = static_cast<float>(came.beat.tempo_bpm);
+        else if (came.header.kind == kSceneEvent)
+            client.scene_now = came.scene.number;
+        else if (came.header.kind == kLevelsEvent)
+            client.peak_db = std::max(came.levels.peak_left_db, came.levels.peak_right_db);
     }
 
     bool say(Kind kind, const void* body, std::size_t size) { return say(kind, body, size, monotonic_ns()); }
@@ -244,7 +324,7 @@ struct Client::Io {
             if (now_ns - hello_ns < kHelloEveryNs && hello_ns)
                 return;
             Hello hello{};
-            hello.events = kBeatMask | kLevelsMask;
+            hello.events = kSceneMask | kBeatMask | kLevelsMask;
             std::memcpy(hello.clock_id, clock_id, 16);
             set_text(hello.name, "plug-in");
             say(kHello, &hello, sizeof hello);
@@ -309,11 +389,13 @@ struct Client::Io {
     }
 
     Client& client;
-    Config config;
+    std::string stream_name, chosen;  // what the project names; what is subscribed to
+    std::vector<std::string> streams;  // what the server offers
+    int server_number = 0;
     void *context = nullptr, *sub = nullptr, *dealer = nullptr;
     zmq_msg_t message;
     std::vector<float> stereo;
-    bool more = false, has_run = false, greeted = false;
+    bool more = false, has_run = false, greeted = false, same_clock = false, urgent = false;
     std::uint8_t stream_id[16] = {}, clock_id[16];
     std::uint64_t sequence = 0, next_position = 0;
     std::uint32_t rate_hz = 0, run = 0, number = 0, panics = 0;
@@ -337,6 +419,12 @@ void Client::configure(const Config& config)
         return;
     config_ = config;
     ++version_;
+}
+
+Config Client::project() const
+{
+    const std::lock_guard<std::mutex> guard(lock_);
+    return config_;
 }
 
 void Client::start()
@@ -363,7 +451,7 @@ void Client::run()
     bool opened = false;
     std::uint32_t version = 0;
     while (!quit_) {
-        if (!opened || version != version_) {
+        if (!opened || version != version_ || io.must_open()) {
             Config config;
             {
                 const std::lock_guard<std::mutex> guard(lock_);

@@ -17,19 +17,9 @@
 #include "feed.hpp"
 #include "parameters.hpp"
 #include "ring.hpp"
+#include "song.hpp"
 
 namespace legando {
-
-// What the audio thread wants said: a note or controller at a moment, or where the host's song is.
-struct Saying {
-    Kind kind;
-    std::int64_t time_ns;
-    std::uint8_t size, data[3];
-    double tempo_bpm, tick;
-    std::uint64_t frame_position;
-    std::uint32_t flags;
-    std::uint32_t run;
-};
 
 class Client {
 public:
@@ -40,6 +30,7 @@ public:
     void stop();
     // Where to connect to; holds at once, also while it runs.
     void configure(const Config& config);
+    Config project() const;
 
     Ring<float> samples;
     Ring<Block> blocks;
@@ -49,14 +40,16 @@ public:
     std::atomic<std::uint32_t> panics{0};
 
     std::atomic<bool> connected{false};
-    std::atomic<std::uint32_t> refused{0}, dropped{0};
+    // Messages that were not what they should be; too old; without room; and what the server has refused of us.
+    std::atomic<std::uint32_t> refused{0}, stale{0}, dropped{0}, errors{0};
     std::atomic<float> tempo_now{0}, peak_db{-120};
+    std::atomic<std::uint32_t> scene_now{0};
 
 private:
     struct Io;
     void run();
 
-    std::mutex lock_;  // of `config_`, between threads that may wait
+    mutable std::mutex lock_;  // of `config_`, between threads that may wait
     Config config_;
     std::atomic<std::uint32_t> version_{0};
     std::atomic<bool> quit_{false};

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 namespace legando {
 
@@ -86,6 +87,29 @@ Config with_defaults(Config config)
     fill(config.keys, "LEGANDO_KEYS", "");
     fill(config.client, "LEGANDO_CLIENT", "client");
     return config;
+}
+
+Config from_list(int number)
+{
+    const std::string home = environment("XDG_CONFIG_HOME");
+    std::ifstream file((home.empty() ? environment("HOME") + "/.config" : home) + "/legando/servers");
+    std::string line;
+    while (number > 0 && std::getline(file, line)) {
+        std::istringstream words(line);
+        std::string word;
+        if (!(words >> word) || word[0] == '#' || --number)
+            continue;
+        Config config;
+        std::string* const members[] = {&config.audio, &config.control, &config.stream, &config.keys, &config.client};
+        for (std::string* const member : members) {
+            if (word != "-")
+                *member = word;
+            if (!(words >> word))
+                break;
+        }
+        return config;
+    }
+    return {};
 }
 
 std::string resolve(const std::string& endpoint, bool encrypted)

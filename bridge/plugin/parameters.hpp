@@ -44,13 +44,18 @@ constexpr ParameterInfo kParameters[] = {
     {"mute_bass", "mute.bass", "Mute bass", "", 0, 1, 0, Sort::toggle, kParts},
     {"mute_lead", "mute.lead", "Mute lead", "", 0, 1, 0, Sort::toggle, kParts},
     {"mute_texture", "mute.texture", "Mute texture", "", 0, 1, 0, Sort::toggle, kParts},
+    {"follow_host", "", "Follow the host's tempo", "", 0, 1, 1, Sort::own_toggle, kMusic},
     {"buffer", "", "Buffer", "ms", 2, 500, 40, Sort::own_knob, kConnection},
+    {"buffer_grows", "", "Buffer grows by itself", "", 0, 1, 0, Sort::own_toggle, kConnection},
     {"stream", "", "Stream", "", 0, 16, 0, Sort::own_whole, kConnection},
-    {"follow_host", "", "Follow the host's tempo", "", 0, 1, 1, Sort::own_toggle, kConnection},
+    {"server", "", "Server", "", 0, 8, 0, Sort::own_whole, kConnection},
     {"connected", "", "Connected", "", 0, 1, 0, Sort::out, kShown},
+    {"receiving", "", "Receiving sound", "", 0, 1, 0, Sort::out, kShown},
     {"underruns", "", "Underruns", "", 0, 1e6f, 0, Sort::out, kShown},
     {"buffer_needed", "", "Buffer needed", "ms", 0, 1000, 0, Sort::out, kShown},
     {"drift_ppm", "", "Drift", "ppm", -1000, 1000, 0, Sort::out, kShown},
+    {"resampling", "", "Resampling", "", 0, 1, 0, Sort::out, kShown},
+    {"scene_now", "", "Scene that plays", "", 0, 128, 0, Sort::out, kShown},
     {"tempo_now", "", "Tempo of the music", "BPM", 0, 240, 0, Sort::out, kShown},
     {"peak_db", "", "Peak", "dB", -120, 24, -120, Sort::out, kShown},
 };
@@ -73,12 +78,28 @@ constexpr std::uint32_t parameter(const char* symbol)
     throw "no such parameter";
 }
 
-constexpr std::uint32_t kBuffer = parameter("buffer"), kStream = parameter("stream"), kFollowHost = parameter("follow_host"),
-                        kConnected = parameter("connected"), kUnderruns = parameter("underruns"),
-                        kBufferNeeded = parameter("buffer_needed"), kDriftPpm = parameter("drift_ppm"),
-                        kTempoNow = parameter("tempo_now"), kPeakDb = parameter("peak_db"), kPanic = parameter("panic"),
-                        kFirstOut = kConnected;
+constexpr std::uint32_t kBuffer = parameter("buffer");
+constexpr std::uint32_t kBufferGrows = parameter("buffer_grows");
+constexpr std::uint32_t kStream = parameter("stream");
+constexpr std::uint32_t kServer = parameter("server");
+constexpr std::uint32_t kFollowHost = parameter("follow_host");
+constexpr std::uint32_t kConnected = parameter("connected");
+constexpr std::uint32_t kReceiving = parameter("receiving");
+constexpr std::uint32_t kUnderruns = parameter("underruns");
+constexpr std::uint32_t kBufferNeeded = parameter("buffer_needed");
+constexpr std::uint32_t kDriftPpm = parameter("drift_ppm");
+constexpr std::uint32_t kResampling = parameter("resampling");
+constexpr std::uint32_t kSceneNow = parameter("scene_now");
+constexpr std::uint32_t kTempoNow = parameter("tempo_now");
+constexpr std::uint32_t kPeakDb = parameter("peak_db");
+constexpr std::uint32_t kPanic = parameter("panic");
+constexpr std::uint32_t kSection = parameter("section");
+constexpr std::uint32_t kKey = parameter("key");
+constexpr std::uint32_t kScene = parameter("scene");
+constexpr std::uint32_t kFirstOut = kConnected;
 
+constexpr const char* kGroupNames[kGroups] = {"Moods", "Music", "Sound", "Parts", "Connection", "Shown"};
+constexpr const char* kGroupSymbols[kGroups] = {"moods", "music", "sound", "parts", "connection", "shown"};
 constexpr const char* kSections[] = {"none", "intro", "build", "full", "break", "solo"};
 constexpr const char* kTonics[] = {"C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"};
 constexpr const char* kModes[] = {"major", "minor", "dorian", "mixolydian", "phrygian", "lydian"};
