@@ -1,11 +1,15 @@
 """Hops over the bridge: one way, beside bare libzmq, chunk by chunk in the same run. [control]
 
 A second process receives both: through `Subscriber`, and from a bare SUB socket. It notes the arrival on the monotonic
-clock, which both processes share, and answers over a PUSH socket.
+clock, which both processes share, and answers over a PUSH socket. Both messages have as many bytes, and both receivers
+wait in `recv`. All of it has a real-time priority where the system allows it, below all that plays: other work of the
+machine is not what is measured.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import struct
 import subprocess
 import sys
@@ -19,7 +23,9 @@ import zmq
 from legando.bench.workerlink import environment
 from legando.bridge.keys import new_keys, server_keys
 from legando.bridge.publisher import Publisher
+from legando.bridge.wire import HEADER_BYTES
 from legando.realtime.errors import LegandoError
+from legando.realtime.priority import START_PRIORITY, urgently
 
 ARRIVAL = struct.Struct("<Q")
 START_S = 20.0
@@ -67,6 +73,7 @@ class Hops:
 
     def __init__(self, transport: str, folder: Path, *, listeners: int = 1) -> None:
         """Start the receivers and wait until all paths are open. Raises LegandoError."""
+        self._before = _schedule()  # libzmq's threads inherit what their maker has
         self.context, self.bare_context = zmq.Context(), zmq.Context()
         self.bare = self.bare_context.socket(zmq.PUB)
         keys, where = None, ""
@@ -86,9 +93,10 @@ class Hops:
             self.publisher.endpoint,
             *(s.getsockopt_string(zmq.LAST_ENDPOINT) for s in (self.bare, self.answer)),
         ]
-        command = [sys.executable, "-c", RECEIVER, *addresses, where]
+        command = [*urgently(), sys.executable, "-c", RECEIVER, *addresses, where]
         self.receivers = [subprocess.Popen(command, env=environment()) for _ in range(listeners)]
         self.position = 0
+        self._bare_messages: dict[int, bytes] = {}
         self._meet()
 
     def _meet(self) -> None:
@@ -109,8 +117,11 @@ class Hops:
 
     def bare_hop_us(self, frames: Any) -> float:
         """Return the one-way time of one bare chunk, to the last of the receivers."""
+        message = self._bare_messages.get(len(frames))
+        if message is None:
+            message = self._bare_messages[len(frames)] = bytes(HEADER_BYTES) + frames.tobytes()
         sent_ns = time.perf_counter_ns()
-        self.bare.send(frames)
+        self.bare.send(message)
         return self._arrived_us(sent_ns)
 
     def hop_us(self, frames: Any) -> float:
@@ -138,3 +149,14 @@ class Hops:
         self.answer.close()
         self.bare_context.term()
         self.context.term()
+        if self._before is not None:
+            os.sched_setscheduler(0, self._before, os.sched_param(0))
+
+
+def _schedule() -> int | None:
+    """Give this thread a real-time priority if it has none and may; return the policy to go back to."""
+    if hasattr(os, "sched_setscheduler") and (before := os.sched_getscheduler(0)) == os.SCHED_OTHER:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(START_PRIORITY))
+            return before
+    return None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.bridge.continuity import Continuity
-from legando.bridge.wire import BLOCK, FLOAT32, HEADER_BYTES, RUN_BYTES, Parser, SampleFormat
+from legando.bridge.wire import FLOAT32, HEADER_BYTES, RUN_BYTES, USUAL, Parser, SampleFormat
 from legando.realtime.errors import WireError
 
 MAX_AGE_MS = 500.0
@@ -76,12 +76,13 @@ class Intake:
     def accept(self, message: bytes) -> AudioBlock | None:
         """Return the block that a message holds; None if it is refused, repeated or too old. [any]"""
         now_ns = perf_counter_ns()
-        if len(message) == self._size_bytes and message.startswith(self._run):
-            sequence, position, made_ns, _wall, frames, _reserved = BLOCK.unpack_from(message, RUN_BYTES)
+        if len(message) == self._size_bytes:
+            run, sequence, position, made_ns, frames = USUAL.unpack_from(message)
             follow, age_ns = self.continuity, now_ns - made_ns
             if (
                 position == follow.next_position
                 and sequence > follow.sequence
+                and run == self._run
                 and frames == self._frames
                 and age_ns <= self._max_age_ns
             ):

@@ -57,8 +57,9 @@ RUN = struct.Struct("<32s4sBBBBII16s")
 RUN_BYTES = RUN.size
 BLOCK = struct.Struct("<QQQQII")
 """The next 40 bytes: what this message holds."""
-HEADER = struct.Struct("<32s4sBBBBII16sQQQQII")
-HEADER_BYTES = HEADER.size
+USUAL = struct.Struct("<64sQQQ8xI4x")
+"""Both at once, the run as it stands, without what a listener on the same machine needs not know."""
+HEADER_BYTES = USUAL.size
 
 MAX_SAMPLES_BYTES = 1 << 20
 """One message at most: 2.7 s of stereo float32 at 48 kHz, eight times the longest chunk that can be configured."""
@@ -129,9 +130,9 @@ class Packer:
             subscription(stream), MAGIC, VERSION, KIND_AUDIO, sample_format, channels, sample_rate_hz, 0, stream_id
         )
         self._is_float = sample_format is SampleFormat.FLOAT32
-        self._count = -1
         self._buffer = memoryview(b"")
         self._samples: NDArray[Any] = np.zeros((0, channels), FLOAT32)
+        self._shape: tuple[int, ...] = ()
 
     def pack(
         self, frames: NDArray[np.float32], *, sequence: int, frame_position: int, timestamp_ns: int, wall_ns: int
@@ -143,13 +144,10 @@ class Packer:
         self, frames: NDArray[np.float32], sequence: int, frame_position: int, timestamp_ns: int, wall_ns: int
     ) -> memoryview:
         """Return one message in a buffer that the next call writes over; otherwise as `pack`. [any]"""
-        count = len(frames)
-        if frames.dtype is not FLOAT32 or frames.shape != (count, self.channels):
-            self._refuse_shape(frames)
-        if count != self._count:
-            self._resize(count)
+        if frames.shape != self._shape or frames.dtype is not FLOAT32:
+            self._prepare(frames)
         try:
-            BLOCK.pack_into(self._buffer, RUN_BYTES, sequence, frame_position, timestamp_ns, wall_ns, count, 0)
+            BLOCK.pack_into(self._buffer, RUN_BYTES, sequence, frame_position, timestamp_ns, wall_ns, self._shape[0], 0)
         except struct.error as error:
             raise WireError(
                 f"sequence {sequence}, frame position {frame_position} and times {timestamp_ns} and {wall_ns} ns "
@@ -161,26 +159,26 @@ class Packer:
             self._samples[...] = to_int16(frames)
         return self._buffer
 
-    def _refuse_shape(self, frames: NDArray[np.float32]) -> None:
-        if frames.ndim != 2 or frames.shape[1] != self.channels or frames.dtype != np.float32:
+    def _prepare(self, frames: NDArray[np.float32]) -> None:
+        """Make the buffer of messages like this one; the run's 64 bytes are in it for good."""
+        if frames.ndim != 2 or frames.shape[1] != self.channels or frames.dtype != FLOAT32:
             raise WireError(
                 f"a message takes float32 (frames, {self.channels}), this is {frames.dtype} {frames.shape}; "
                 "convert it first"
             )
-
-    def _resize(self, count: int) -> None:
-        """Make the buffer of a message of this many frames; the run's 64 bytes are in it for good."""
+        count = len(frames)
         size_bytes = count * self._frame_bytes
         if not 0 < size_bytes <= MAX_SAMPLES_BYTES:
             raise WireError(
                 f"{count} frames of {self.channels} channels do not fit a message; "
                 f"send 1 to {MAX_SAMPLES_BYTES // self._frame_bytes}"
             )
-        self._buffer = memoryview(bytearray(HEADER_BYTES + size_bytes))
-        self._buffer[:RUN_BYTES] = self._run
-        kind = FLOAT32 if self._is_float else _INT16
-        self._samples = np.ndarray((count, self.channels), kind, self._buffer, HEADER_BYTES)
-        self._count = count
+        if frames.shape != self._shape:
+            self._buffer = memoryview(bytearray(HEADER_BYTES + size_bytes))
+            self._buffer[:RUN_BYTES] = self._run
+            kind = FLOAT32 if self._is_float else _INT16
+            self._samples = np.ndarray(frames.shape, kind, self._buffer, HEADER_BYTES)
+            self._shape = frames.shape
 
 
 def subscription(stream: str) -> bytes:
