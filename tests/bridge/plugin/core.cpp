@@ -8,6 +8,7 @@
 
 #include "client_config.hpp"
 #include "controlwire.hpp"
+#include "parameters.hpp"
 #include "player.hpp"
 #include "ring.hpp"
 #include "wire.hpp"
@@ -317,6 +318,19 @@ int resolve_command(int count, char** words)
     return 0;
 }
 
+// The table of parameters, and what numbers of sections and keys mean.
+int parameters_command()
+{
+    for (const ParameterInfo& info : kParameters)
+        std::printf("{\"symbol\": \"%s\", \"control\": \"%s\", \"least\": %.9g, \"most\": %.9g, \"normal\": %.9g, \"sort\": %d}\n", info.symbol, info.control, static_cast<double>(info.least), static_cast<double>(info.most), static_cast<double>(info.normal), static_cast<int>(info.sort));
+    std::printf("[");
+    for (const char* section : kSections)
+        std::printf("\"%s\", ", section);
+    for (int n = 0; n < 72; ++n)
+        std::printf("\"%s %s\"%s", kTonics[n % 12], kModes[n / 12], n < 71 ? ", " : "]\n");
+    return 0;
+}
+
 int keys_command(const char* folder, const char* client)
 {
     const Keys keys = read_keys(folder, client);
@@ -336,6 +350,7 @@ int main(int count, char** words)
     if (command == "ring" && count == 3) return ring_command(std::atol(words[2]));
     if (command == "simulate") return simulate_command(count - 2, words + 2);
     if (command == "resolve" && count > 3) return resolve_command(count - 2, words + 2);
+    if (command == "parameters") return parameters_command();
     if (command == "keys" && count == 4) return keys_command(words[2], words[3]);
     return 2;
 }

@@ -1,0 +1,109 @@
+"""The LV2 plug-in in jalv, on a JACK server without hardware: heard at its ports, played and led through them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bridge.plugin.conftest import Built
+from tests.bridge.plugin.programs import Listener, SignalServer, hear
+from tests.bridge.plugin.signal_server import RATE_HZ
+from tests.realtime.conftest import JackServer
+
+URI = "urn:legando:plugin"
+LATENCY_MS = 200
+
+
+@contextmanager
+def jalv(built: Built, folder: Path, **values: float) -> Iterator[None]:
+    """Run jalv with our plug-in alone in sight."""
+    (folder / "lv2").mkdir()
+    (folder / "lv2" / "legando.lv2").symlink_to(built.lv2)
+    environment = os.environ | {
+        "LV2_PATH": str(folder / "lv2"),
+        "LEGANDO_AUDIO": f"ipc://{folder}/a.ipc",
+        "LEGANDO_CONTROL": f"ipc://{folder}/c.ipc",
+    }
+    controls = [word for symbol, value in values.items() for word in ("-c", f"{symbol}={value}")]
+    with (folder / "jalv.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["jalv", "-n", "legando", "-x", *controls, URI],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment,
+        )
+        try:
+            yield
+            assert process.poll() is None, (folder / "jalv.log").read_text()
+        finally:
+            process.terminate()
+            process.wait(20)
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+@pytest.mark.live
+def test_jalv_plays_exactly_what_was_sent_and_passes_on_notes_and_tempo(
+    built: Built,
+    server: Callable[..., SignalServer],
+    jack_server: JackServer,
+    require: Callable[[bool, str], None],
+    tmp_path: Path,
+) -> None:
+    require(shutil.which("jalv") is not None, "jalv not found; install jalv")
+    require(built.jackprobe is not None, "JACK's headers not found; install libjack-jackd2-dev")
+    source = server(chunk=512)
+    with (
+        jalv(built, tmp_path, buffer=LATENCY_MS, density=0.25),
+        Listener([str(built.jackprobe), "60"], tmp_path, channels=2) as probe,
+    ):
+        probe.ask("connect legando:lv2_audio_out_1 legando:lv2_audio_out_2 legando:lv2_events_in")
+        probe.wait_for_sound()
+        source.wait_for("set", lambda said: (said["name"], said["value"]) == ("density", 0.25))
+        for key in range(60, 70):
+            probe.ask(f"midi {key} 144 {key} 100")
+            time.sleep(0.02)
+        probe.ask("tempo 133")
+        probe.ask("roll")
+        lead = source.wait_for("lead", lambda said: abs(said["tempo_bpm"] - 133.0) < 1e-3 and said["playing"])
+        time.sleep(0.7)
+        probe.ask("halt")
+        source.wait_for("lead", lambda said: not said["playing"])
+        source.wait_for("midi", lambda said: said["bytes"] == [144, 69, 100])
+        sound, blocks = probe.sound(), probe.blocks
+    _check_sound(sound, blocks, source)
+    _check_notes(blocks, source)
+    assert lead["frame_position"] is not None
+
+
+def _check_sound(sound: np.ndarray, blocks: np.ndarray, source: SignalServer) -> None:
+    """All but the fade at its beginning is what was sent, and as late as the plug-in reports."""
+    runs = hear(sound)
+    last = runs[-1]
+    assert last.frame + last.frames == len(sound) and last.frames > RATE_HZ // 2, runs
+    inside = blocks[(blocks["frame"] >= last.frame)]
+    due = np.array([source.position_at(int(start)) for start in inside["start_ns"]])
+    late_ms = (due - (last.position + inside["frame"].astype(np.int64) - last.frame)) * 1e3 / RATE_HZ
+    chunk_ms, period_ms = 512e3 / RATE_HZ, int(inside["frames"][0]) * 1e3 / RATE_HZ
+    assert abs(np.median(late_ms) - (LATENCY_MS + chunk_ms)) < 3.0 + period_ms, f"late by {np.median(late_ms)} ms"
+
+
+def _check_notes(blocks: np.ndarray, source: SignalServer) -> None:
+    """Each note was meant for its frame within the period in which JACK gave it."""
+    notes = [said for said in source.of("midi") if said["bytes"][0] == 144]
+    sent = blocks[blocks["marks"] > 0]
+    assert [said["bytes"][1] for said in notes] == list(range(60, 70))
+    assert len(sent) == 10
+    ideal = sent["start_ns"].astype(np.int64) + np.arange(60, 70) * 1_000_000_000 // RATE_HZ
+    off_ms = (np.array([said["time_ns"] for said in notes]) - ideal) / 1e6
+    assert np.ptp(off_ms[np.abs(off_ms - np.median(off_ms)) < 3.0]) < 6.0
+    assert abs(np.median(off_ms)) < 6.0, f"{off_ms} ms from the frame"
