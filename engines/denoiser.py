@@ -117,7 +117,8 @@ class Layer(nn.Module):
         """Add fine-path attention; keys and values: context then own chunk."""
         n, m = query.shape[2], keys.shape[2]
         # distance in frames from key to query, always within the table for chunks of up to 16
-        distance = torch.arange(n)[:, None] + (m - n) - torch.arange(m)[None] + _MAX_CHUNK
+        device = query.device
+        distance = torch.arange(n, device=device)[:, None] + (m - n) - torch.arange(m, device=device)[None] + _MAX_CHUNK
         y: Tensor = self.fine_out(_merge(attend(query, keys, values, self.fine_bias[:, distance])))
         return x + y
 

@@ -19,7 +19,7 @@ from legando.realtime.cli_bench import add_bench_arguments
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
-from legando.realtime.instrument import SHIPPED
+from legando.realtime.instrument import BACKENDS, SHIPPED
 
 SECONDS_MAX = 86_400.0
 TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--chunk", type=latents, metavar="N", help="N x 20 ms a chunk; default: the bundle's")
     render.add_argument("--steps", type=steps, metavar="N", help="denoising steps a chunk; default: the bundle's")
     render.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
+    _add_backend(render)
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
 
@@ -65,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what play --record or --journal kept")
     replay.add_argument("--out", type=Path, metavar="FILE", help="keep it as .wav (float) or .flac")
     replay.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the journal's, where that has moved")
+    _add_backend(replay)
     replay.add_argument("--json", action="store_true", help="print the account as one JSON object")
 
     listen = _command(commands, "listen", "record what another legando publishes")
@@ -108,6 +110,10 @@ def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str)
     return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
 
 
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", choices=tuple(BACKENDS), help="what runs the networks; default: onnxruntime")
+
+
 def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rig", type=Path, metavar="FILE", help="a rig file; default: the one that legando ships")
     parser.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
@@ -116,6 +122,7 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
     parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
+    _add_backend(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
     shown = parser.add_mutually_exclusive_group()
@@ -152,6 +159,7 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
 
 
 def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
+    instrument = BACKENDS.get(getattr(arguments, "backend", None) or "", instrument)
     if arguments.command == "render":
         from legando.realtime.cli_render import render_command
 

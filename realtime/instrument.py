@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # the command line names an instrument before it needs one
     from numpy.typing import NDArray
 
 SHIPPED = "legando.realtime.instrument:shipped"
+BACKENDS = {"onnxruntime": SHIPPED, "torch": "legando.engines.card.instrument:torch_instrument"}
+"""What `--backend` names: the same bundles and the same music, on another run time."""
 
 
 class Chunk(Protocol):
@@ -79,7 +81,7 @@ def load_instrument(spec: str, bundle: Path | None) -> Instrument:
     return make(bundle)
 
 
-class _Shipped:
+class Shipped:
     """legando's own instrument. The encoder loads only when prompts are read, which the engine process never does."""
 
     def __init__(self, bundle: Path | None) -> None:
@@ -109,4 +111,4 @@ class _Shipped:
 
 def shipped(bundle: Path | None) -> Instrument:
     """Read and verify one of legando's bundles; raises BundleError, one sentence. [control]"""
-    return _Shipped(bundle)
+    return Shipped(bundle)
