@@ -34,6 +34,10 @@ plugin:
 	@cmake -S bridge/plugin -B $(PLUGIN_BUILD) -DSANITIZE=$(SANITIZE) $(CMAKE_ARGS) >$(PLUGIN_BUILD).log 2>&1 || { cat $(PLUGIN_BUILD).log; exit 2; }
 	@cmake --build $(PLUGIN_BUILD) --parallel $(or $(JOBS),2)
 
+figures: $(VENV)/.test
+	$(BIN)/legando bench record
+	$(BIN)/legando bench figures --write
+
 $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 2; }
 

@@ -20,6 +20,31 @@ EXIT_SHUT = 1
 """The gate stays shut."""
 
 
+def command(arguments: argparse.Namespace, instrument: str) -> int:
+    """Run the bench that was asked for: suites, the peers' installation, the reports, the pages' figures. [control]"""
+    if arguments.what == ["figures"]:
+        from legando.bench.figures import figures_lines
+
+        lines, wrong = figures_lines(fill=arguments.write)
+        print("\n".join([*lines, *wrong]), file=sys.stderr if wrong else sys.stdout)
+        return EXIT_SHUT if wrong else EXIT_OK
+    if arguments.what[:1] == ["record"]:
+        from legando.bench.record import record
+
+        failed = record(arguments.what[1:], instrument=instrument, bundle=arguments.bundle)
+        for name, why in failed.items():
+            print(f"{name}: not recorded: {why}", file=sys.stderr)
+        return EXIT_SHUT if failed else EXIT_OK
+    if arguments.install:
+        from legando.bench.peers.install import install
+
+        failed = install(lambda text: print(text, file=sys.stderr))
+        for name, why in failed.items():
+            print(f"{name}: not installed: {why}", file=sys.stderr)
+        return EXIT_SHUT if failed else EXIT_OK
+    return suites_command(arguments)
+
+
 def suites_command(arguments: argparse.Namespace) -> int:
     """Run the suites that were asked for, and all that is to happen with their figures. [control]"""
     names = check_suites(arguments.what)

@@ -18,11 +18,12 @@ from legando.bench.chunks import PLAYING, ChunkBench
 from legando.realtime.enginelink import EngineSettings
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
+from legando.realtime.rig import AudioRig
 from legando.realtime.ring import Ring
 from legando.realtime.schedule import frames_to_ns
 
-LEAD_MS = 45.3
-"""The rig's own 40 ms and one block of 256 frames."""
+LEAD_MS = AudioRig().lead_ms + 1000.0 * AudioRig().block_frames / 48_000
+"""What the ring keeps ahead with the rig as it is shipped, and one block."""
 WARM_UP_CHUNKS = 48
 
 

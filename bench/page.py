@@ -14,6 +14,7 @@ from legando.bench.against import Comparison
 from legando.bench.charts import heat_strip, histogram, timeline, waterfall
 from legando.bench.held import LEAD_MS
 from legando.bench.marks import Marks
+from legando.bench.page_peers import peers_tables, published_section
 from legando.bench.page_style import STYLE
 from legando.bench.samples import PERCENTS, Outcome, Results, Series
 from legando.realtime.errors import LegandoError
@@ -29,6 +30,7 @@ TITLES = {
     "start": "Start",
     "memory": "Memory",
     "roofline": "Roofline",
+    "peers": "Peers, measured here",
 }
 
 
@@ -76,7 +78,7 @@ def charts_of(results: Results) -> dict[str, tuple[str, str, Marks]]:
         at_s, detail = held.detail["at_s"], held.detail
         note = (
             "Chunks made on a schedule, as the engine does. A late chunk eats into the lead of "
-            f"{LEAD_MS:g} ms; only beyond that it is heard."
+            f"{LEAD_MS:.1f} ms; only beyond that it is heard."
         )
         marks = timeline(at_s, slack, detail["steps_taken"], lead_ms=LEAD_MS, most_steps=detail["steps"])
         charts["timeline"] = ("Slack and ladder", note, marks)
@@ -183,6 +185,9 @@ def _suite(name: str, outcome: Outcome) -> str:
     title = escape(TITLES.get(name, name))
     if outcome.skipped:
         return f'<section>\n<h2>{title}</h2>\n<p class="note">not measured: {escape(outcome.skipped)}</p>\n</section>\n'
+    if name == "peers":
+        took = f'<span class="took">{outcome.seconds:.0f} s</span>'
+        return f"<section>\n<h2>{title} {took}</h2>\n{peers_tables(outcome)}</section>\n{published_section()}"
     told = _table(outcome.series) if outcome.series else ""
     if name == "roofline":
         told += _roofline(outcome.detail)

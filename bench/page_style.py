@@ -39,6 +39,7 @@ table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 .figures th.number, .figures td.number {{ text-align: right; }}
 .figures tr:not(.inner) td:first-child {{ font-weight: 600; }}
 .figures tr.inner td:first-child {{ padding-left: 1.6rem; }}
+.figures.words td {{ white-space: normal; vertical-align: top; overflow-wrap: anywhere; }}
 .met {{ color: var(--met); }}
 .missed {{ color: var(--missed); font-weight: 600; }}
 figure {{ margin: 0; overflow-x: auto; }}

@@ -16,14 +16,18 @@ from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
 
 EXIT_FAILED = 1
-ALONE = ("live", "loopback")
+ALONE = ("live", "loopback", "figures")
 SUITES = ("chunk", "held", "ring", "bridge", "midi", "start", "memory", "roofline")
+MORE = "peers: others beside us; record: write the reports that the pages quote; figures: hold the pages to them"
 
 
 def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
     """Say what `legando bench` understands. [control]"""
     bench.add_argument(
-        "what", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; default: all; or live, or loopback, alone"
+        "what",
+        nargs="*",
+        metavar="SUITE",
+        help=f"of {', '.join(SUITES)}; default: all; or live, or loopback, alone. {MORE}",
     )
     bench.add_argument("--quick", action="store_true", help="fewer samples: all suites in less than two minutes")
     bench.add_argument("--json", nargs="?", const="-", metavar="FILE", help="keep all samples; default: print them")
@@ -32,6 +36,8 @@ def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--gate", action="store_true", help="status 1 when p99 or late chunks are worse, or too many")
     bench.add_argument("--history", type=Path, metavar="FILE", help="where to add a line; default: the user's state")
     bench.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
+    bench.add_argument("--install", action="store_true", help="peers: install them into environments of their own")
+    bench.add_argument("--write", action="store_true", help="figures: write them into the pages instead of checking")
     live = bench.add_argument_group("live: play on a dummy JACK server (Debian: jackd2)")
     seconds, times = number("length in seconds", 0.1, 86_400.0), whole("number of times", 1, 100_000)
     live.add_argument("--seconds", type=seconds, default=60.0, metavar="S", help="of events; default: 60")
@@ -57,7 +63,7 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
     Status 1 when a soak or the kills heard a break, or when the gate stays shut.
     """
     if [name for name in arguments.what if name in ALONE] and len(arguments.what) > 1:
-        raise LegandoError(f"{' and '.join(arguments.what)} cannot run together; run live and loopback alone")
+        raise LegandoError(f"{' and '.join(arguments.what)} cannot run together; run live, loopback and figures alone")
     if arguments.what == ["loopback"]:
         from legando.bench.loopback import run_loopback
 
@@ -69,9 +75,9 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
         )
         return _tell(arguments, told, _loopback_lines(told), failed=False)
     if arguments.what != ["live"]:
-        from legando.bench.command import suites_command
+        from legando.bench.command import command
 
-        return suites_command(arguments)
+        return command(arguments, instrument)
     return _live(arguments, instrument)
 
 

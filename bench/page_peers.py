@@ -1,0 +1,65 @@
+"""The page's sections on peers: what was measured in turn with us; apart, what others have published. [any]"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from legando.bench.peers.table import (
+    COLUMNS,
+    MEASURED,
+    measured_rows,
+    output_columns,
+    output_rows,
+    published,
+    published_rows,
+)
+from legando.bench.samples import Outcome
+
+_NUMBERS = ("p50", "p95", "p99", "ratio", "breaks")
+
+
+def peers_tables(outcome: Outcome) -> str:
+    """Return the measured tables of a run: times, breaks, and what could not run with its reason. [any]"""
+    told = (
+        '<p class="note">Sides take turns, a few calls each, one thread each. Ratios are of processor time in the same '
+        "rounds (ways between processes: of time on the wall), with an interval of 99.5 %. Decoders are told for each "
+        "second of sound; codecs have random weights.</p>\n"
+    )
+    told += _table(MEASURED, measured_rows(outcome.detail, {one.name: one.figures() for one in outcome.series}))
+    if outcome.detail["outputs"]:
+        told += (
+            '<p class="note">A ramp to the sound device beside a load that holds the interpreter lock; breaks in what '
+            "the server was given.</p>\n"
+        ) + _table(output_columns(outcome.detail), output_rows(outcome.detail))
+    if outcome.detail["skipped"]:
+        lines = (f"<li>{escape(name)}: {escape(why)}</li>\n" for name, why in outcome.detail["skipped"].items())
+        told += f'<p class="note">Not measured:</p>\n<ul class="note">\n{"".join(lines)}</ul>\n'
+    return told
+
+
+def published_section() -> str:
+    """Return the section of published figures. [any]"""
+    rows = [
+        (*cells[:-1], f"{one['says']}: {cells[-1].partition('://')[2]}")
+        for one, cells in zip(published(), published_rows(), strict=True)
+    ]
+    return (
+        "<section>\n<h2>Published by others</h2>\n"
+        '<p class="note">None of this was measured here, and machines differ. What a source does not say is left out.'
+        f"</p>\n{_table(COLUMNS, rows, words=True)}</section>\n"
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
+    kinds = [' class="number"' if not words and head.startswith(_NUMBERS) else "" for head in heads]
+    top = "".join(f"<th{kind}>{escape(head)}</th>" for head, kind in zip(heads, kinds, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>\n"
+        for row in rows
+    )
+    kind = "figures words" if words else "figures"
+    return (
+        f'<div class="wide"><table class="{kind}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody>\n'
+        "</table></div>\n"
+    )

@@ -1,0 +1,112 @@
+"""A side of a comparison: a process that makes the same thing again and again when it is told to. [control]
+
+It reads a JSON object a line, `{"run": WHAT, "count": N}`, and answers with one, `{"wall_ns": [...], "cpu_ns": [...]}`;
+its first answer is `{"ready": {...}}` or `{"error": SENTENCE}`. `serve` is the other end, for those of our own; a
+peer's program in its own environment cannot import legando and speaks the same few lines by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from legando.bench.workerlink import environment
+from legando.realtime.errors import LegandoError
+
+Times = tuple[list[int], list[int]]
+"""Nanoseconds on the wall and of the processor, for each call."""
+
+
+class Side:
+    """The handle on one process; use it as a context. Raises LegandoError when it cannot start."""
+
+    def __init__(self, command: Sequence[str], *, foreign: bool = False) -> None:
+        """Start; `ready` waits. A `foreign` one finds only what is in its own environment."""
+        self._noise = tempfile.TemporaryFile("w+")  # noqa: SIM115  lives as long as the process
+        around = environment()
+        if foreign:
+            around.pop("PYTHONPATH")
+        self._process = subprocess.Popen(
+            command, env=around, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise, text=True
+        )
+
+    def ready(self) -> dict[str, Any]:
+        """Wait until it is warm; return what it tells about itself."""
+        told: dict[str, Any] = self._answer()["ready"]
+        return told
+
+    def run(self, what: str, count: int) -> Times:
+        """Return the times of so many calls."""
+        self._tell({"run": what, "count": count})
+        answer = self._answer()
+        return answer["wall_ns"], answer["cpu_ns"]
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        if not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._noise.close()
+
+    def __enter__(self) -> Side:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _tell(self, words: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(words) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise LegandoError(self._last_words()) from None
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._last_words()}
+        if "error" in answer:
+            raise LegandoError(str(answer["error"]))
+        return answer
+
+    def _last_words(self) -> str:
+        self._process.wait(5.0)
+        self._noise.seek(0)
+        said = self._noise.read().strip().rpartition("\n")[2]
+        return f"it ended: {said or 'it said nothing'} (status {self._process.returncode})"
+
+
+def serve(about: Mapping[str, Any], calls: Mapping[str, Callable[[], object]]) -> None:
+    """Answer on standard output until standard input ends. [engine]"""
+    _say({"ready": dict(about)})
+    for line in sys.stdin:
+        asked = json.loads(line)
+        call, wall, cpu = calls[asked["run"]], [], []
+        for _ in range(asked["count"]):
+            began_ns, began_cpu = time.perf_counter_ns(), time.thread_time_ns()
+            call()
+            wall.append(time.perf_counter_ns() - began_ns)
+            cpu.append(time.thread_time_ns() - began_cpu)
+        _say({"wall_ns": wall, "cpu_ns": cpu})
+
+
+def refuse(error: object) -> None:
+    """Tell why this side cannot run. [engine]"""
+    _say({"error": str(error)})
+
+
+def _say(answer: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()

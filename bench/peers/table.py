@@ -1,0 +1,82 @@
+"""Tables of peers: what was measured here, and what others have published; never one with figures of both. [any]"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PUBLISHED = Path(__file__).with_name("published.toml")
+COLUMNS = ("system", "control to sound", "times real time", "hardware", "source")
+MEASURED = ("group", "peer", "p50 (ms)", "p95 (ms)", "p99 (ms)", "ratio to ours, p50 (99.5 %)", "note")
+
+
+def published() -> list[dict[str, str]]:
+    """Return what has been published, a row for each system. [any]"""
+    rows: list[dict[str, str]] = tomllib.loads(PUBLISHED.read_text(encoding="utf-8"))["published"]
+    return rows
+
+
+def published_rows() -> list[tuple[str, str, str, str, str]]:
+    """Return the cells of the table of published figures; the last is the source's address. [any]"""
+    return [(one["system"], one["wait"], one["speed"], one["hardware"], one["source"]) for one in published()]
+
+
+def published_table() -> str:
+    """Return it as Markdown. [any]"""
+    rows = [
+        (*cells[:-1], f"[{one['says']}]({cells[-1]})") for one, cells in zip(published(), published_rows(), strict=True)
+    ]
+    return markdown(COLUMNS, rows)
+
+
+def measured_rows(detail: Mapping[str, Any], figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    """Return the cells of the table of measured peers. `figures`: percentiles in ms by series. [any]"""
+    out = []
+    for row in detail["rows"]:
+        told = figures[row["series"]]
+        times = [_ms(told[name]) for name in ("p50", "p95", "p99")]
+        ratio = "1" if row["ours"] else ""
+        if not row["ours"] and "ratio" in row:
+            ratio = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        out.append((row["group"], row["name"], *times, ratio, row["note"]))
+    return out
+
+
+def output_rows(detail: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the cells of the table of breaks: a row for each way, a column for each block size. [any]"""
+    blocks = sorted({row["block"] for row in detail["outputs"]})
+    names = dict.fromkeys(row["name"] for row in detail["outputs"])
+    found = {(row["name"], row["block"]): row for row in detail["outputs"]}
+    rows = []
+    for name in names:
+        cells = [found.get((name, block)) for block in blocks]
+        rows.append((name, *("" if one is None else f"{one['breaks']} in {one['seconds']:g} s" for one in cells)))
+    return rows
+
+
+def output_columns(detail: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return its heads. [any]"""
+    return ("way", *(f"breaks, {block} frames" for block in sorted({row["block"] for row in detail["outputs"]})))
+
+
+def measured_table(report: Mapping[str, Any]) -> str:
+    """Return the measured peers of a report as Markdown. [any]"""
+    return markdown(MEASURED, measured_rows(report["details"]["peers"], report["suites"]["peers"]))
+
+
+def output_table(report: Mapping[str, Any]) -> str:
+    """Return the breaks of a report as Markdown. [any]"""
+    detail = report["details"]["peers"]
+    return markdown(output_columns(detail), output_rows(detail))
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table. [any]"""
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows)])
+
+
+def _ms(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,0 +1,149 @@
+"""Record: the reports from which the pages' figures are written, made anew by one command. [control]
+
+    legando bench record                 # all: about seven minutes on two quiet cores
+    legando bench record live energy     # two of them
+    legando bench figures --write        # then
+
+Each report is one small JSON file in `bench/reports/`: percentiles without their samples, and the machine, commit and
+load that they are of. One that fails leaves the old report as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from legando.bench.figures import REPORTS
+from legando.bench.history import line_of
+from legando.bench.machine import machine
+from legando.bench.run import progress_bars, run_suites
+from legando.bench.samples import Results
+from legando.bench.workerlink import environment
+from legando.realtime.errors import LegandoError
+
+LIVE_S = 30.0
+SUITES = ("chunk", "ring", "bridge", "midi", "start")
+Make = Callable[[str, Path | None], Mapping[str, Any]]
+
+
+def report_of(results: Results) -> dict[str, Any]:
+    """Return a run without its samples: what a page may quote, and what that depends on. [any]"""
+    details = {
+        name: {key: value for key, value in outcome.detail.items() if key not in ("at_s", "steps_taken")}
+        for name, outcome in results.outcomes.items()
+        if not outcome.skipped
+    }
+    skipped = {name: outcome.skipped for name, outcome in results.outcomes.items() if outcome.skipped}
+    command = f"legando bench {' '.join(results.outcomes)}{' --quick' if results.quick else ''}"
+    return {**line_of(results), "command": command, "details": details, "skipped": skipped}
+
+
+def _suites(names: Sequence[str], *, quick: bool = False) -> Make:
+    def make(_: str, bundle: Path | None) -> Mapping[str, Any]:
+        with progress_bars() as progress:
+            results = run_suites(names, bundle=bundle, quick=quick, progress=progress)
+        if failed := {name: one.skipped for name, one in results.outcomes.items() if one.skipped}:
+            raise LegandoError("; ".join(f"{name}: {why}" for name, why in failed.items()))
+        return report_of(results)
+
+    return make
+
+
+def _live(instrument: str, bundle: Path | None) -> Mapping[str, Any]:
+    from legando.realtime.bench_live import run_latency
+
+    about = machine()
+    told = run_latency(seconds=LIVE_S, instrument=instrument, bundle=bundle, block_frames=256, lead_ms=None)
+    if any(told[kind]["count"] < 10 for kind in ("note", "knob", "immediate")):
+        raise LegandoError("too few events were found again; record when the machine is quiet")
+    return {**about, "command": f"legando bench live --seconds {LIVE_S:g}", **told}
+
+
+def _energy(_: str, bundle: Path | None) -> Mapping[str, Any]:
+    about = machine()
+    words = ["evaluate", "--energy", "--quick", "--json"] + (["--bundle", str(bundle)] if bundle is not None else [])
+    command = [sys.executable, "-m", "legando.realtime.cli", *words]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    try:
+        told: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
+    except ValueError:
+        raise LegandoError(done.stderr.strip().rpartition("\n")[2] or "legando evaluate said nothing") from None
+    kept = [{"name": one["name"], "value": one["value"], "unit": one["unit"]} for one in told["figures"]]
+    values = {one["name"].partition(" (")[0]: one["value"] for one in kept}
+    joules = {
+        "normal": values["joules a second, normal"],
+        "eco": values["joules a second, eco"],
+        "saved_percent": 100.0 * values["eco saves energy, median"],
+    }
+    return {
+        **about,
+        "command": f"legando {' '.join(words)}",
+        "bundle": told["bundle"],
+        "joules": joules,
+        "figures": kept,
+    }
+
+
+def _drift(_: str, bundle: Path | None) -> Mapping[str, Any]:
+    """Play ten minutes of each prompt; compare the spectral centroid of whole minutes. Not in a usual run."""
+    from legando.engines.bundle import Bundle
+    from legando.engines.training.figures.desk import Desk
+    from legando.engines.training.figures.evaluate_takes import PROMPTS
+    from legando.engines.training.measures.metrics import spectral_centroid_hz
+
+    about, prompts = machine(), {}
+    desk = Desk(Bundle.load(bundle))
+    for prompt in PROMPTS[1:]:
+        take = desk.take(600.0, prompt=prompt)
+        minute = 60 * take.sample_rate_hz
+        early, late = (spectral_centroid_hz(take.audio[at * minute : (at + 1) * minute]) for at in (1, 9))
+        prompts[prompt] = {
+            "minute_2_hz": round(early, 1),
+            "minute_10_hz": round(late, 1),
+            "percent": round(100.0 * (late / early - 1.0), 2),
+        }
+    return {**about, "command": "legando bench record drift", "prompts": prompts}
+
+
+REPORTED: dict[str, Make] = {
+    "bench": _suites(SUITES),
+    "live": _live,
+    "energy": _energy,
+    "peers": _suites(("peers",), quick=True),
+    "drift": _drift,
+}
+USUAL = ("bench", "live", "energy", "peers")
+"""What is recorded without names: the other takes as long as these together."""
+
+
+def record(names: Sequence[str], *, instrument: str, bundle: Path | None) -> dict[str, str]:
+    """Make reports anew; return those that failed, with the reason. Raises LegandoError. [control]"""
+    if not REPORTS.is_dir():
+        raise LegandoError(f"{REPORTS} is not there: reports are recorded in a checkout of legando")
+    for name in names:
+        if name not in REPORTED:
+            raise LegandoError(f"there is no report {name!r}; choose from {', '.join(REPORTED)}")
+    failed = {}
+    for name in names or USUAL:
+        began = time.monotonic()
+        sys.stderr.write(f"{name} (load {os.getloadavg()[0]:.1f}) ...\n")
+        try:
+            save(name, REPORTED[name](instrument, bundle))
+        except LegandoError as error:
+            failed[name] = str(error)
+        sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")
+    return failed
+
+
+def save(name: str, report: Mapping[str, Any], folder: Path = REPORTS) -> None:
+    """Write a report whole, as a file that shows line by line what changed. [control]"""
+    path = folder / f"{name}.json"
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
