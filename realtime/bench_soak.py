@@ -35,7 +35,7 @@ _PLAYER = "PortAudio"
 
 
 class ServerLog:
-    """What the server says meanwhile: how often its cycles were late, how often it found which client late. [control]"""
+    """What the server says meanwhile: how often its cycles were late, and which clients were. [control]"""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

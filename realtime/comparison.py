@@ -71,7 +71,7 @@ class Comparison:
         self._recorded: Frames = np.zeros((0, 4), dtype=np.float32)
         self._recorded_start = 0
         self._offset: int | None = None
-        self._offset_before = 0
+        self._offset_before: int | None = None
         self._open: Break | None = None  # one whose end has not been found
         self._uneven: deque[int] = deque([0] * NEAR, NEAR)
         self._due_us: int | None = None
@@ -128,7 +128,9 @@ class Comparison:
 
     def _look_up(self, piece: Frames) -> None:
         """Find where the recording goes on; a place other than expected is a break."""
-        at = place(piece, self._stream, near=len(self._stream) // 2)
+        last = self._offset_before if self._offset is None else self._offset
+        expected = self._recorded_start + (last or 0) - self._stream_start
+        at = place(piece, self._stream, near=len(self._stream) // 2 if last is None else expected)
         if at is None:
             self._broke(foreign=True)
             return
@@ -136,7 +138,7 @@ class Comparison:
         if self._offset is not None and offset != self._offset:
             self._broke(foreign=False)
         if self._open is not None:
-            self._open.jump_frames = offset - self._offset_before
+            self._open.jump_frames = offset - (self._offset_before or 0)
             self._open = None
         self._offset = offset
         self.same_frames += self._block

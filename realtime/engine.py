@@ -14,6 +14,8 @@ import json
 import os
 import sys
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +33,9 @@ from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 
 ANSWER_SHARE = 0.25
 """How much of a chunk the engine waits for an answer before it goes on with the last snapshot."""
+
+HAND_OVER_NS = 20_000_000
+"""How much earlier an engine that leaves asks for the chunk that it will not make: the other has to be told."""
 
 MIX_SHARE = 0.3
 """How much of a chunk an engine that leaves waits for the sound of the one that comes."""
@@ -97,20 +102,25 @@ def run(connection: Connection, settings: EngineSettings) -> None:
         if not settings.candidate:
             _lead(connection, settings, generator, ring)
             return
-        main = _follow(connection, generator, ring)
+        main, costs_ns = _follow(connection, generator, ring)
     if main is not None:
         with contextlib.closing(Ring.attach(main)) as ring:
-            _lead(connection, replace(settings, ring=main), generator, ring)
+            _lead(connection, replace(settings, ring=main), generator, ring, costs_ns)
 
 
-def _follow(connection: Connection, generator: Generator, side: Ring) -> str | None:
-    """Make each chunk that another engine makes, for a ring of our own; return the main ring, None to stop. [engine]"""
+def _follow(connection: Connection, generator: Generator, side: Ring) -> tuple[str | None, Sequence[int]]:
+    """Make each chunk that another engine makes, for a ring of our own. [engine]
+
+    Returns the main ring, None to stop, and what the chunks have cost, but for the first, which composes bars, too.
+    """
+    costs_ns: deque[int] = deque(maxlen=64)
+    first = True
     while True:
         answer = json.loads(connection.recv_bytes())
         if "main" in answer:
-            return str(answer["main"])
+            return str(answer["main"]), tuple(costs_ns)
         if answer.get("stop"):
-            return None
+            return None, ()
         position, past = answer["position"], answer.get("past")
         if past is not None:
             generator.go_on(position, past["tick"], past["score"])
@@ -118,19 +128,30 @@ def _follow(connection: Connection, generator: Generator, side: Ring) -> str | N
         began_ns = time.perf_counter_ns()
         chunk = generator.step(controls)
         side.write(chunk.frames)
-        _report(connection, generator, chunk, position, generator.default_steps, time.perf_counter_ns() - began_ns)
+        cost_ns = time.perf_counter_ns() - began_ns
+        if not first:
+            costs_ns.append(cost_ns)
+        first = False
+        _report(connection, generator, chunk, position, generator.default_steps, cost_ns)
 
 
-def _lead(connection: Connection, settings: EngineSettings, generator: Generator, ring: Ring) -> None:
-    """Make the chunks that are played, each as late as is safe. [engine]"""
+def _lead(
+    connection: Connection, settings: EngineSettings, generator: Generator, ring: Ring, costs_ns: Sequence[int] = ()
+) -> None:
+    """Make the chunks that are played, each as late as is safe. [engine]
+
+    `costs_ns` is what chunks have cost this engine before it led.
+    """
     pacer = Pacer(ring, settings, chunk_frames=generator.chunk_frames, steps=generator.default_steps)
+    pacer.learn(costs_ns)
     source = ControlSource(connection, ANSWER_SHARE * generator.chunk_frames / ring.sample_rate_hz)
     mixer: Mixer | None = None
     first = not settings.candidate
     while True:
-        pacer.wait()
         position = ring.written_frames
-        if mixer is not None and not mixer.failed and position >= mixer.end:
+        leaves = mixer is not None and not mixer.failed and position >= mixer.end
+        pacer.wait(HAND_OVER_NS if leaves else 0)
+        if leaves:
             send_message(connection, Want(position_frames=position))
             connection.recv_bytes()  # whatever it is: only the newcomer may write from here on
             return

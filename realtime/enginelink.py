@@ -136,6 +136,7 @@ class EngineProcess:
         self._child: Child | None = None
         self._connection: Connection | None = None
         self._spare: tuple[Child, Connection] | None = None
+        self._leaving: list[Child] = []  # killed, but not gone yet: the end of a large process takes a while
 
     def start(self) -> None:
         """Start the process; `Ready` comes when its generator is warm."""
@@ -185,9 +186,17 @@ class EngineProcess:
         self._send(plain)
 
     def adopt(self, other: EngineProcess, settings: EngineSettings) -> None:
-        """Take the place of this engine with another one, and start its like from now on."""
-        self._drop_spare()
-        self._reap(patience_s=0.0)
+        """Take the place of this engine with another one, and start its like from now on.
+
+        Waits for nobody: the newcomer has asked already what its first chunk is to be.
+        """
+        self._forget_the_gone()
+        for pair in (self._spare, (self._child, self._connection)):
+            if pair is not None and pair[0] is not None and pair[1] is not None:
+                pair[0].kill()
+                pair[1].close()
+                self._leaving.append(pair[0])
+        self._spare = None
         self._child, self._connection = other._child, other._connection
         other._child, other._connection = None, None
         self.settings = settings
@@ -197,6 +206,9 @@ class EngineProcess:
         self._send({"stop": True})  # first, or it would go on with the last snapshot
         self._reap(patience_s=timeout_s)
         self._drop_spare()
+        for child in self._leaving:
+            child.end(patience_s=0.0)
+        self._forget_the_gone()
 
     def restart(self) -> None:
         """Replace a dead or stuck engine, by the spare if there is one; it goes on where the ring ends."""
@@ -222,6 +234,11 @@ class EngineProcess:
                 self._connection.send_bytes(json.dumps(plain).encode())
             except OSError:
                 return
+
+    def _forget_the_gone(self) -> None:
+        for child in [child for child in self._leaving if not child.alive]:
+            child.close()
+            self._leaving.remove(child)
 
     def _drop_spare(self) -> None:
         if self._spare is not None:

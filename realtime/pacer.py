@@ -7,6 +7,7 @@ what the clock would have played. One `plan` before the wait, one `take` when th
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from legando.realtime.enginelink import EngineSettings, prefill_frames
 from legando.realtime.ladder import Ladder, LadderCosts, rungs_of
@@ -32,7 +33,8 @@ class Pacer:
         self._ladder = Ladder(self._rungs)
         self._costs = LadderCosts(self._rungs, guess_ns=GUESS_NS)
         self._overheads = CostWindow()  # from the planned start to the controls: a late timer, a slow answer
-        self._budget_ns = round(BUDGET_SHARE * frames_to_ns(chunk_frames, ring.sample_rate_hz))
+        self._chunk_ns = frames_to_ns(chunk_frames, ring.sample_rate_hz)
+        self._budget_ns = round(BUDGET_SHARE * self._chunk_ns)
         self._origin_ns = 0  # clock: when frame 0 would have been played
         self._planned_ns = self._taken_ns = self._rung = 0
 
@@ -41,12 +43,17 @@ class Pacer:
         """How long after its planned start the last chunk had its controls."""
         return self._taken_ns - self._planned_ns
 
-    def wait(self) -> None:
-        """Sleep until the next chunk must start."""
+    def learn(self, costs_ns: Iterable[int]) -> None:
+        """Take over what chunks have cost while another engine led."""
+        for cost_ns in costs_ns:
+            self._costs.add(0, cost_ns)
+
+    def wait(self, ahead_ns: int = 0) -> None:
+        """Sleep until the next chunk must start, or until so long before."""
         self._ladder.plan(self._costs.p99_ns, self._budget_ns - self._overheads.p99_ns)
         while True:
             now_ns = time.perf_counter_ns()
-            start_ns = self.next_start_ns(now_ns)
+            start_ns = self.next_start_ns(now_ns) - ahead_ns
             if start_ns <= now_ns:
                 self._planned_ns = start_ns
                 return
@@ -74,7 +81,9 @@ class Pacer:
             filling = self._ring.written_frames - self._ring.played_frames < self._prefill_frames
             return now_ns if filling else now_ns + FILL_WAIT_NS
         expected_ns = self._costs.p99_ns[self._ladder.rung] + self._overheads.p99_ns
-        return max(now_ns, due_ns - expected_ns - MARGIN_NS)
+        # One that takes longer than it lasts cannot be had in time by starting still earlier: that would only fill the
+        # ring, past what the player keeps, and make every hand wait, for as long as one bad moment is remembered.
+        return max(now_ns, due_ns - min(expected_ns, self._chunk_ns) - MARGIN_NS)
 
     def _due_ns(self, now_ns: int) -> int | None:
         """Return when the next chunk must be written; None while the player does not play."""

@@ -181,6 +181,8 @@ class Rollouts:
         if rollout is None or not rollout.due(position_frames):
             return False
         rollout.candidate.tell({"main": self._ring.name})
+        while isinstance(rollout.candidate.receive(0.0), Made):
+            pass  # what it has made while it followed is not the music's account
         self._engine.adopt(rollout.candidate, rollout.settings)
         self._bundle_before, self._bundle = self._bundle, rollout.bundle
         self._display.say(f"bundle {rollout.bundle or 'shipped'} plays")

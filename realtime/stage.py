@@ -111,8 +111,8 @@ class Stage:
         """The rig that is played."""
         return self.folder / "rig.toml"
 
-    def write_rig(self, *, seed: int = 1, publish: str = "", more: str = "") -> None:
-        """Write the rig: one calm scene, a knob, a fader, the bridge's end point if one is wanted, and `more`."""
+    def write_rig(self, *, seed: int = 1, publish: str = "", more: str = "", engine: str = "") -> None:
+        """Write the rig: one calm scene, a knob, a fader, the bridge's end point if one is wanted, and more lines."""
         self.rig_path.write_text(
             f"""
             [audio]
@@ -132,6 +132,7 @@ class Stage:
             {more}
             [engine]
             seed = {seed}
+            {engine}
             [bridge]
             publish = "{publish}"
             [[scene]]

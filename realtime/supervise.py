@@ -16,7 +16,9 @@ HANG_WITH_SPARE_S = 0.4
 """An engine that says nothing for so long, while it is needed, is replaced: sooner, where that costs no pause."""
 
 SPARE_AFTER_CHUNKS = 40
-"""When the spare engine is started: not while everything else starts; likewise the spare player."""
+"""When the spare engine is started: not while everything else starts; likewise the spare player. From then on one that
+is missing is replaced as often: it died, or left with its like when another bundle came in.
+"""
 
 ENGINE_FAILURES_MAX = 5
 """So many failures in a row, none of which made `PROVEN_CHUNKS` between them, and it is given up."""
@@ -65,7 +67,7 @@ class EngineWatch:
             self._alive_ns = now_ns
             self._ready = self._ready or message is not None
             self._made += isinstance(message, Made)
-            if self._made == SPARE_AFTER_CHUNKS and isinstance(message, Made):
+            if isinstance(message, Made) and self._made % SPARE_AFTER_CHUNKS == 0:
                 self._engine.keep_spare()
         elif now_ns - self._alive_ns > patience_s * 1e9:
             self._replace(f"the engine said nothing for {patience_s:g} s", now_ns)

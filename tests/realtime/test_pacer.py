@@ -1,5 +1,6 @@
 """The pacer reads the ring: when to start, and how many steps there is time for."""
 
+import time
 from collections.abc import Iterator
 from time import perf_counter_ns
 
@@ -61,3 +62,26 @@ def test_with_little_left_it_takes_fewer_steps_and_holds_them(ring: Ring) -> Non
     assert [pacer.take() for _ in range(HOLD_CHUNKS)] == [1] * HOLD_CHUNKS
     began_ns = perf_counter_ns()
     assert 0 <= pacer.done() <= perf_counter_ns() - began_ns + 1_000_000_000
+
+
+def test_one_bad_moment_does_not_make_every_hand_wait(ring: Ring) -> None:
+    """An answer that took half a second would start all later chunks so early that the player skips."""
+    pacer = Pacer(ring, SETTINGS, chunk_frames=CHUNK, steps=4)
+    ring.write(tone(0, 2 * CHUNK))
+    ring.publish(played_frames=2 * CHUNK - LEAD, state=PlayerState.PLAYING, **COUNTERS)
+    pacer.wait()
+    time.sleep(0.5)
+    pacer.take()
+    pacer.done()
+    ring.publish(played_frames=CHUNK, state=PlayerState.PLAYING, **COUNTERS)
+    due_ns = ring.played_at_ns + frames_to_ns(CHUNK - LEAD, 48_000)
+    earliest_ns = due_ns - frames_to_ns(CHUNK, 48_000) - MARGIN_NS
+    assert pacer.next_start_ns(0) == earliest_ns
+
+
+def test_what_followed_chunks_have_cost_is_known_at_once(ring: Ring) -> None:
+    pacer = Pacer(ring, SETTINGS, chunk_frames=CHUNK, steps=4)
+    pacer.learn([2_000_000, 3_000_000])
+    ring.write(tone(0, 2 * CHUNK))
+    ring.publish(played_frames=2 * CHUNK - LEAD - 480, state=PlayerState.PLAYING, **COUNTERS)  # 10 ms
+    assert pacer.take() == 4

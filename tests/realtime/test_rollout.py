@@ -3,35 +3,58 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from legando.kernels.seam import DEFAULT_LIMITER
 from legando.realtime.cli import main
-from legando.realtime.crossfade import FADE_FRAMES, Mixer, faded, rising
+from legando.realtime.comparison import Comparison
+from legando.realtime.crossfade import FADE_FRAMES, Mixer, faded, gains
+from legando.realtime.errors import DeviceError
 from legando.realtime.oscwire import build_osc
-from legando.realtime.ring import Ring
+from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
+from legando.realtime.stage import Stage
 
 SPEC = "tone_generator:named"
-MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 
 
-def test_gains_add_up_to_one_and_the_fade_is_the_same_in_any_chunks() -> None:
+def loudness_db(sound: np.ndarray) -> float:
+    return float(10.0 * np.log10(np.mean(sound.astype(float) ** 2)))
+
+
+@pytest.mark.parametrize("alike", [0.1, 0.25, 0.4, 0.6])
+def test_a_fade_neither_dips_nor_swells(alike: float) -> None:
+    """For as much correlation as two bundles have; gains that add up to 1 would dip by up to 2.6 dB."""
     rng = np.random.default_rng(0)
-    own, other = (rng.uniform(-1, 1, (6000, 2)).astype(np.float32) for _ in range(2))
+    own, third = (rng.normal(0, 0.1, (60_000, 2)).astype(np.float32) for _ in range(2))
+    other = (alike * own + (1 - alike**2) ** 0.5 * third).astype(np.float32)
+    whole = faded(own, other, 0, len(own))
+    pieces = [loudness_db(whole[at : at + 6000]) for at in range(0, len(whole), 6000)]
+    assert np.abs(np.array(pieces) - loudness_db(own)).max() < 1.2, pieces
+
+
+def test_a_fade_is_never_louder_than_both_and_the_same_in_any_chunks() -> None:
+    rng = np.random.default_rng(0)
+    ceiling = np.float32(DEFAULT_LIMITER.ceiling)
+    own, other = (rng.uniform(-ceiling, ceiling, (6000, 2)).astype(np.float32) for _ in range(2))
+    own[2500:2600] = other[2500:2600] = ceiling
     whole = faded(own, other, 0, 5000)
     parts = [faded(own[n : n + 960], other[n : n + 960], n, 5000) for n in range(0, 6000, 960)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
-    assert np.abs(whole).max() <= 1.0
+    assert np.abs(whole).max() <= ceiling + 1e-6
     np.testing.assert_array_equal(whole[5000:], other[5000:])
-    gain = rising(0, FADE_FRAMES, FADE_FRAMES)
-    assert gain[0] < 1e-6 and gain[-1] > 1 - 1e-6 and (np.diff(gain[:, 0]) >= 0).all()
+    np.testing.assert_allclose(whole[:1], own[:1], atol=1e-5)  # no step where it begins, however loud
+    leaving, coming = gains(0, FADE_FRAMES, FADE_FRAMES)
+    assert coming[0] < 1e-6 and coming[-1] > 1 - 1e-6 and (np.diff(coming[:, 0]) > -1e-6).all()
+    assert (leaving + coming).max() == pytest.approx(1.217, abs=0.01)
 
 
 def test_a_newcomer_that_falls_behind_is_left_out() -> None:
@@ -61,66 +84,79 @@ def pitch_hz(sound: np.ndarray) -> float:
     return float(np.argmax(spectrum) * 48_000 / len(sound))
 
 
-def test_a_bundle_rolls_out_and_back_without_a_click_and_a_broken_one_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.live
+def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused(
+    require: Callable[[bool, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     for name in ("new", "broken"):
         (tmp_path / name).mkdir()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        out.bind(("127.0.0.1", 0))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        (tmp_path / "rig.toml").write_text(
-            f"""
-            [bridge]
-            publish = "ipc://{tmp_path}/a.ipc"
-            [engine]
-            candidates = ["new", "broken"]
-            [osc]
-            listen = "127.0.0.1:{port}"
-            [[scene]]
-            name = "calm"
-            prompts = ["pads"]
-            muted = ["drums"]
-            """
-        )
-        take = tmp_path / "take.wav"
-        words = ["serve", "--rig", str(tmp_path / "rig.toml"), "--seconds", "60", "--record", str(take)]
-        run = subprocess.Popen([sys.executable, "-c", MAIN, *words], stderr=subprocess.PIPE, text=True)
-        assert run.stderr is not None
-        said: list[str] = []
-
-        def wait_for(*, sentence: str) -> None:
-            until = time.monotonic() + 60
-            while sentence not in "".join(said):
-                assert time.monotonic() < until and run.stderr is not None
-                said.append(run.stderr.readline())
-
+    take = tmp_path / "take.wav"
+    with ExitStack() as stack:
         try:
-            wait_for(sentence="playing")
-            time.sleep(2.0)
-            for word, sentence in (("broken", "does not reproduce"), ("new", "new plays"), ("", "shipped plays")):
-                address = "next" if word else "back"
-                out.sendto(build_osc(f"/legando/bundle/{address}", (word,) if word else ()), ("127.0.0.1", port))
-                wait_for(sentence=sentence)
-            time.sleep(1.0)
-            run.terminate()
-            assert run.wait(20) == 143
-        finally:
-            run.kill()
-            run.stderr.close()
+            stage = stack.enter_context(Stage(instrument=SPEC))
+        except DeviceError as error:
+            require(False, str(error))
+        out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        address = ("127.0.0.1", free_udp_port())
+        stage.write_rig(
+            more=f'[osc]\nlisten = "127.0.0.1:{address[1]}"',
+            engine=f"candidates = ['{tmp_path}/new', '{tmp_path}/broken']",
+        )
+        with stage.rig_path.open("a") as rig:
+            rig.write('muted = ["drums"]\n')
+        heard: list[Frames] = []
+
+        def wait_for(sentence: str, timeout_s: float = 60.0) -> None:
+            until = time.monotonic() + timeout_s
+            while sentence not in stage.said():
+                assert time.monotonic() < until and stage.playing, stage.said()
+                heard.append(stage.take_recorded())
+                time.sleep(0.05)
+
+        def play_on(seconds: float) -> None:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                heard.append(stage.take_recorded())
+                time.sleep(0.05)
+
+        stage.start_play("--record", str(take), "--json")
+        play_on(1.5)
+        for word, sentence in (("broken", "does not reproduce"), ("new", "new plays"), ("", "shipped plays")):
+            which = "next" if word else "back"
+            out.sendto(build_osc(f"/legando/bundle/{which}", (word,) if word else ()), address)
+            wait_for(sentence)
+        play_on(2.2)  # the last second is not compared
+        figures = stage.stop_play()
     sound, _ = soundfile.read(take, dtype="float32")
     left = sound[:, 0]
-    lines = [json.loads(line) for line in (tmp_path / "take.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in take.with_suffix(".jsonl").read_text().splitlines()]
     begins = [line["roll"] for line in lines if "begin" in line]
     mains = [line["roll"] for line in lines if "main" in line]
     assert len(begins) == len(mains) == 2 and all(m - b >= FADE_FRAMES for b, m in zip(begins, mains, strict=True))
     old, new, back = (pitch_hz(left[at : at + 24_000]) for at in (begins[0] - 24_000, mains[0], mains[1]))
     assert new - old == pytest.approx(60.0, abs=3.0) and back == pytest.approx(old, abs=3.0)
+    recorded, comparison = np.concatenate(heard), Comparison()
+    for at in range(0, len(sound), 48_000):
+        comparison.add_stream(sound[at : at + 48_000], at)
+        comparison.add_recorded(recorded[at : at + 48_000])
+        comparison.compare()
+    # What was heard is what was made, over both fades; a machine that stands still has told of it.
+    assert [one.plain() for one in comparison.breaks if not one.of_the_server] == [], (figures, begins, mains)
+    assert comparison.same_frames > mains[1]
     largest = 0.1 * 2 * np.pi * (new + 5) / 48_000
     assert np.abs(np.diff(left)).max() < 1.5 * largest  # no click, neither in the fades nor at their ends
-    assert main(["replay", "--json", str(tmp_path / "take.jsonl")], instrument=SPEC) == 0
+    middle = begins[0] + FADE_FRAMES // 2
+    assert loudness_db(left[middle - 4800 : middle + 4800]) > loudness_db(left[begins[0] - 9600 : begins[0]]) - 1.6
+    assert main(["replay", "--json", str(take.with_suffix(".jsonl"))], instrument=SPEC) == 0
     assert json.loads(capsys.readouterr().out)["same"]
