@@ -199,13 +199,13 @@ class Stage:
         return block
 
     def stop_play(self, timeout_s: float = 30.0) -> dict[str, Any]:
-        """Stop play as Ctrl-C does, unless it has ended, and return the figures that it printed.
+        """Stop play in order, unless it has ended, and return the figures that it printed.
 
         Raises LegandoError, with where each of its threads stands, when it does not end in time.
         """
         assert self._play is not None, "not started"
         if self._play.poll() is None:
-            self._play.send_signal(signal.SIGINT)
+            self._play.terminate()  # as clean as Ctrl-C, which a program started in the background ignores
         try:
             out, _ = self._play.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
