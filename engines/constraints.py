@@ -1,7 +1,8 @@
 """Masks that make the score follow the performer and the form: held chords, keys, muted parts, planned bars. [engine]
 
 The language model adds one row of `LOGITS` floats (all parts side by side, in the order of `PARTS`) to its logits: 0
-allows a token, `FORBIDDEN` rules it out. Every part always keeps at least one token.
+allows a token, `FORBIDDEN` rules it out, what lies between makes it likelier or not. Every part always keeps at least
+one token.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from legando.realtime.tonality import key_classes
 
 LOGITS = sum(VOCABULARY_SIZES)
 FORBIDDEN = -1e9
+DENSITY_LEAN = {"chord": 2.5, "drums": 3.0, "bass": 3.5, "lead": 3.5}
+"""Nats by which a stroke or a note becomes likelier when the density is turned up all the way."""
 
 _STARTS = np.concatenate(([0], np.cumsum(VOCABULARY_SIZES)))
 PART_SLICES: dict[str, slice] = {p: slice(int(_STARTS[i]), int(_STARTS[i + 1])) for i, p in enumerate(PARTS)}
@@ -106,6 +109,16 @@ def plan_mask(bar: Bar, held: tuple[int, ...], out: Mask) -> None:
             row += _voices_mask(bar.drum_mask)
 
 
+def density_mask(shift: float, out: Mask) -> None:
+    """Make strokes and notes likelier in `out` (LOGITS,), or less likely: `shift` is -1..1, 0 changes nothing. [engine]
+
+    The plan already says how busy each part is to be, and the style says it, too; but a model that has just written two
+    sparse bars goes on with them. A performer who turns the knob wants to hear it in the next bar.
+    """
+    if shift:
+        out += np.float32(shift) * _EVENTS
+
+
 def key_mask(key: str, held: tuple[int, ...], current_chord: int, strike: bool, out: Mask) -> None:
     """Rule out, in `out` (LOGITS,), what chord, bass and lead would play outside a key. [engine]
 
@@ -140,6 +153,20 @@ def _key_row(key: str) -> Mask:
 
 
 _ALL_VOICES = (1 << len(DRUM_VOICES)) - 1
+
+
+def _events() -> Mask:
+    """Return what `density_mask` adds for each token at a shift of 1: for each stroke, note and chord."""
+    row = np.zeros(LOGITS, np.float32)
+    for part, lean in DENSITY_LEAN.items():
+        tokens = np.arange(VOCABULARY[part])
+        struck = np.array([int(token).bit_count() for token in tokens]) if part == "drums" else tokens >= 2
+        row[PART_SLICES[part]] = lean * struck
+    row.flags.writeable = False
+    return row
+
+
+_EVENTS = _events()
 
 
 @lru_cache(maxsize=64)

@@ -18,8 +18,17 @@ from numpy.typing import NDArray
 
 from legando.engines.anchor import Anchor
 from legando.engines.arranger import Arranger, Habits
-from legando.engines.constraints import LOGITS, held_features, key_mask, plan_mask, recognise_held, score_mask
+from legando.engines.constraints import (
+    LOGITS,
+    density_mask,
+    held_features,
+    key_mask,
+    plan_mask,
+    recognise_held,
+    score_mask,
+)
 from legando.engines.counter_rng import SCORE, gumbel
+from legando.engines.room import room_send
 from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
     LATENT_FRAMES,
@@ -32,7 +41,7 @@ from legando.engines.timeline import (
     tick_strokes,
 )
 from legando.engines.turning import take_ticks
-from legando.realtime.controls import PARTS, Controls
+from legando.realtime.controls import GENRE_SLOTS, PARTS, Controls
 
 PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
@@ -68,7 +77,7 @@ class Plan:
     """What a chunk is to be; `features` are overwritten by the next one.
 
     `number` counts chunks and is the counter of the latents' noise. `begins` says that anything is struck or ended.
-    `beats` are the metronome's clicks, offset and whether it is the bar's.
+    `beats` are the metronome's clicks, offset and whether it is the bar's. `send` is how much goes to the room.
     """
 
     number: int
@@ -80,6 +89,7 @@ class Plan:
     tokens: list[tuple[int, tuple[int, ...]]]
     beats: list[tuple[int, bool]]
     chord: str
+    send: float = 0.0
 
 
 class Sequencer:
@@ -149,7 +159,8 @@ class Sequencer:
         style = _style(sound)
         number, self.chunks = self.chunks, self.chunks + 1
         chord = chord_name(self._reader.chord)
-        return Plan(number, start_ticks, features, style, sound.guidance, bool(strokes), written, beats, chord)
+        send = room_send(sound)
+        return Plan(number, start_ticks, features, style, sound.guidance, bool(strokes), written, beats, chord, send)
 
     def foresee(self, controls: Controls) -> Ask | None:
         """Return the tick that will be asked for next, if the controls stay as they are; None in a count-in. [engine]
@@ -180,6 +191,8 @@ class Sequencer:
         mask = given["mask"]
         score_mask(controls.held, controls.muted, self._reader.chord, tick, ask.performer_leads, mask)
         plan_mask(bar, controls.held, mask)
+        if controls.density is not None:
+            density_mask(controls.density - controls.style[GENRE_SLOTS], mask)
         if controls.key is not None:
             key_mask(controls.key, controls.held, self._reader.chord, controls.key != self._key, mask)
 

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legando.engines.arranger import Bar
-from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES, held_features, plan_mask, score_mask
+from legando.engines.constraints import (
+    FORBIDDEN,
+    LOGITS,
+    PART_SLICES,
+    density_mask,
+    held_features,
+    plan_mask,
+    score_mask,
+)
 from legando.engines.score import BASS_LOW, HOLD, LEAD_LOW, REST, VOCABULARY, chord_pitch_classes, chord_token
 from legando.realtime.controls import PARTS
 
@@ -118,3 +126,19 @@ def test_a_held_chord_sounds_even_in_a_bar_without_chords() -> None:
     assert (mask[PART_SLICES["chord"]] == 0.0).all()
     plan_mask(bar, (60,), mask)
     assert np.flatnonzero(mask[PART_SLICES["chord"]] == 0.0).tolist() == [0]
+
+
+@pytest.mark.parametrize("shift", [-0.8, 0.0, 0.6])
+def test_density_leans_on_strokes_and_notes_and_rules_nothing_in_or_out(shift: float) -> None:
+    out = np.zeros(LOGITS, dtype=np.float32)
+    score_mask(C_MINOR, frozenset({"bass"}), CMIN, 3, False, out)
+    before = out.copy()
+    density_mask(shift, out)
+    np.testing.assert_array_equal(out > FORBIDDEN / 2, before > FORBIDDEN / 2)
+    drums = out[PART_SLICES["drums"]]
+    assert drums[0] == 0.0
+    assert np.sign(drums[0b1]) == np.sign(shift)
+    assert drums[0b10110] == pytest.approx(3 * drums[0b1])
+    for part in ("chord", "lead"):
+        assert (out[PART_SLICES[part]][[REST, HOLD]] == before[PART_SLICES[part]][[REST, HOLD]]).all()
+    assert (out[PART_SLICES["texture"]] == before[PART_SLICES["texture"]]).all()

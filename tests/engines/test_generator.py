@@ -88,6 +88,18 @@ def test_a_live_note_is_heard_in_its_own_chunk_and_not_before(bundle: Bundle) ->
     assert change[2000:].max() > 3 * change[:1800].max()
 
 
+def test_space_turned_up_adds_a_room_and_left_alone_adds_nothing(bundle: Bundle) -> None:
+    def play(controls: Controls, *, room: bool) -> NDArray[np.float32]:
+        generator = Generator(bundle, seed=3)
+        if not room:
+            generator._room.process = lambda y, send: None  # type: ignore[method-assign]
+        return np.concatenate([generator.step(controls).frames.copy() for _ in range(12)])
+
+    np.testing.assert_array_equal(play(HOUSE, room=True), play(HOUSE, room=False))
+    wet = replace(HOUSE, space=0.9)
+    assert np.abs(play(wet, room=True) - play(wet, room=False)).max() > 1e-4
+
+
 def test_ticks_are_reported_once_and_in_order(bundle: Bundle) -> None:
     generator = Generator(bundle)
     ticks = [tick for _ in range(60) for tick, _ in generator.step(HOUSE).tokens]

@@ -59,8 +59,8 @@ def _mute(name: str, part: str, own: str) -> Move:
 
 MOVES = (
     _mood("density", "events a beat", "strokes", "variety"),
-    _mood("brightness", "centroid"),
-    _mood("space", "gaps filled"),
+    _mood("brightness", "centroid", "strokes"),
+    _mood("space", "gaps filled", "crest"),
     _mood("drive", "crest"),
     Move(name="tempo", own="pulse", low={"tempo_bpm": SLOW_BPM}, high={"tempo_bpm": FAST_BPM}, implied=("strokes",)),
     _mute("mute drums", "drums", "strokes"),

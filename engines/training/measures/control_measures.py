@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 from scipy.signal import stft
 
 from legando.engines.score import BASS, CHORD, DRUMS, LEAD, TICKS_PER_BEAT, Score
@@ -72,16 +71,17 @@ def pulse(audio: Floats) -> float:
 
 
 def strokes_db(audio: Floats) -> float:
-    """Return the power of what is short in time and broad in frequency against the whole, in decibels. [any]
+    """Return how much the power from 7 to 16 kHz rises within 16 ms, on average, against the whole, in decibels. [any]
 
-    Median filters along time and frequency tell strokes from tones (Fitzgerald, DAFx 2010).
+    Sticks, skins and cymbals are what strikes there; a struck chord rises 25 dB less. Median filters along time and
+    frequency (Fitzgerald, DAFx 2010) took the strokes of plucked and stabbed chords for drums.
     """
     mono = np.asarray(audio, np.float64).mean(1)
-    _, _, bins = stft(mono, SAMPLE_RATE_HZ, nperseg=1024, noverlap=512, boundary=None, padded=False)
-    size = np.abs(bins)
-    tones, strokes = median_filter(size, (1, 31)), median_filter(size, (31, 1))
-    struck = (size**2 * (strokes > tones)).sum()
-    return float(10 * np.log10((struck + 1e-9) / ((size**2).sum() + 1e-9)))
+    hz, _, bins = stft(mono, SAMPLE_RATE_HZ, nperseg=1024, noverlap=768, boundary=None, padded=False)
+    power = np.abs(bins) ** 2
+    high = power[(hz >= 7000.0) & (hz < 16_000.0)].sum(0)
+    rise = np.maximum(high[3:] - high[:-3], 0.0)
+    return float(10 * np.log10((rise.mean() + 1e-9) / (power.sum(0).mean() + 1e-9)))
 
 
 def bass_db(audio: Floats) -> float:
