@@ -136,6 +136,9 @@ protected:
 
     void deactivate() override { client_.stop(); }
 
+    // Hosts of VST3 ask for the latency between this and activate().
+    void sampleRateChanged(double) override { setLatency(latency_frames()); }
+
     void run(const float**, float** outputs, uint32_t frames, const MidiEvent* events, uint32_t count) override
     {
         const std::int64_t now_ns = monotonic_ns();
