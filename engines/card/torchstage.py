@@ -69,6 +69,10 @@ class TorchStage:
                 new = torch.where(rows.view(shape), new, old)
             self.state[name] = new
 
+    def compute(self, given: Tensors) -> Tensors:
+        """Return outputs and new state of inputs and state, all of them on the device; keeps nothing."""
+        return self._step(given)
+
     def _given(self) -> Tensors:
         return {name: tensor.to(self._device, copy=True, non_blocking=True) for name, tensor in self._here.items()}
 
@@ -183,16 +187,22 @@ def torch_networks(bundle: Bundle, *, device: str = "cpu", streams: int = 1, com
 
     `compiled` has torch.compile make one program of each pass: slower to start, fewer launches.
     """
-    modules = load_modules(bundle, device)
     latents = int(bundle.manifest["chunk_latents"])
-    denoiser = TorchDenoiser(modules, streams=streams, latents=latents, device=device)
-    stages = [_language(modules, streams, device), denoiser, _decoder(modules, streams, latents, device)]
+    stages = torch_stages(load_modules(bundle, device), streams=streams, latents=latents, device=device)
+    language, denoiser, decoder = stages
     if compiled:
         for stage in stages:
             stage._step = torch.compile(stage._step, dynamic=False)
     how = "compiled" if compiled else "eager"
-    name = f"torch {torch.__version__} {device} fp32 {how}"
-    return Networks(name, stages[0], denoiser, stages[2])
+    return Networks(f"torch {torch.__version__} {device} fp32 {how}", language, denoiser, decoder)
+
+
+def torch_stages(
+    modules: Modules, *, streams: int, latents: int, device: str
+) -> tuple[TorchStage, TorchDenoiser, TorchStage]:
+    """Return language model, denoiser and decoder for B streams. [engine]"""
+    denoiser = TorchDenoiser(modules, streams=streams, latents=latents, device=device)
+    return _language(modules, streams, device), denoiser, _decoder(modules, streams, latents, device)
 
 
 def _language(modules: Modules, streams: int, device: str) -> TorchStage:

@@ -1,0 +1,147 @@
+"""Many performers on one set of networks: B streams, each with controls and a seed of its own, in one step. [engine]
+
+Each stream has its own sequencer, which asks for ticks; the ticks of all streams that ask at once are written in one
+batch, and a stream that does not ask keeps its state. Denoiser and decoder run once for all. A stream in a batch is the
+stream alone, within the rounding of products of other shapes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legando.engines.arranger import read_habits
+from legando.engines.bundle import Bundle
+from legando.engines.card.torchstage import TorchDenoiser, TorchStage
+from legando.engines.counter_rng import LATENT, normal
+from legando.engines.excitation import excitation_rows, excitation_table
+from legando.engines.generator import Chunk, checked_latents, checked_steps
+from legando.engines.metronome import Metronome
+from legando.engines.networks import Networks
+from legando.engines.sequencer import Ask, Plan, Sequencer
+from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ
+from legando.kernels.seam import Seam
+from legando.realtime.controls import Controls
+from legando.realtime.errors import LegandoError
+
+Tokens = tuple[int, ...]
+
+
+class BatchGenerator:
+    """B streams in step with each other; `networks` must have been made for as many."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+    channels = 2
+
+    def __init__(self, bundle: Bundle, seeds: Sequence[int], *, networks: Networks, steps: int | None = None) -> None:
+        """Allocate, and prove the networks. Raises BundleError, RigError or Distrust."""
+        language, denoiser, self._decoder = networks.language, networks.denoiser, networks.decoder
+        rows = len(denoiser.inputs["t"])
+        if not (isinstance(language, TorchStage) and isinstance(denoiser, TorchDenoiser) and rows == len(seeds)):
+            raise LegandoError(f"{len(seeds)} streams need torch networks of as many; these have {rows} rows")
+        self._language, self._denoiser = language, denoiser
+        self.engine, self.seeds = networks.engine, tuple(seeds)
+        self.latents = checked_latents(bundle, None)
+        self.chunk_frames, self.latency_frames = self.latents * LATENT_FRAMES, GRAIN_FRAMES
+        self.default_steps = checked_steps(bundle.default_steps if steps is None else steps)
+        for name, stage in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
+            stage.check(bundle.file("reference.safetensors"), name)
+        self.sequencers = sequencers(bundle, seeds)
+        self._seams = [Seam(self.channels, GRAIN_FRAMES, self.chunk_frames) for _ in seeds]
+        self._metronomes = [Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames) for _ in seeds]
+        self._asked = [{name: array[b] for name, array in self._language.inputs.items()} for b in range(rows)]
+        self._excitation = excitation_table()
+
+    def step(self, controls: Sequence[Controls]) -> list[Chunk]:
+        """Make the next chunk of every stream, in as few steps as any of them asks for. [engine]"""
+        began_ns = time.perf_counter_ns()
+        plans = compose_all(self.sequencers, controls, self._write_ticks)
+        self._make(plans, steps_of(controls, self.default_steps))
+        chunks = []
+        for b, plan in enumerate(plans):
+            audio, report = self._seams[b].process(self._decoder.outputs["audio"][b])
+            audio = self._metronomes[b].mix(audio, plan.beats)
+            peak = float(report.peak[0]), float(report.peak[1])
+            chunks.append(chunk_of(plan, audio, peak, self.chunk_frames, time.perf_counter_ns() - began_ns))
+        return chunks
+
+    def _write_ticks(self, asks: Mapping[int, Ask]) -> dict[int, Tokens]:
+        """Write one tick of each stream that asks."""
+        active = np.zeros(len(self.seeds), np.bool_)
+        for b, ask in asks.items():
+            self.sequencers[b].describe(ask, self._asked[b])
+            active[b] = True
+        self._language.run(keep=active)
+        tokens = self._language.outputs["tokens"]
+        return {b: tuple(int(t) for t in tokens[b]) for b in asks}
+
+    def _make(self, plans: Sequence[Plan], steps: int) -> None:
+        given, denoiser = self._denoiser.inputs, self._denoiser
+        x = np.empty_like(given["latents"])
+        for b, plan in enumerate(plans):
+            given["frames"][b], given["style"][b] = plan.features.frames, plan.style
+            given["tick_tokens"][b] = plan.features.tick_tokens
+            given["tick_ages_s"][b] = plan.features.tick_ages_s
+            denoiser.guidances[b] = plan.guidance
+            x[b] = normal(self.seeds[b], LATENT, plan.number, x[b].size).reshape(x[b].shape)
+        for index in range(steps):
+            given["latents"][...] = x
+            given["t"].fill(index / steps)
+            denoiser.run(keep=False)
+            x += denoiser.outputs["velocity"] * np.float32(1.0 / steps)
+        given["latents"][...] = x
+        given["t"].fill(1.0)
+        denoiser.run()
+        denoiser.hold(
+            np.array([s.anchor.next(plan.style) for s, plan in zip(self.sequencers, plans, strict=True)], np.int32)
+        )
+        given = self._decoder.inputs
+        given["latents"][...] = x
+        for b, plan in enumerate(plans):
+            given["frames"][b], given["voices"][b] = plan.features.frames, plan.features.voices
+            rows = excitation_rows(2 * self.latents * plan.number, 2 * self.latents)
+            np.take(self._excitation, rows, axis=0, out=given["excitation"][b])
+        self._decoder.run()
+
+
+def sequencers(bundle: Bundle, seeds: Sequence[int]) -> list[Sequencer]:
+    """Return one sequencer for each seed. [engine]"""
+    habits = read_habits(json.loads(bundle.file("habits.json").read_text()))
+    latents = checked_latents(bundle, None)
+    return [Sequencer(seed, habits, latents=latents, latency_frames=GRAIN_FRAMES) for seed in seeds]
+
+
+def compose_all(
+    streams: Sequence[Sequencer],
+    controls: Sequence[Controls],
+    write: Callable[[Mapping[int, Ask]], Mapping[int, Tokens]],
+) -> list[Plan]:
+    """Return the plan of each stream's next chunk; `write` writes one tick of each stream that asks. [engine]"""
+    if len(controls) != len(streams):
+        raise LegandoError(f"{len(streams)} streams need as many controls, not {len(controls)}")
+    works = [stream.compose(now) for stream, now in zip(streams, controls, strict=True)]
+    plans: dict[int, Plan] = {}
+    answers: dict[int, Tokens | None] = dict.fromkeys(range(len(works)))
+    while answers:
+        asks: dict[int, Ask] = {}
+        for b, tokens in answers.items():
+            try:
+                asks[b] = next(works[b]) if tokens is None else works[b].send(tokens)
+            except StopIteration as end:
+                plans[b] = end.value
+        answers = dict(write(asks)) if asks else {}
+    return [plans[b] for b in range(len(works))]
+
+
+def steps_of(controls: Sequence[Controls], default: int) -> int:
+    """Return how many steps a chunk of all streams takes: as few as any asks for, as one deadline holds for all."""
+    return checked_steps(min(default if now.steps is None else now.steps for now in controls))
+
+
+def chunk_of(plan: Plan, audio: NDArray[np.float32], peak: tuple[float, float], frames: int, cost_ns: int) -> Chunk:
+    """Return what a generator says of a chunk. [engine]"""
+    return Chunk(audio, plan.number * frames, plan.start_ticks, plan.chord, peak, cost_ns, plan.tokens)
