@@ -20,6 +20,8 @@ struct ParameterInfo {
 
 // clang-format off
 constexpr ParameterInfo kParameters[] = {
+    // DPF 1.6 takes the first parameter of a VST3 with MIDI input for a controller: it reads as 0 and cannot be set.
+    {"reserved", "", "Reserved", "", 0, 1, 0, Sort::out, kShown},
     {"density", "density", "Density", "", 0, 1, 0.5f, Sort::knob, kMoods},
     {"brightness", "brightness", "Brightness", "", 0, 1, 0.5f, Sort::knob, kMoods},
     {"space", "space", "Space", "", 0, 1, 0.5f, Sort::knob, kMoods},
