@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from legando.kernels.capture import Captured, CudaGraph, copy_on_stream
 from legando.kernels.compiler import compile_cubin, cuda_core
 from legando.realtime.errors import LegandoError
 
@@ -64,6 +65,15 @@ class Device(Protocol):
 
     def launch(self, kernel: Any, grid: int, block: int, *arguments: Any, stream: Any = None) -> None:
         """Start `grid` blocks of `block` threads; memory, NumPy scalars. [engine]"""
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        """Copy `size` bytes from address to address, after what was launched before. [engine]"""
+
+    def enqueue(self, network: Any) -> None:
+        """Let a network (`legando.engines.card.network.DeviceNetwork`) put its work on the stream. [engine]"""
+
+    def capture(self, record: Callable[[], None]) -> Captured:
+        """Record what `record` launches, copies and enqueues, as one launch. [control]"""
 
     def sync(self) -> None:
         """Wait until all launches are done. [control]"""
@@ -189,6 +199,19 @@ class Gpu:
         values = [a.address if hasattr(a, "address") else a for a in arguments]
         config = self._core.LaunchConfig(grid=grid, block=block)
         self._core.launch(self.stream if stream is None else stream, config, kernel, *values)
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        """Copy `size` bytes from address to address, in the stream's order. [engine]"""
+        copy_on_stream(int(self.stream.handle), target, source, size)
+
+    def enqueue(self, network: Any) -> None:
+        """Let a network put its work on the stream. [engine]"""
+        network.enqueue(int(self.stream.handle))
+
+    def capture(self, record: Callable[[], None]) -> CudaGraph:
+        """Record what `record` puts on the stream, as one launch. [control]"""
+        self.sync()
+        return CudaGraph(int(self.stream.handle), record)
 
     def versions(self) -> dict[str, str]:
         """Return the versions of driver and compiler, for reports. [control]"""

@@ -34,12 +34,13 @@ __device__ __forceinline__ void shift(Unit* column, const Unit* fresh, int strid
     }
 }
 
-// Tensors are [layers, streams, heads, places, units]; the new ones likewise, with fine_new places, or one.
+// Tensors are [layers, streams, heads, places, units]; the new ones likewise, with fine_pitch and coarse_pitch places, of
+// which the last fine_new, or the last one, are new: a network may hand over its whole past.
 extern "C" __global__ void __launch_bounds__(kThreads)
 roll_history(Unit* fine_keys, Unit* fine_values, Unit* coarse_keys, Unit* coarse_values, const Unit* new_fine_keys,
              const Unit* new_fine_values, const Unit* new_coarse_keys, const Unit* new_coarse_values,
              const int* anchors, int layers, int streams, int heads, int units, int fine, int fine_new, int coarse,
-             int anchor) {
+             int anchor, int fine_pitch, int coarse_pitch) {
     const int columns = layers * streams * heads * units;
     const int thread = blockIdx.x * kThreads + threadIdx.x;
     if (thread >= 4 * columns) return;
@@ -48,14 +49,15 @@ roll_history(Unit* fine_keys, Unit* fine_values, Unit* coarse_keys, Unit* coarse
     if (tensor < 2) {
         Unit* const past = (tensor == 0 ? fine_keys : fine_values) + static_cast<long long>(row) * fine * units + unit;
         const Unit* const fresh = (tensor == 0 ? new_fine_keys : new_fine_values) +
-                                  static_cast<long long>(row) * fine_new * units + unit;
+                                  (static_cast<long long>(row + 1) * fine_pitch - fine_new) * units + unit;
         shift(past, fresh, units, 0, fine, fine_new, fine);
         return;
     }
     Unit* const past =
         (tensor == 2 ? coarse_keys : coarse_values) + static_cast<long long>(row) * coarse * units + unit;
     const Unit* const fresh =
-        (tensor == 2 ? new_coarse_keys : new_coarse_values) + static_cast<long long>(row) * units + unit;
+        (tensor == 2 ? new_coarse_keys : new_coarse_values) +
+        (static_cast<long long>(row + 1) * coarse_pitch - 1) * units + unit;
     const int mode = anchors[row / heads % streams];
     // Taking: the newest places after the move are the places anchor_by further on before it.
     if (mode == kTake) shift(past, fresh, units, 0, anchor, coarse - anchor + 1, coarse);

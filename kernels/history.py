@@ -59,7 +59,9 @@ class GpuHistory:
         coarse: int,
         anchor: int,
         dtype: DTypeLike = np.float32,
+        whole: bool = False,
     ) -> None:
+        """With `whole`, `fresh` has as many places as `past`, and only the newest of them count."""
         units, rest = divmod(size * np.dtype(dtype).itemsize, UNIT_BYTES)
         if rest or min(streams, layers, heads, units, fine, fine_new) < 1 or not 0 < anchor < coarse:
             raise LegandoError(
@@ -68,7 +70,10 @@ class GpuHistory:
                 f"{UNIT_BYTES} bytes, and an anchor shorter than the coarse past"
             )
         self._device, self._kernel = device, device.kernel("history", "roll_history")
-        lengths, news = (fine, fine, coarse, coarse), (fine_new, fine_new, 1, 1)
+        lengths, news = (
+            (fine, fine, coarse, coarse),
+            ((fine, fine, coarse, coarse) if whole else (fine_new, fine_new, 1, 1)),
+        )
         self.past: tuple[Memory, ...] = tuple(
             device.array((layers, streams, heads, length, size), dtype) for length in lengths
         )
@@ -76,7 +81,7 @@ class GpuHistory:
             device.array((layers, streams, heads, length, size), dtype) for length in news
         )
         self._anchors = device.mapped((streams,), np.int32)
-        sizes = (layers, streams, heads, units, fine, fine_new, coarse, anchor)
+        sizes = (layers, streams, heads, units, fine, fine_new, coarse, anchor, news[0], news[2])
         self._sizes = tuple(np.int32(n) for n in sizes)
         self._grid = -(-4 * layers * streams * heads * units // THREADS)
 
@@ -87,7 +92,15 @@ class GpuHistory:
 
     def roll(self, anchors: Sequence[int], stream: Any = None) -> None:
         """Append `fresh` to `past`; `anchors` as in `roll`. The last launch must be over. [engine]"""
+        self.write_anchors(anchors)
+        self.enqueue(stream)
+
+    def write_anchors(self, anchors: Sequence[int]) -> None:
+        """Say, for each stream, what the next launch does with the anchor. [engine]"""
         self._anchors.host[...] = anchors
+
+    def enqueue(self, stream: Any = None) -> None:
+        """Launch, or record a graph. [engine]"""
         self._device.launch(
             self._kernel, self._grid, THREADS, *self.past, *self.fresh, self._anchors, *self._sizes, stream=stream
         )

@@ -65,28 +65,36 @@ class GpuSeam:
         overlap_frames: int = 480,
         max_frames: int = 7680,
         slots: int = 3,
+        streams: int = 1,
         limiter: Limiter = DEFAULT_LIMITER,
         ring: SharedRing | None = None,
     ) -> None:
-        """Compile and allocate on `device`, by default the first GPU; with a `ring`, audio goes there."""
-        if overlap_frames < 0 or max_frames < max(overlap_frames, 1) or slots < 1:
+        """Compile and allocate on `device`, by default the first GPU; with a `ring`, audio goes there.
+
+        With more `streams` than one, y is [streams, 2, ...], and `wait` returns audio and reports of all of them.
+        """
+        if overlap_frames < 0 or max_frames < max(overlap_frames, 1) or min(slots, streams) < 1:
             raise LegandoError(
-                f"the seam got overlap_frames={overlap_frames}, max_frames={max_frames}, slots={slots}; use no "
-                "negative overlap, max_frames no shorter than the overlap, and at least 1 slot"
+                f"the seam got overlap_frames={overlap_frames}, max_frames={max_frames}, slots={slots}, "
+                f"streams={streams}; use no negative overlap, max_frames no shorter than the overlap, and at least 1 "
+                "slot and stream"
             )
+        if ring is not None and streams != 1:
+            raise LegandoError(f"a ring is one stream's, and the seam got {streams}; give each its own seam")
         if ring is not None and ring.capacity_frames < 2 * max_frames:
             raise LegandoError(
                 f"a ring of {ring.capacity_frames} frames cannot take chunks of {max_frames}; make it twice as long"
             )
         self.overlap_frames, self.max_frames, self.slots = overlap_frames, max_frames, slots
+        self.streams = streams
         self._device: Device = Gpu() if device is None else device
         self._owns_device = device is None
         self._kernel = self._device.kernel("seam", "seam" if ring is None else "seam_to_ring")
-        self._tail = self._device.array((2, overlap_frames), np.float32)
-        self._controls = self._device.mapped((1,), CONTROLS)
-        self._reports = self._device.mapped((slots,), REPORT)
+        self._tail = self._device.array((streams, 2, overlap_frames), np.float32)
+        self._controls = self._device.mapped((streams,), CONTROLS)
+        self._reports = self._device.mapped((streams, slots), REPORT)
         self._ring = ring
-        self._out = ring or self._device.mapped((slots, max_frames, 2), np.float32)
+        self._out = ring or self._device.mapped((streams, slots, max_frames, 2), np.float32)
         self.controls, self.reports = self._controls.host, self._reports.host
         self.controls["knee"], self.controls["ceiling"] = limiter.knee, limiter.ceiling
         self.reset()
@@ -110,7 +118,7 @@ class GpuSeam:
         """Set gain and sequence for the next launch; return its sequence. The last chunk must have arrived. [engine]"""
         if not abs(gain) <= LARGEST_GAIN:
             raise LegandoError(f"the seam's gain is {gain}; give a linear gain of at most {LARGEST_GAIN:g} (+120 dB)")
-        if self._sequence and self.reports["sequence"][self._sequence % self.slots] != self._sequence:
+        if self._sequence and not self._arrived(self._sequence):
             raise LegandoError(f"chunk {self._sequence} is still on the GPU; wait for it before you submit the next")
         self._sequence = self._sequence % 0xFFFFFFFF + 1
         self.controls["gain_from"] = gain if self._gain is None else self._gain
@@ -118,6 +126,9 @@ class GpuSeam:
         self.controls["sequence"] = self._sequence
         self._gain = gain
         return self._sequence
+
+    def _arrived(self, sequence: int) -> bool:
+        return bool((self.reports["sequence"][:, sequence % self.slots] == sequence).all())
 
     def enqueue(self, y_pointer: int, frames: int, stream: Any = None) -> None:
         """Launch on `stream` (a cuda.core Stream or GraphBuilder; default: the device's), or record a graph. [engine]
@@ -127,7 +138,7 @@ class GpuSeam:
         self._check(frames)
         self._device.launch(
             self._kernel,
-            1,
+            self.streams,
             THREADS,
             y_pointer,
             self._tail,
@@ -154,9 +165,8 @@ class GpuSeam:
         Spins for a fifth of a millisecond, then sleeps between looks. Raises LegandoError after `timeout_ms`.
         """
         slot = sequence % self.slots
-        words = self.reports["sequence"]
         start_ns = time.perf_counter_ns()
-        while words[slot] != sequence:
+        while not self._arrived(sequence):
             waited_ns = time.perf_counter_ns() - start_ns
             if waited_ns > timeout_ms * 1e6:
                 raise LegandoError(
@@ -164,9 +174,12 @@ class GpuSeam:
                 )
             if waited_ns > SPIN_NS:
                 time.sleep(SLEEP_S)
-        report = self.reports[slot : slot + 1]
+        report = self.reports[:, slot]
         frames = int(report["frames"][0])
-        return self._out.host[slot, :frames] if self._ring is None else self._ring.newest(frames), report
+        if self._ring is not None:
+            return self._ring.newest(frames), report
+        audio = self._out.host[:, slot, :frames]
+        return audio[0] if self.streams == 1 else audio, report
 
     def close(self) -> None:
         """Free the device, if it was opened here; arrays handed out before are dead. [control]"""

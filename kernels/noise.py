@@ -38,9 +38,17 @@ class GpuNoise:
 
     def make(self, seeds: Sequence[int], counters: Sequence[int], stream: Any = None) -> None:
         """Fill `out`; seeds and counters count modulo 2**64. [engine]"""
+        self.write_controls(seeds, counters)
+        self.enqueue(stream)
+
+    def write_controls(self, seeds: Sequence[int], counters: Sequence[int]) -> None:
+        """Say, for each stream, which numbers come next. [engine]"""
         which = self._which.host
         which["seed"] = [seed % 2**64 for seed in seeds]
         which["counter"] = [counter % 2**64 for counter in counters]
+
+    def enqueue(self, stream: Any = None) -> None:
+        """Launch, or record a graph. [engine]"""
         self._device.launch(self._kernel, self._grid, THREADS, self._which, self.out, *self._sizes, stream=stream)
 
 

@@ -79,13 +79,16 @@ class GpuSampler:
         """Fill `x` and `noisy` with the first noise. [engine]"""
         self._launch(0.0, BEGIN, stream)
 
-    def step(self, dt: float, *, last: bool, stream: Any = None) -> None:
-        """Go one Euler step along `velocity`; `dt` and `last` are fixed in a captured graph. [engine]"""
-        self._launch(dt, LAST if last else STEP, stream)
+    def step(self, dt: float, *, last: bool, rows: int | None = None, stream: Any = None) -> None:
+        """Go one Euler step along `velocity`; `dt`, `last` and `rows` are fixed in a captured graph. [engine]
 
-    def _launch(self, dt: float, mode: int, stream: Any) -> None:
+        `rows` may be fewer than there are: 1 looks at the row with the style alone.
+        """
+        self._launch(dt, LAST if last else STEP, stream, rows)
+
+    def _launch(self, dt: float, mode: int, stream: Any, rows: int | None = None) -> None:
         memory = (self.x, self.velocity, self.noisy, self.clean, self._controls)
-        sizes = (np.int32(self.streams), np.int32(self.n), np.int32(self.rows))
+        sizes = (np.int32(self.streams), np.int32(self.n), np.int32(self.rows if rows is None else rows))
         self._device.launch(
             self._kernel, self._grid, THREADS, *memory, *sizes, np.float32(dt), np.int32(mode), stream=stream
         )

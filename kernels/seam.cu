@@ -5,7 +5,7 @@
 // Reference: seam.py, equal bit for bit when compiled with -fmad=false: only +, -, *, / and sqrt are used, which
 // IEEE 754 rounds the same way everywhere, and the sums have one fixed order.
 //
-// Launch ONE block of 1024 threads. A chunk is 7,680 samples, too few to fill a second multiprocessor, and one block
+// Launch ONE block of 1024 threads for each stream. A chunk is 7,680 samples, too few to fill a second multiprocessor, and one block
 // needs no second pass for the sums, no atomics, and a single fence before the sequence word.
 //
 // `out` and `reports` are meant to be mapped pinned memory: rings of `slots` chunks that the host reads while the GPU
@@ -147,15 +147,17 @@ __device__ __forceinline__ void make_chunk(const float* y, float* tail, const Se
     *static_cast<volatile unsigned int*>(&report.sequence) = control.sequence;
 }
 
-// out: [slots, slot_frames, 2]. reports: [slots].
+// out: [streams, slots, slot_frames, 2]. reports: [streams, slots]. Launch one block for each stream.
 extern "C" __global__ void __launch_bounds__(kThreads)
 seam(const float* y, float* tail, const SeamControls* controls, float2* out, SeamReport* reports,
      int frames, int overlap, int slot_frames, int slots) {
     __shared__ Meter of_warp[kWarps];
-    const SeamControls control = *controls;
-    const int slot = static_cast<int>(control.sequence % static_cast<unsigned int>(slots));
+    const int stream = blockIdx.x;
+    const SeamControls control = controls[stream];
+    const int slot = stream * slots + static_cast<int>(control.sequence % static_cast<unsigned int>(slots));
     const Slot chunk = {out + static_cast<long long>(slot) * slot_frames};
-    make_chunk(y, tail, control, chunk, reports[slot], of_warp, frames, overlap);
+    make_chunk(y + static_cast<long long>(stream) * 2 * (frames + overlap), tail + stream * 2 * overlap, control, chunk,
+               reports[slot], of_warp, frames, overlap);
 }
 
 // ring: header and audio as in ringheader.py, two channels, room for frames + what is not yet played. The position is the

@@ -96,6 +96,22 @@ class Seen:
         """Do nothing: nothing was locked. [control]"""
 
 
+class Recording:
+    """What was recorded, in its order; arguments are those of the time of recording, as in a CUDA graph."""
+
+    def __init__(self, works: list[Callable[[], object]]) -> None:
+        self._works, self.nodes = works, len(works)
+
+    def launch(self) -> None:
+        """Do it all. [control]"""
+        for work in self._works:
+            work()
+
+    def close(self) -> None:
+        """Forget it. [control]"""
+        self._works = []
+
+
 class Shim:
     """The CPU in the place of a GPU. Every launch is done when it returns.
 
@@ -117,6 +133,7 @@ class Shim:
         self._libraries: dict[str, ctypes.CDLL] = {}
         self._owned: list[Plain] = []
         self._launches = 0
+        self._recording: list[Callable[[], object]] | None = None
 
     def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> Plain:
         """Return memory full of 0xFF, as fresh memory may be. [control]"""
@@ -145,10 +162,42 @@ class Shim:
         function, name = kernel
         values = [_value(a) for a in arguments]
         pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
-        self._launches += 1
-        status = function(name, ctypes.c_uint(grid), ctypes.c_uint(block), self._order, self._launches, pointers)
-        if status:
-            raise LegandoError(f"the kernel {name.decode()} does not end: some threads wait for others that never come")
+
+        def run() -> None:
+            self._launches += 1
+            status = function(name, ctypes.c_uint(grid), ctypes.c_uint(block), self._order, self._launches, pointers)
+            if status:
+                raise LegandoError(
+                    f"the kernel {name.decode()} does not end: some threads wait for others that never come"
+                )
+            assert values, "the pointers point into these"
+
+        self._do(run)
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        """Copy bytes now, or when the recording is launched. [control]"""
+        self._do(lambda: ctypes.memmove(target, source, size))
+
+    def enqueue(self, network: Any) -> None:
+        """Run a network of the CPU now, or when the recording is launched. [control]"""
+        self._do(lambda: network.enqueue(0))
+
+    def capture(self, record: Callable[[], None]) -> Recording:
+        """Record what `record` launches, without doing it. [control]"""
+        if self._recording is not None:
+            raise LegandoError("a recording cannot hold another one; end the first")
+        self._recording = []
+        try:
+            record()
+            return Recording(self._recording)
+        finally:
+            self._recording = None
+
+    def _do(self, work: Callable[[], object]) -> None:
+        if self._recording is None:
+            work()
+        else:
+            self._recording.append(work)
 
     def sync(self) -> None:
         """Do nothing: every launch is done when it returns. [control]"""

@@ -18,7 +18,11 @@ if TYPE_CHECKING:  # the command line names an instrument before it needs one
     from numpy.typing import NDArray
 
 SHIPPED = "legando.realtime.instrument:shipped"
-BACKENDS = {"onnxruntime": SHIPPED, "torch": "legando.engines.card.instrument:torch_instrument"}
+BACKENDS = {
+    "onnxruntime": SHIPPED,
+    "torch": "legando.engines.card.instrument:torch_instrument",
+    "card": "legando.engines.card.instrument:card_instrument",
+}
 """What `--backend` names: the same bundles and the same music, on another run time."""
 
 

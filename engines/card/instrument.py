@@ -1,16 +1,20 @@
 """legando's own instrument on other back ends than ONNX Runtime. [control]
 
-`--backend torch` names `torch_instrument`, which takes the card if torch sees one, else the CPU.
+`--backend torch` names `torch_instrument`, which takes the card if torch sees one, else the CPU. `--backend card` names
+`card_instrument`: one captured graph for each chunk. A back end that cannot be trusted says so in a line on standard
+error, and the next one plays.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from legando.engines.bundle import Bundle
 from legando.engines.card.modules import need_torch
+from legando.engines.card.trust import first_trusted
 from legando.realtime.errors import RigError
-from legando.realtime.instrument import Generator, Shipped
+from legando.realtime.instrument import Generator, Shipped, shipped
 
 
 class TorchInstrument(Shipped):
@@ -38,3 +42,36 @@ class TorchInstrument(Shipped):
 def torch_instrument(bundle: Path | None) -> TorchInstrument:
     """Read and verify a bundle for the torch back end; raises LegandoError, one sentence. [control]"""
     return TorchInstrument(bundle)
+
+
+class CardInstrument(Shipped):
+    """A bundle whose chunks are one graph each; without a card, or when it is not to be trusted, the CPU plays."""
+
+    def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> Generator:
+        """Return the first generator that can be trusted: the card's graph, else the CPU's. [control]"""
+        if eco:
+            raise RigError("a card has no eco mode; leave out --eco or --backend card")
+
+        def on_cpu() -> Generator:
+            return shipped(self._bundle.path).generator(seed=seed, chunk_latents=chunk_latents, steps=steps)
+
+        def on_card() -> Generator:
+            from legando.engines.card.opening import open_card
+            from legando.engines.card.steadfast import Steadfast
+            from legando.engines.generator import Generator as ChunkGenerator
+            from legando.engines.generator import checked_latents
+
+            checked_latents(self._bundle, chunk_latents)
+            card = open_card(self._bundle, [seed], steps=steps, say=_say)
+            return Steadfast(card, lambda: ChunkGenerator(self._bundle, seed=seed, steps=steps), _say)
+
+        return first_trusted([("the card", on_card), ("ONNX Runtime on the CPU", on_cpu)], _say)
+
+
+def card_instrument(bundle: Path | None) -> CardInstrument:
+    """Read and verify a bundle for a card. [control]"""
+    return CardInstrument(bundle)
+
+
+def _say(text: str) -> None:
+    print(f"legando: {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,137 @@
+"""What is asked of the driver, chunk by chunk: over a recording stand-in, which computes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from legando.engines.bundle import Bundle
+from legando.engines.card.cardgenerator import CardGenerator, CardLost
+from legando.engines.card.modules import load_modules
+from legando.engines.card.network import CardNetworks
+from legando.engines.card.steadfast import Steadfast
+from legando.engines.card.torchnetwork import torch_card_networks
+from legando.engines.generator import Generator
+from legando.realtime.cli import main
+from tests.engines.card.conftest import HOUSE
+from tests.engines.card.recording import Graph, Network, RecordingDriver
+
+CHUNKS = 1000
+
+
+def opened(bundle: Bundle, streams: int = 1, **options: Any) -> tuple[CardGenerator, RecordingDriver]:
+    real = torch_card_networks(load_modules(bundle, "cpu"), streams=streams, latents=4, device="cpu")
+    words = {f.name: getattr(real, f.name) for f in fields(CardNetworks)}
+    made = {name: Network(name, value) if hasattr(value, "bind") else value for name, value in words.items()}
+    driver = RecordingDriver()
+    watched: list[CardGenerator] = []
+
+    class Watched(CardGenerator):
+        def reset(self) -> None:
+            driver.seam, driver.ticks = self.graph.seam, self.graph.ticks
+            super().reset()
+
+    watched.append(Watched(bundle, range(streams), device=cast(Any, driver), networks=CardNetworks(**made), **options))
+    return watched[0], driver
+
+
+def calls(graph: Graph, what: str) -> list[str]:
+    return [call[1] for call in graph.calls if call[0] == what]
+
+
+def test_a_thousand_chunks_are_a_thousand_launches_of_the_same_memory(bundle: Bundle) -> None:
+    card, driver = opened(bundle, steps=4)
+    card.step([HOUSE])
+    before = {key: list(cast(Graph, graph).calls) for key, graph in card.graph.graphs.items()}
+    driver.log.clear()
+    driver.launched.clear()
+    for _ in range(CHUNKS):
+        card.step([HOUSE])
+        assert card.launches == 1
+    assert driver.log == ["graph"] * CHUNKS, "one launch a chunk: no memory, no wait, no copy, no kernel on its own"
+    assert {key: cast(Graph, graph).calls for key, graph in card.graph.graphs.items()} == before
+    ahead = [graph is card.graph.graphs[4, True, False] for graph in driver.launched]
+    assert 0.5 < np.mean(ahead) < 0.75, "124 bpm: a tick in 64 of 100 chunks"
+    assert set(driver.launched) == {card.graph.graphs[4, True, False], card.graph.graphs[4, False, False]}
+
+
+def test_each_rung_has_its_graph_and_the_sound_comes_before_what_only_the_next_chunk_needs(bundle: Bundle) -> None:
+    card, driver = opened(bundle, streams=2, steps=4)
+    assert {steps for steps, _, _ in card.graph.graphs} == {4, 3, 2, 1} and len(card.graph.graphs) == 16
+    for steps in (4, 3, 2, 1):
+        for guidance in (1.0, 2.0):
+            driver.launched.clear()
+            card.step([replace(HOUSE, steps=steps, guidance=guidance), HOUSE])
+            (graph,) = driver.launched[-1:]
+            passes = ["denoiser", "unguided"] if guidance == 2.0 else ["denoiser"]
+            networks = calls(graph, "enqueue")
+            assert networks[: len(passes) * steps + 2] == passes * steps + ["decoder", "memory"]
+            kernels = calls(graph, "launch")
+            assert kernels.count("sampler_step_float") == steps and kernels.index("assemble_float") == 0
+            order = [call[1] for call in graph.calls if call[0] != "copy"]
+            assert order.index("decoder") < order.index("seam") < order.index("memory") < order.index("roll_history")
+            assert order[-1] == "publish_tokens"
+            copied = [call for call in graph.calls if call[0] == "copy" and call[1] == card.graph._t.address]
+            assert len({call[2] for call in copied}) == steps, "each step has a time of its own"
+    times = {steps: memory.host[:, 0].tolist() for steps, memory in card.graph._times.items()}  # type: ignore[attr-defined]
+    assert times[4] == [0.0, 0.25, 0.5, 0.75] and times[2] == [0.0, 0.5]
+
+
+def test_every_address_of_a_network_is_memory_of_its_own_size(bundle: Bundle) -> None:
+    card, _ = opened(bundle, streams=2)
+    for name in ("language", "denoiser", "unguided", "memory", "decoder"):
+        network = getattr(card.graph.networks, name)
+        assert set(network.bound) == {*network.inputs, *network.outputs}
+        about = {**network.inputs, **network.outputs}
+        spans = sorted((at, at + int(np.prod(about[n][0])) * about[n][1].itemsize) for n, at in network.bound.items())
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans)), f"{name} has memory that overlaps"
+
+
+def test_steps_that_are_no_rung_are_recorded_when_they_are_first_asked_for(bundle: Bundle) -> None:
+    card, driver = opened(bundle, steps=4)
+    card.step([HOUSE])
+    card.step([replace(HOUSE, steps=7)])
+    assert calls(driver.launched[-1], "enqueue").count("denoiser") == 7
+    driver.log.clear()
+    card.step([replace(HOUSE, steps=7)])
+    assert driver.log.count("capture") <= 1  # the other one, with or without a tick
+
+
+def test_a_card_that_hangs_is_waited_for_so_long_and_no_longer_and_the_cpu_goes_on(bundle: Bundle) -> None:
+    card, driver = opened(bundle, wait_ms=20.0)
+    said: list[str] = []
+    player = Steadfast(card, lambda: Generator(bundle, seed=0), said.append)
+    first = [player.step(HOUSE) for _ in range(5)]
+    driver.hung = True
+    chunk = player.step(HOUSE)
+    assert len(said) == 1 and "after 20" in said[0] and said[0].endswith("the CPU goes on in its place")
+    assert chunk.position_frames == 5 * player.chunk_frames and chunk.tick == pytest.approx(
+        5 * 3840 / 48_000 * 124 / 15
+    )
+    assert player.engine.startswith("onnxruntime") and np.abs(player.step(HOUSE).frames).max() > 0.0
+    assert first[0].frames.shape == chunk.frames.shape
+    with pytest.raises(CardLost):
+        card.step([HOUSE])
+    assert len(said) == 1
+
+
+def test_without_a_card_the_cpu_plays_and_a_line_says_so(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from legando.kernels.device import Gpu
+    from legando.realtime.errors import LegandoError
+
+    try:
+        Gpu().close()
+    except LegandoError:
+        pass
+    else:
+        pytest.skip("this machine has a GPU")
+    words = ["render", "--prompt", "house", "--seconds", "0.2", "--backend", "card", "--json"]
+    assert main([*words, "--out", str(tmp_path / "a.wav")]) == 0
+    told = capsys.readouterr()
+    assert "the card cannot play: " in told.err and "falling back to ONNX Runtime on the CPU" in told.err
+    assert json.loads(told.out)["engine"].startswith("onnxruntime")
