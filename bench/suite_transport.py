@@ -92,12 +92,18 @@ def ring_suite(quick: bool, advance: Advance) -> Outcome:
 
 
 def bridge_suite(quick: bool, advance: Advance) -> Outcome:
-    """Time one way over the bridge beside bare libzmq: one of each in turn, a millisecond apart. [control]"""
+    """Time one way over the bridge beside bare libzmq: one of each in turn, a millisecond apart. [control]
+
+    Details: the ratio of the two for each way, and the least and the most of them for one listener and for eight.
+    """
     count = 300 if quick else 1500
-    series, detail = [], {}
+    series: list[Series] = []
+    detail: dict[str, dict[str, float]] = {}
+    ratios_of: dict[str, list[float]] = {}
+    ways = (("ipc", 1), ("tcp", 1), ("ipc", 8))
     with tempfile.TemporaryDirectory(prefix="legando-bench-") as folder:
-        for index, transport in enumerate(("ipc", "tcp")):
-            hops = Hops(transport, Path(folder))
+        for index, (transport, listeners) in enumerate(ways):
+            hops = Hops(transport, Path(folder), listeners=listeners)
             try:
                 for place, frames in enumerate((128, 3840)):
                     noise = np.random.default_rng(1).standard_normal((frames, 2)).astype(np.float32)
@@ -107,15 +113,21 @@ def bridge_suite(quick: bool, advance: Advance) -> Outcome:
                         bare.append(hops.bare_hop_us(noise))
                         time.sleep(PACE_S)
                         bridge.append(hops.hop_us(noise))
-                    name = f"{transport}, {frames} frames"
+                    name = f"{transport}{f' to {listeners}' if listeners > 1 else ''}, {frames} frames"
                     mine, theirs = _series(f"bridge, {name}", bridge), _series(f"bare libzmq, {name}", bare)
                     series += [mine, theirs]
                     ratios = {p: mine.figures()[p] / theirs.figures()[p] for p in ("p50", "p99")}
                     detail[name] = {f"ratio_{p}": round(ratio, 2) for p, ratio in ratios.items()}
-                    advance((2 * index + place + 1) / 4)
+                    ratios_of.setdefault(f"{listeners} listeners" if listeners > 1 else "one listener", []).append(
+                        ratios["p50"]
+                    )
+                    advance((2 * index + place + 1) / (2 * len(ways)))
             finally:
                 hops.close()
-    return Outcome(suite="bridge", series=series, detail=detail)
+    spread = {
+        name: {"least": round(min(ratios), 2), "most": round(max(ratios), 2)} for name, ratios in ratios_of.items()
+    }
+    return Outcome(suite="bridge", series=series, detail=detail | spread)
 
 
 def midi_suite(quick: bool, advance: Advance) -> Outcome:

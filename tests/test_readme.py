@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from legando.engines.bundle import Bundle
+from legando.bench.figures import check, read_map
 from legando.engines.training.cli import FORWARDED
 from legando.engines.training.cli import build_parser as train_parser
-from legando.engines.training.figures.quality_table import quality_table
 from legando.realtime.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
@@ -33,10 +32,9 @@ def test_each_command_is_understood(command: str) -> None:
         train_parser().parse_args(argv[1:])
 
 
-def test_the_quality_that_is_quoted_is_the_bundles() -> None:
-    assert quality_table(Bundle.load().manifest["evaluation"]) in (ROOT / "README.md").read_text(), (
-        "put the table in that `python -m legando.engines.training.figures.quality_table` prints"
-    )
+def test_every_figure_that_is_quoted_is_that_of_a_committed_report() -> None:
+    told = check(read_map())
+    assert not told, "\n".join(told)
 
 
 def test_there_are_commands_to_check() -> None:

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from legando.bench.workerlink import environment
 from legando.realtime.errors import LegandoError
 
 TIMEOUT_S = 1800.0
+NETWORKS = (sys.executable, "-W", "ignore", "-m", "legando.bench.peers.networks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,17 @@ def install(say: Callable[[str], None]) -> dict[str, str]:
         except LegandoError as error:
             failed[one.name] = str(error)
             shutil.rmtree(one.folder, ignore_errors=True)
+    say("torch: compiling our networks, for the cache")
+    done = subprocess.run(
+        [*NETWORKS, "compiled"],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        failed["torch, compiled"] = (done.stdout.strip() or done.stderr.strip()).rpartition("\n")[2]
     return failed
 
 

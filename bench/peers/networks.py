@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from legando.bench.chunks import PLAYING, ChunkBench
+from legando.bench.peers.install import cache
 from legando.bench.peers.side import refuse, serve
 from legando.engines.bundle import Bundle, default_path
 from legando.realtime.errors import LegandoError
@@ -59,7 +61,8 @@ def bare(bundle: Bundle) -> Calls:
 
     bench = ChunkBench(bundle.path)
     bench.run("as played", 24)
-    run, chunks = ort.InferenceSession.run_with_iobinding, []
+    run = ort.InferenceSession.run_with_iobinding
+    chunks: list[list[tuple[Any, Any]]] = []
 
     def recording(self: Any, binding: Any, options: Any = None) -> None:
         chunks[-1].append((self, binding))
@@ -158,6 +161,7 @@ def in_torch(bundle: Bundle, *, compiled: bool) -> Calls:
 
     modules, inputs = torch_modules(bundle)
     if compiled:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
         modules = {name: torch.compile(module, dynamic=False) for name, module in modules.items()}
     begins = ticks()
 

@@ -26,7 +26,7 @@ from legando.bench.peers.install import ENVIRONMENTS
 from legando.bench.workerlink import environment
 from legando.realtime.devices import JACK_API
 from legando.realtime.errors import LegandoError
-from legando.realtime.jack_recorder import CHANNELS
+from legando.realtime.jack_recorder import CHANNELS, times_us
 from legando.realtime.jack_server import JackServer
 from legando.realtime.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import urgently
@@ -49,6 +49,27 @@ def breaks_of(sound: npt.NDArray[np.float32]) -> int:
     """Count the places where the ramp does not go on by one step. sound: (frames,), whole. [any]"""
     steps = np.diff(np.rint(sound.astype(np.float64) * 2.0 * PERIOD).astype(np.int64))
     return int(np.count_nonzero((steps != 1) & (steps != 1 - PERIOD)))
+
+
+def judged(block: Frames) -> dict[str, Any]:
+    """Return breaks, seconds that were judged, and the share of them without sound. block: (frames, 4), recorded. [any]
+
+    A client that is too late holds up its server, whose cycles are then lost to all: the recording is shorter than the
+    time that went by, which its own account of each frame's time tells. Raises LegandoError without enough sound.
+    """
+    sound, at_us = block[:, 0], times_us(block)
+    heard = np.flatnonzero(sound)
+    if not len(heard):
+        raise LegandoError("no sound came")
+    edge_us = SETTLE_S * 1e6
+    first, last = at_us[heard[0]] + edge_us, at_us[heard[-1]] - edge_us
+    inside = np.flatnonzero((at_us >= first) & (at_us <= last))
+    if last - first < edge_us or len(inside) < 2:
+        raise LegandoError("too little sound came")
+    body = sound[inside[0] : inside[-1] + 1]
+    seconds = (last - first) / 1e6
+    lost = max(0.0, 1.0 - np.count_nonzero(body) / RATE_HZ / float(seconds))
+    return {"breaks": breaks_of(body), "seconds": round(float(seconds), 1), "lost": round(lost, 3)}
 
 
 def feed(ring_name: str, seconds: float) -> None:
@@ -101,13 +122,7 @@ def trial(kind: str, server: JackServer, *, block: int, seconds: float) -> dict[
             done = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise LegandoError(done.stderr.strip().rpartition("\n")[2] or f"{kind} failed")
-    sound = kept[0][:, 0]
-    heard = np.flatnonzero(sound)
-    edge = round(SETTLE_S * RATE_HZ)
-    body = sound[heard[0] + edge : heard[-1] - edge] if len(heard) > 3 * edge else sound[:0]
-    if not len(body):
-        raise LegandoError(f"{kind} made no sound")
-    return {"breaks": breaks_of(body), "seconds": round(len(body) / RATE_HZ, 1)}
+    return judged(kept[0])
 
 
 def _play_ours(block: int, seconds: float) -> None:

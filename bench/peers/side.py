@@ -8,6 +8,7 @@ peer's program in its own environment cannot import legando and speaks the same 
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from typing import Any
 from legando.bench.workerlink import environment
 from legando.realtime.errors import LegandoError
 
+READY_S = 240.0
 Times = tuple[list[int], list[int]]
 """Nanoseconds on the wall and of the processor, for each call."""
 
@@ -35,8 +37,13 @@ class Side:
             command, env=around, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise, text=True
         )
 
-    def ready(self) -> dict[str, Any]:
-        """Wait until it is warm; return what it tells about itself."""
+    def ready(self, timeout_s: float = READY_S) -> dict[str, Any]:
+        """Wait until it is warm; return what it tells about itself. Raises LegandoError when that takes too long."""
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], timeout_s)
+        if not readable:
+            self._process.kill()
+            raise LegandoError(f"it was not ready within {timeout_s:g} s")
         told: dict[str, Any] = self._answer()["ready"]
         return told
 

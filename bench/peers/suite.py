@@ -7,8 +7,6 @@ processor's time at p50, with an interval from a bootstrap over rounds.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from legando.bench.peers.hops import HopSides
-from legando.bench.peers.install import ENVIRONMENTS, cache
+from legando.bench.peers.install import ENVIRONMENTS, NETWORKS
 from legando.bench.peers.output import output_trials
 from legando.bench.peers.side import Side
 from legando.bench.samples import Outcome, Series
@@ -29,6 +27,10 @@ from legando.realtime.errors import LegandoError
 CODEC = Path(__file__).with_name("foreign_codec.py")
 BLOCKS = (128, 256)
 CHUNK_S = 0.08
+TITLES = {
+    "bare": "bare ONNX Runtime", "exported": "the bundle's own graphs", "eager": "torch, eager",
+    "compiled": "torch, compiled", "schedule": "StreamDiffusion's schedule",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +87,11 @@ def contestants(codecs: dict[str, dict[str, float]]) -> list[Contestant]:
 
 def open_sides(stack: ExitStack, bundle: Path | None) -> tuple[dict[str, Side], dict[str, Any], dict[str, str]]:
     """Start every side at once and wait for each; return those that run, what they told, and why others do not."""
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
-    own = [sys.executable, "-W", "ignore", "-m", "legando.bench.peers.networks"]
     more = ["--bundle", str(bundle)] if bundle is not None else []
     started: dict[str, Side] = {}
     skipped: dict[str, str] = {}
     for way in ("legando", "bare", "exported", "eager", "compiled", "schedule"):
-        started[way] = Side([*own, way, *more])
+        started[way] = Side([*NETWORKS, way, *more])
     codecs = ENVIRONMENTS["codecs"]
     for name in ("RAVE v2", "EnCodec 48 kHz stereo", "EnCodec 24 kHz mono"):
         if codecs.missing:
@@ -106,17 +106,17 @@ def open_sides(stack: ExitStack, bundle: Path | None) -> tuple[dict[str, Side], 
             told[name] = side.ready()
             sides[name] = side
         except LegandoError as error:
-            skipped[name] = str(error)
+            skipped[TITLES.get(name, name)] = str(error)
     return sides, told, skipped
 
 
-def peers_suite(bundle: Path | None, quick: bool, advance: Advance) -> Outcome:
+def peers_suite(bundle: Path | None, quick: bool, advance: Advance, rounds: int | None = None) -> Outcome:
     """Measure all peers that can run here. Raises LegandoError when legando itself cannot. [control]"""
-    rounds = 6 if quick else 20
+    rounds = rounds or (8 if quick else 20)
     with ExitStack() as stack:
         sides, told, skipped = open_sides(stack, bundle)
         if "legando" not in sides:
-            raise LegandoError(skipped["legando"])
+            raise LegandoError(f"legando itself cannot run: {skipped['legando']}")
         advance(0.2)
         codecs = {
             name: lengths for name, lengths in told.items() if name not in ("legando",) and "calls" not in lengths

@@ -52,8 +52,13 @@ def output_rows(detail: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for name in names:
         cells = [found.get((name, block)) for block in blocks]
-        rows.append((name, *("" if one is None else f"{one['breaks']} in {one['seconds']:g} s" for one in cells)))
+        rows.append((name, *("" if one is None else _breaks(one) for one in cells)))
     return rows
+
+
+def _breaks(row: Mapping[str, Any]) -> str:
+    lost = f", {100.0 * row['lost']:.0f} % lost" if row["lost"] >= 0.005 else ""
+    return f"{row['breaks']} in {row['seconds']:g} s{lost}"
 
 
 def output_columns(detail: Mapping[str, Any]) -> tuple[str, ...]:

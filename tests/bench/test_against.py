@@ -15,6 +15,7 @@ from legando.bench.samples import percentile
 from legando.bench.shift import more_often, quantile_shift
 from legando.bench.suite_chunk import held_suite
 from legando.engines.bundle import default_path
+from legando.realtime.cli import main
 from legando.realtime.errors import LegandoError
 from tests.bench.made_up import PARTS, results
 
@@ -110,3 +111,16 @@ def test_a_stall_once_a_minute_shows_in_p99_9(monkeypatch: pytest.MonkeyPatch) -
     late, cost = outcome.find("late"), outcome.find("cost of a chunk")
     assert late is not None and cost is not None and late.misses and late.misses >= 2
     assert percentile(cost.values, 99.9) >= 50.0 > percentile(cost.values, 50.0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_two_quick_runs_agree_within_a_tenth_at_p50(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, history = tmp_path / "first.json", ["--history", str(tmp_path / "history.jsonl")]
+    assert main(["bench", "chunk", "--quick", "--json", str(first), *history]) == 0
+    second = tmp_path / "second.json"
+    assert main(["bench", "chunk", "--quick", "--json", str(second), "--against", str(first), *history]) == 0
+    told = json.loads(second.read_text())["against"]
+    assert "a chunk's work" in capsys.readouterr().out
+    whole = next(part for part in told["parts"] if part["part"] == "whole")
+    assert 0.9 < whole["work"]["ratio"] < 1.1, whole
