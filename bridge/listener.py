@@ -16,8 +16,12 @@ from legando.bridge.keys import ClientKeys
 from legando.bridge.publisher import KERNEL_BUFFER_BYTES
 from legando.bridge.sockets import ContextType, S, connected
 
-HEARTBEAT_MS = 1000
-"""How often a connection over TCP is asked whether it lives: a cable that is pulled closes nothing."""
+KEEPALIVE = {zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 1, zmq.TCP_KEEPALIVE_INTVL: 1, zmq.TCP_KEEPALIVE_CNT: 3}
+"""The system asks each second whether a silent connection lives: a cable that is pulled closes nothing.
+
+Not ZeroMQ's own heartbeats: libzmq 4.3.5 ends the whole process ("Assertion failed: _input_stopped") when they run out
+while the queue is full, that is, when a program sleeps for some seconds.
+"""
 
 
 class Listener(Generic[S]):
@@ -44,7 +48,7 @@ class Listener(Generic[S]):
             zmq.MAXMSGSIZE: wire.MAX_MESSAGE_BYTES,
         }
         if parsed.path is None:
-            options |= {zmq.HEARTBEAT_IVL: HEARTBEAT_MS, zmq.HEARTBEAT_TIMEOUT: 3 * HEARTBEAT_MS}
+            options |= KEEPALIVE
         self._context, self._socket = connected(contexts, zmq.SUB, parsed, options, keys)
         self._socket.setsockopt(zmq.SUBSCRIBE, topic)
 

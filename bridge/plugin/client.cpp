@@ -1,6 +1,7 @@
 #include "client.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 #include <zmq.h>
 
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <system_error>
 
 namespace legando {
 
@@ -15,11 +17,12 @@ namespace {
 
 constexpr int kQueueMessages = 192;
 constexpr int kReconnectMs = 50;
-constexpr int kHeartbeatMs = 1000;
 constexpr int kTurnMs = 4;
 constexpr std::int64_t kHelloEveryNs = 500'000'000;
 constexpr std::int64_t kPingEveryNs = 1'000'000'000;
 constexpr std::int64_t kGoneNs = 3'500'000'000;
+constexpr std::int64_t kSetEveryNs = 20'000'000;  // all knobs at once stay below what a server takes of one client
+constexpr std::int64_t kHushNs = 2'000'000'000;
 constexpr std::int64_t kMaxAgeNs = 500'000'000;
 constexpr std::size_t kRingFrames = 1u << 18;
 constexpr std::uint8_t kNoClock[16] = {};
@@ -157,8 +160,12 @@ struct Client::Io {
         set(socket, ZMQ_RECONNECT_IVL, kReconnectMs);
         set(socket, ZMQ_IPV6, address.find('[') != std::string::npos);
         if (address.rfind("tcp", 0) == 0) {
-            set(socket, ZMQ_HEARTBEAT_IVL, kHeartbeatMs);
-            set(socket, ZMQ_HEARTBEAT_TIMEOUT, 3 * kHeartbeatMs);
+            // Not ZeroMQ's heartbeats: where they run out while the queue is full (a host that was suspended), libzmq
+            // 4.3.5 ends the process ("Assertion failed: _input_stopped").
+            set(socket, ZMQ_TCP_KEEPALIVE, 1);
+            set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 1);
+            set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 1);
+            set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
         }
         if (keys) {
             zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys.server.c_str(), 41);
@@ -277,13 +284,13 @@ struct Client::Io {
                 continue;
             }
             heard_ns = now_ns;
-            take(came);
+            take(came, now_ns);
         }
         if (greeted && now_ns - heard_ns > kGoneNs)
             lose();
     }
 
-    void take(const FromServer& came)
+    void take(const FromServer& came, std::int64_t now_ns)
     {
         if (came.header.kind == kWelcome) {
             greeted = client.connected = true;
@@ -297,6 +304,8 @@ struct Client::Io {
             ++client.errors;
             if (came.error.code == kSayHello)
                 lose();
+            else if (came.error.code == kLed)
+                hush_until_ns = now_ns + kHushNs;  // another leads the time: ask again when its silence would count
         } else if (came.header.kind == kBeatEvent)
             client.tempo_now = static_cast<float>(came.beat.tempo_bpm);
         else if (came.header.kind == kSceneEvent)
@@ -333,7 +342,8 @@ struct Client::Io {
         }
         while (client.sayings.pop(saying))
             pass_on(saying);
-        set_parameters();
+        if (now_ns - set_ns >= kSetEveryNs && set_parameters())
+            set_ns = now_ns;
         if (now_ns - ping_ns > kPingEveryNs) {
             say(kPing, nullptr, 0);
             ping_ns = now_ns;
@@ -346,20 +356,24 @@ struct Client::Io {
         if (saying.kind == kMidi) {
             Midi midi{saying.time_ns - now_ns, saying.size, {saying.data[0], saying.data[1], saying.data[2]}, 0};
             say(kMidi, &midi, sizeof midi, now_ns);
-        } else if (saying.kind == kTransport && (saying.run == run || saying.flags & kRelease)) {
+        } else if (saying.kind == kTransport && (saying.flags & kRelease || (saying.run == run && now_ns >= hush_until_ns))) {
             Transport transport{saying.tempo_bpm, saying.tick, saying.frame_position, 0, saying.flags, 0};
             say(kTransport, &transport, sizeof transport);
         }
     }
 
-    void set_parameters()
+    // Send what the host has moved, and say whether there was anything.
+    bool set_parameters()
     {
+        bool any = false;
         for (std::uint32_t n = 0; n < kFirstOut; ++n) {
             const ParameterInfo& info = kParameters[n];
             if (info.sort == Sort::trigger) {
                 const std::uint32_t presses = client.panics;
-                if (presses != panics && set_control(info.control, 1.0))
+                if (presses != panics && set_control(info.control, 1.0)) {
                     panics = presses;
+                    any = true;
+                }
                 continue;
             }
             if (!info.control[0] && info.sort != Sort::scene)
@@ -378,7 +392,9 @@ struct Client::Io {
                 continue;
             said[n] = value;
             resend[n] = false;
+            any = true;
         }
+        return any;
     }
 
     bool set_control(const char* name, double value)
@@ -399,7 +415,7 @@ struct Client::Io {
     std::uint8_t stream_id[16] = {}, clock_id[16];
     std::uint64_t sequence = 0, next_position = 0;
     std::uint32_t rate_hz = 0, run = 0, number = 0, panics = 0;
-    std::int64_t hello_ns = 0, heard_ns = 0, ping_ns = 0;
+    std::int64_t hello_ns = 0, heard_ns = 0, ping_ns = 0, set_ns = 0, hush_until_ns = 0;
     float said[kParameterCount];
     bool touched[kParameterCount] = {}, resend[kParameterCount] = {};
 };
@@ -435,7 +451,15 @@ void Client::start()
     samples.clear();
     blocks.clear();
     sayings.clear();
-    thread_ = std::thread([this] { run(); });
+    sigset_t all, before;  // signals are the host's business
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error&) {
+        // No thread to be had: silence, and the next activate() tries again.
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Client::stop()
@@ -447,6 +471,7 @@ void Client::stop()
 
 void Client::run()
 {
+    ::pthread_setname_np(::pthread_self(), "legando-bridge");
     Io io(*this);
     bool opened = false;
     std::uint32_t version = 0;
