@@ -25,7 +25,7 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest bench --benchmark-only $(ARGS)
 
-# The DAW plug-in: legando.vst3, legando.lv2, legando.clap and the JACK program legando in $(PLUGIN_BUILD)/bin.
+# The DAW plug-in: legando.vst3, legando.lv2, legando.clap and the JACK program legando-jack in $(PLUGIN_BUILD)/bin.
 # SANITIZE=address or thread builds with that sanitizer (into build/plugin-address, ...); PLUGIN_BUILD= names another folder.
 SANITIZE ?=
 PLUGIN_BUILD ?= build/plugin$(addprefix -,$(SANITIZE))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from legando.realtime.arguments import Parser, number, whole
 from legando.realtime.cli_bench import add_bench_arguments
+from legando.realtime.cli_engines import add_engines
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
@@ -101,6 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
     gpu.add_argument("--out", type=Path, metavar="FILE", help="write a report, .json or .md")
     gpu.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
+    add_engines(_command(commands, "engines", "compile the networks for NVIDIA cards; list, check, clear them"))
+
     _command(commands, "evaluate", "measure a bundle against its targets (see: legando evaluate --help)")
     _command(commands, "train", "train a bundle of your own (see: legando train --help)")
     return parser
@@ -121,6 +124,7 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
     parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
+    parser.add_argument("--no-spares", action="store_true", help="no engine and player stand by: half the memory")
     parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
     _add_backend(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
@@ -180,6 +184,10 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.cli_play import play_command, serve_command
 
         return (play_command if arguments.command == "play" else serve_command)(arguments, instrument)
+    if arguments.command == "engines":
+        from legando.realtime.cli_engines import engines_command
+
+        return engines_command(arguments)
     if arguments.command == "gpu":
         from legando.realtime.cli_gpu import gpu_command
 

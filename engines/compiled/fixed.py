@@ -77,8 +77,7 @@ def fix_sizes(model: onnx.ModelProto, *, latents: int, batch: int) -> None:
 
 def batch_axis(name: str) -> int:
     """Return which dimension of an input or output counts the streams. [any]"""
-    stem = name.removesuffix("_out").removesuffix("_fresh")
-    return 1 if stem in STACKED else 0
+    return 1 if name.removesuffix("_out") in STACKED else 0
 
 
 def infer_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

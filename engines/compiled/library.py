@@ -140,7 +140,9 @@ def find_card() -> Card | None:
         device.set_current()
         major, minor = device.compute_capability
         version = int(driver.cuDriverGetVersion()[1])
-        return Card(name=str(device.name), arch=f"sm_{major}{minor}", driver=f"{version // 1000}.{version % 1000 // 10}")
+        return Card(
+            name=str(device.name), arch=f"sm_{major}{minor}", driver=f"{version // 1000}.{version % 1000 // 10}"
+        )
     except Exception:  # cuda.core publishes no base class for its errors; any of them means: no card to use
         return None
 
