@@ -187,6 +187,22 @@ def test_recall_tells_struck_times_from_others() -> None:
     assert chance == pytest.approx(len(times) * 0.05 / 12.0, rel=0.1)
 
 
+def test_stroke_errors_hear_how_late_strokes_are_and_not_what_lies_between() -> None:
+    times = 0.2 + 0.5 * np.arange(30)
+    late = np.where(np.arange(30) % 5 == 0, 0.03, 0.002)
+    between = times[::4] + 0.19  # an echo that nobody asked for
+    found = metrics_rhythm.stroke_errors(strokes(np.sort(np.concatenate([times + late, between])), 16.0), times)
+    assert found.heard == 1.0 and found.strokes == 30
+    assert found.median_ms == pytest.approx(3.0, abs=2.0)
+    assert found.p95_ms == pytest.approx(30.0, abs=2.0)
+    strewn = metrics_rhythm.stroke_errors(
+        strokes(np.sort(np.random.default_rng(0).uniform(0.2, 15.0, 60)), 16.0), times
+    )
+    assert strewn.p95_ms > 40.0 and strewn.heard < 0.9
+    silence = metrics_rhythm.stroke_errors(np.zeros((48_000, 2)), times)
+    assert silence.heard == 0.0 and np.isnan(silence.p95_ms)
+
+
 def test_strike_times_are_the_kicks_snares_and_chords() -> None:
     score = np.full((8, 5), HOLD, np.int16)
     score[:, 1] = [1, 0, 16, 2, 0, 8, 0, 0]  # kick, -, hat, snare, -, clap

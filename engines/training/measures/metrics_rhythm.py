@@ -12,7 +12,10 @@ at random lie 22 ms from it, median. So `beat_phase` says more than that:
 
 `BeatPhase.met` is the verdict: close in milliseconds, far from chance, and enough onsets to tell.
 
-`onset_recall` is stricter, for when the score is known: do the strokes that it asks for sound when they should?
+When the score is known, two measures are stricter. `onset_recall`: do the strokes that it asks for sound when they
+should? `stroke_errors`: how far is each drum stroke from the onset that it makes? All strong onsets against the grid
+also count what swells, echoes and crackles between strokes: on renders of the composer's own pieces, which are on the
+grid to the frame, their 95th percentile is 3 ms in disco and 100 ms in dub, and 14 ms in the middle genre.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ _WINDOW = 768
 _LAG = 3  # rise over three hops, 8 ms
 _STRONG = 0.35  # an onset counts when it is this share of the strong ones (95th percentile)
 _FASTEST_S = 0.05
+_LOUD_DRUMS = 0b1011  # kick, snare, clap
 CHANCE_MOST = 0.5
 ONSETS_LEAST = 20
 
@@ -168,9 +172,46 @@ def beat_phase_error_ms(
 
 def strike_times(score: Score, tempo_bpm: float, swing: float = 0.0, start_s: float = 0.0) -> Floats:
     """Return when the loud strokes of a score sound: kick, snare, clap, and chords. [any]"""
-    loud = (score[:, DRUMS] & 0b1011) > 0
+    loud = (score[:, DRUMS] & _LOUD_DRUMS) > 0
     struck = np.flatnonzero(loud | (score[:, CHORD] >= 2))
     return start_s + np.array([swung(int(t), swing) for t in struck]) * tick_seconds(tempo_bpm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrokeErrors:
+    """How far strokes sound from where they should: see `stroke_errors`."""
+
+    median_ms: float
+    p95_ms: float
+    heard: float
+    strokes: int
+
+
+def stroke_times(score: Score, tempo_bpm: float, swing: float = 0.0, start_s: float = 0.0) -> Floats:
+    """Return when the loud drums of a score are struck: kick, snare, clap. [any]"""
+    struck = np.flatnonzero((score[:, DRUMS] & _LOUD_DRUMS) > 0)
+    return start_s + np.array([swung(int(t), swing) for t in struck]) * tick_seconds(tempo_bpm)
+
+
+def stroke_errors(audio: Floats, times_s: Floats | Sequence[float], reach_ms: float = 60.0) -> StrokeErrors:
+    """Return how far the nearest onset is from each wanted time, and the share of times that have one in reach. [any]
+
+    Onsets strewn at random would be found now and then as well, but anywhere in reach: their 95th percentile is close
+    to `reach_ms`. NaN when nothing is heard.
+    """
+    found, _ = onset_times(audio)
+    wanted = np.asarray(times_s, np.float64)
+    wanted = wanted[(wanted >= 0.0) & (wanted < len(audio) / SAMPLE_RATE_HZ - 0.1)]
+    gaps = np.abs(wanted[:, None] - found[None]).min(1) * 1e3 if len(found) else np.full(len(wanted), np.inf)
+    near = gaps[gaps <= reach_ms]
+    if not len(near):
+        return StrokeErrors(median_ms=float("nan"), p95_ms=float("nan"), heard=0.0, strokes=len(wanted))
+    return StrokeErrors(
+        median_ms=float(np.median(near)),
+        p95_ms=float(np.percentile(near, 95)),
+        heard=len(near) / len(wanted),
+        strokes=len(wanted),
+    )
 
 
 def onset_recall(audio: Floats, times_s: Floats | Sequence[float], tolerance_ms: float = 25.0) -> tuple[float, float]:
