@@ -116,7 +116,10 @@ class Ear:
             if not self._stage.playing:
                 raise LegandoError(f"legando play has ended: {self._stage.said().strip()}")
             time.sleep(0.02)
-        raise LegandoError(f"the sound was not back after {BACK_S:g} s; play said: {self._stage.said().strip()[-500:]}")
+        raise LegandoError(
+            f"the sound was not back after {BACK_S:g} s; play said: {self._stage.said().strip()[-2000:]}; "
+            f"its threads stand at: {self._stage.stands_at()}"
+        )
 
 
 def run_kills(

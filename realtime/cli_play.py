@@ -90,6 +90,8 @@ def _show(arguments: argparse.Namespace) -> Show:
         rig = replace(rig, performance=PerformanceRig())
     if arguments.seed is not None:
         rig = replace(rig, engine=replace(rig.engine, seed=arguments.seed))
+    if arguments.no_spares:
+        rig = replace(rig, live=replace(rig.live, spares=False))
     if arguments.eco:
         rig = replace(rig, engine=replace(rig.engine, eco=True))
     midi: Path | None = arguments.midi or rig.path(rig.performance.midi_file)

@@ -109,6 +109,10 @@ class Display:
         """Yield what keys have moved since the last call: nothing."""
         return iter(())
 
+    def take_record_pressed(self) -> bool:
+        """Say whether the record key was pressed since the last call; the line has none."""
+        return False
+
     def end(self) -> None:
         """Take the drawn line away: what is said next stands in its place."""
         self._take_away()

@@ -104,6 +104,8 @@ class Host:
                     self._look_after_midi()
                     self._look_after_rollouts()
                     self._telling.show()
+                    if self._display.take_record_pressed():
+                        out.takes.toggle(out.ring.written_frames)
                     if self._display.stop_wanted:
                         raise KeyboardInterrupt
                 self._play_out()
@@ -111,6 +113,9 @@ class Host:
                 stopped = exit_of(stop)
                 out.ring.request_stop()
             out.take.end()
+            out.takes.close()
+            for sentence in out.takes.take_news():
+                self._display.say(sentence)
             if out.player is not None:
                 out.player.stop()
             self._display.end()

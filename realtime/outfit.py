@@ -21,13 +21,11 @@ from legando.realtime.rollout import Rollouts
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.spool import Spool
 from legando.realtime.supervise import EngineWatch, PlayerWatch
-from legando.realtime.take import Take
+from legando.realtime.take import RECORD_CHUNKS, Take
 from legando.realtime.takefile import open_take
+from legando.realtime.takes import Takes
 from legando.realtime.version import version
 from legando.realtime.wavfile import WavWriter
-
-RECORD_CHUNKS = 750
-"""How many chunks may wait for a slow disk: a minute."""
 
 
 class Outfit:
@@ -72,12 +70,14 @@ class Outfit:
         self.hands = self._open_hands(stack)
         self.osc = self._open_osc(stack)
         self.feedback = self._open_feedback(stack)
-        self.engine_watch = EngineWatch(self.engine, self.ring, display)
+        self.engine_watch = EngineWatch(self.engine, self.ring, display, spares=rig.live.spares)
         self.ready = self.engine_watch.wait_until_ready()
         self.take = self._open_take(stack, loaded)
+        self.takes = Takes(rig.path(rig.live.takes) or Path.cwd(), self.about)
+        stack.callback(self.takes.close)
         self.rollouts = self._prepare_rollouts(stack)
         self.player = self._start_player(stack)
-        self.player_watch = PlayerWatch(self.player, self.ring, display)
+        self.player_watch = PlayerWatch(self.player, self.ring, display, spares=rig.live.spares)
         if self.player is not None:
             self.hands.start_clock(self.ring.name, latency_frames=self.ready.latency_frames)
         display.listen(self.immediate.move)
@@ -142,7 +142,7 @@ class Outfit:
     def _open_take(self, stack: ExitStack, instrument: Instrument) -> Take:
         """Say in the journal and in the recording what they are made of."""
         engine = self.show.rig.engine
-        about = {
+        self.about = {
             "instrument": self._instrument,
             "bundle": str(self.show.bundle or ""),
             "bundle_name": instrument.name,
@@ -157,10 +157,10 @@ class Outfit:
             "journal": self.journal.path.name if self.journal is not None else "",
         }
         if self.journal is not None:
-            self.journal.about(about)
+            self.journal.about(self.about)
         recording = None
         if self.record is not None:
-            store = open_take(self.record, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=about)
+            store = open_take(self.record, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=self.about)
             recording = Spool(store, most=RECORD_CHUNKS)
             stack.callback(recording.close)
         return Take(self.journal, recording, steps=self.ready.steps)

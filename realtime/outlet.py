@@ -23,7 +23,9 @@ class Outlet:
     def pass_on(self, made: Made) -> None:
         """Give all that is whole to whoever listens."""
         out = self._outfit
-        if not out.bridge.publishes and out.recorder is None and not out.take.wanted:
+        wanted = out.bridge.publishes or out.recorder is not None or out.take.wanted or out.takes.running
+        if not wanted:
+            self._passed_frames = made.position_frames + made.frames
             return
         block: Frames = np.empty((made.frames, CHANNELS), dtype=np.float32)
         while (status := out.ring.read_into(block, self._passed_frames)) is not ReadStatus.EMPTY:
@@ -39,4 +41,5 @@ class Outlet:
                 keep = len(block) if total is None else min(len(block), total - out.recorder.frames)
                 out.recorder.write(block[: max(0, keep)])
             out.take.sound(self._passed_frames, block)
+            out.takes.sound(block)
             self._passed_frames += len(block)

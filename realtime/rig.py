@@ -7,6 +7,7 @@
 | `[[bind]]` | what on a controller moves which control, and how; `[[midi.bind]]` is an older name for it |
 | `[clock]` | whose MIDI clock is followed, and who is sent one |
 | `[engine]` | bundle, seed, denoising steps, chunk size |
+| `[live]` | whether spare processes stand by, where takes go |
 | `[bridge]` | where the audio is published, and where programs steer |
 | `[performance]` | a MIDI file that plays as if live, how long a run lasts |
 | `[[scene]]` | prompts and controls that a program change recalls; the first one starts the show |
@@ -18,24 +19,20 @@ Paths are relative to the rig file. A key that legando does not know is refused,
 
 from __future__ import annotations
 
-import math
 import tomllib
-import types
-import typing
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 from legando.realtime.binding import Binding as Binding
-from legando.realtime.checks import check_choice, check_range, nearest
+from legando.realtime.checks import check_choice, check_range
 from legando.realtime.controlnames import CONTROLS, counted
 from legando.realtime.controls import MOODS, PARTS, SECTIONS
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.oscaddress import check_osc_addresses
 from legando.realtime.portname import check_port_name
-from legando.realtime.prompts import Prompt, parse_prompt
+from legando.realtime.prompts import Prompt
 from legando.realtime.recall import PLACES
+from legando.realtime.rigtable import read_table
 from legando.realtime.tonality import read_key
 
 DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
@@ -111,6 +108,18 @@ class EngineRig:
         check_range("seed", self.seed, 0, 2**63 - 1)
         check_range("steps", self.steps, 1, 64)
         check_range("chunk_latents", self.chunk_latents, 2, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRig:
+    """What stands by, and where takes go.
+
+    With `spares` a second engine and player wait for the first to fail: no pause, for twice the engine's memory.
+    `takes` is the folder of what the record key records; empty is where legando was started.
+    """
+
+    spares: bool = True
+    takes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +242,7 @@ class Rig:
     binds: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
     clock: ClockRig = ClockRig()
     engine: EngineRig = EngineRig()
+    live: LiveRig = LiveRig()
     bridge: BridgeRig = BridgeRig()
     performance: PerformanceRig = PerformanceRig()
     osc: OscRig = OscRig()
@@ -277,66 +287,6 @@ def read_rig(path: Path | None = None) -> Rig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RigError(f"the rig file {path} is not TOML: {error}") from error
     try:
-        return replace(_read_table(Rig, document, ""), folder=path.resolve().parent)
+        return replace(read_table(Rig, document, ""), folder=path.resolve().parent)
     except LegandoError as error:
         raise RigError(f"rig file {path}: {error}") from error
-
-
-_T = TypeVar("_T")
-
-
-def _read_table(kind: type[_T], table: Mapping[str, object], where: str) -> _T:
-    """Build a dataclass from a TOML table, refusing unknown and missing keys."""
-    hints = typing.get_type_hints(kind)
-    known = {item.metadata.get("key", item.name): item for item in fields(kind)}  # type: ignore[arg-type]
-    known.pop(None, None)
-    title = f"[{where}]" if where else "the top level"
-    for key in table:
-        if key not in known:
-            hint = nearest(key, tuple(known)) or f"; known keys: {', '.join(known)}"
-            raise RigError(f"unknown key {key!r} in {title}{hint}")
-    values: dict[str, object] = {}
-    for key, item in known.items():
-        if key in table:
-            values[item.name] = _convert(table[key], hints[item.name], f"{where}.{key}" if where else key)
-        elif not where and key == "scene":
-            values[item.name] = ()
-        elif item.default is item.default_factory:  # both are MISSING
-            raise RigError(f"{title} lacks the key {key!r}; add it")
-    try:
-        return kind(**values)
-    except RigError as error:
-        raise RigError(f"in {title}: {error}" if where else str(error)) from error
-
-
-def _convert(value: object, hint: Any, where: str) -> object:
-    """Return a TOML value as the type that the field asks for, or refuse it with both types named."""
-    if isinstance(hint, types.UnionType):
-        hint = next(option for option in typing.get_args(hint) if option is not type(None))
-    origin = typing.get_origin(hint)
-    if origin in (tuple, frozenset):
-        if not isinstance(value, list):
-            raise RigError(f"{where} must be a list, it is {_kind(value)}")
-        item_hint = typing.get_args(hint)[0]
-        return origin(_convert(item, item_hint, where) for item in value)
-    if hint is Prompt and isinstance(value, str):
-        return parse_prompt(value)
-    if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, dict):
-            raise RigError(f"{where} must be a table, it is {_kind(value)}")
-        return _read_table(hint, value, where)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise RigError(f"{where} = {value} is not a finite number")
-        return float(value)
-    if hint in (int, str, bool) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
-        return value
-    names = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
-    wanted = names.get(hint, str(hint))
-    raise RigError(f"{where} must be {wanted}, it is {_kind(value)}")
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "a list"
-    return str(value).lower() if isinstance(value, bool) else repr(value)

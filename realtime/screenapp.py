@@ -61,7 +61,7 @@ class Canvas(Widget):
 
 
 class ScreenApp(App[None]):
-    """The screen of one show. `on_moves` is told what keys move, `on_stop` that the performer ends the show."""
+    """The screen of one show. `on_moves` is told what keys move; recording and stopping are the host's, too."""
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS = [  # noqa: RUF012  as Textual declares it
@@ -73,12 +73,14 @@ class ScreenApp(App[None]):
         self,
         *,
         on_moves: Callable[[tuple[Move, ...]], None],
+        on_record: Callable[[], None],
         on_stop: Callable[[], None],
         on_start: Callable[[], None] | None = None,
         theme: str = "dark",
     ) -> None:
         super().__init__()
-        self._on_moves, self._on_stop, self._on_start = on_moves, on_stop, on_start
+        self._on_moves, self._on_record = on_moves, on_record
+        self._on_stop, self._on_start = on_stop, on_start
         self._theme = theme
         self._status: Status | None = None
         self._waiting = ""
@@ -188,6 +190,8 @@ class ScreenApp(App[None]):
         elif event.key == "v":
             self._theme = "light" if self._theme == "dark" else "dark"
             self._paint_ground()
+        elif event.key == "r":
+            self._on_record()
         elif event.key == "z":
             self._meter = rest(len(self._meter.peak_db))
         elif self._status is not None:

@@ -29,6 +29,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("f", "freeze: repeat the last beat; again: go on"),
     ("s", "hold the next section in turn, then none"),
     ("t", "tap the tempo"),
+    ("r", "record a take; again: end it"),
     ("!", "panic: end all notes"),
     ("z", "put out the clip lamps"),
     ("v", "dark or light"),
@@ -37,7 +38,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("Ctrl-C", "stop the music at once"),
 )
 
-FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "m mute", "t tap", "! panic", "q stop")
+FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "m mute", "t tap", "r record", "! panic", "q stop")
 
 
 @dataclass(frozen=True, slots=True)

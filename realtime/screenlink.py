@@ -6,6 +6,7 @@
 | host | end | give the terminal back |
 | screen | drawn | the last one is drawn: another may come |
 | screen | moves | controls that keys have moved, by name |
+| screen | record | the performer begins a take, or ends it |
 | screen | stop | the performer ends the show |
 
 One JSON object a message. At most one status is under way, so that the host never waits for a terminal: a slow one
@@ -77,6 +78,7 @@ class Screen(Display):
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._began_ns = 0
+        self._record_presses: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.restarts = 0
         self.failed = False
         """Whether the plain line has taken over."""
@@ -91,6 +93,13 @@ class Screen(Display):
     def listen(self, on_move: Callable[[str, float], None]) -> None:
         """Say who is told of the controls that keys move, as soon as they do."""
         self._on_move = on_move
+
+    def take_record_pressed(self) -> bool:
+        """Say whether the record key was pressed; each press once."""
+        with contextlib.suppress(queue.Empty):
+            self._record_presses.get_nowait()
+            return True
+        return False
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield what keys have moved since the last call, oldest first."""
@@ -243,5 +252,7 @@ class Screen(Display):
                     live = LiveMessage(time.perf_counter_ns(), control_event(name, at))
                     self._on_move(name, at)
                     self._messages.put(live)
+        if told.get("record"):
+            self._record_presses.put(None)
         if told.get("stop"):
             self.stop_wanted = True

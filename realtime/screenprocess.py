@@ -29,7 +29,11 @@ class Interface:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.app = ScreenApp(
-            on_moves=self._moved, on_stop=self._stop, on_start=self._listen, theme=theme_of(os.environ)
+            on_moves=self._moved,
+            on_record=self._record,
+            on_stop=self._stop,
+            on_start=self._listen,
+            theme=theme_of(os.environ),
         )
 
     def _listen(self) -> None:
@@ -55,6 +59,9 @@ class Interface:
 
     def _moved(self, moves: tuple[Move, ...]) -> None:
         self._tell({"moves": [[move.control, move.value] for move in moves]})
+
+    def _record(self) -> None:
+        self._tell({"record": True})
 
     def _stop(self) -> None:
         self._tell({"stop": True})

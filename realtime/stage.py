@@ -144,7 +144,8 @@ class Stage:
 
     def start_play(self, *words: str) -> None:
         """Start `legando play` with these words, and the recorder; return when sound comes. Raises LegandoError."""
-        program = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={self._instrument!r}))"
+        program = "import sys, signal, faulthandler; faulthandler.register(signal.SIGUSR1); "
+        program += f"from legando.realtime.cli import main; sys.exit(main(instrument={self._instrument!r}))"
         command = [sys.executable, "-c", program, "play", "--rig", str(self.rig_path), "--live", *words]
         if self._bundle is not None:
             command += ["--bundle", str(self._bundle)]
@@ -188,6 +189,14 @@ class Stage:
     def recorder_xruns(self) -> int:
         """How many xruns the server has told its recorder of."""
         return self._ring.xruns
+
+    def stands_at(self) -> str:
+        """Return where each of the host's threads stands: what to report when it does not go on."""
+        before = len(self.said())
+        if self.playing:
+            os.kill(self.play_pid, signal.SIGUSR1)
+            time.sleep(0.5)
+        return self.said()[before:].strip()
 
     def take_recorded(self) -> Frames:
         """Return what was recorded since the last call: float32 (frames, 4). Raises LegandoError after 10 s."""

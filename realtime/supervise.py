@@ -32,7 +32,8 @@ PLAYER_GIVE_UP_S = 30.0
 class EngineWatch:
     """Sees every message of the engine. State: when it was last alive, how often it was replaced."""
 
-    def __init__(self, engine: EngineProcess, ring: Ring, display: Display) -> None:
+    def __init__(self, engine: EngineProcess, ring: Ring, display: Display, *, spares: bool = True) -> None:
+        self._spares = spares
         self._engine = engine
         self._ring = ring
         self._display = display
@@ -67,7 +68,7 @@ class EngineWatch:
             self._alive_ns = now_ns
             self._ready = self._ready or message is not None
             self._made += isinstance(message, Made)
-            if isinstance(message, Made) and self._made % SPARE_AFTER_CHUNKS == 0:
+            if self._spares and isinstance(message, Made) and self._made % SPARE_AFTER_CHUNKS == 0:
                 self._engine.keep_spare()
         elif now_ns - self._alive_ns > patience_s * 1e9:
             self._replace(f"the engine said nothing for {patience_s:g} s", now_ns)
@@ -86,7 +87,8 @@ class EngineWatch:
 class PlayerWatch:
     """Looks after the player, or after none. State: since when there is no sound, when to try again."""
 
-    def __init__(self, player: PlayerProcess | None, ring: Ring, display: Display) -> None:
+    def __init__(self, player: PlayerProcess | None, ring: Ring, display: Display, *, spares: bool = True) -> None:
+        self._spares = spares
         self._player = player
         self._ring = ring
         self._display = display
@@ -111,7 +113,7 @@ class PlayerWatch:
             return
         if self._player.alive:
             self._silent_since_ns = 0
-            if self._ring.played_frames - self._started_frames > SPARE_AFTER_FRAMES:
+            if self._spares and self._ring.played_frames - self._started_frames > SPARE_AFTER_FRAMES:
                 self._player.keep_spare()
             return
         now_ns = time.perf_counter_ns()

@@ -13,6 +13,9 @@ from legando.realtime.ring import Frames
 from legando.realtime.snapshot import controls_to_plain
 from legando.realtime.spool import Spool
 
+RECORD_CHUNKS = 750
+"""How many chunks may wait for a slow disk: a minute."""
+
 _KEPT_CHUNKS = 64
 
 

@@ -69,7 +69,11 @@ class Telling:
     def show(self) -> None:
         """Bring everything that shows the run up to date."""
         out = self._outfit
-        for sentence in (*out.take.take_errors(), *(out.osc.take_news() if out.osc is not None else ())):
+        for sentence in (
+            *out.take.take_errors(),
+            *out.takes.take_news(),
+            *(out.osc.take_news() if out.osc is not None else ()),
+        ):
             out.display.say(sentence)
         self._levels = self._outlet.levels
         if out.player is not None:
@@ -83,7 +87,11 @@ class Telling:
     def _status(self) -> Status:
         """Return what a screen shows."""
         out = self._outfit
-        written = out.recorder.seconds if out.recorder is not None else None
+        recorded = out.takes.seconds
+        if recorded is None and out.record is not None:
+            recorded = self._played_s()
+        if recorded is None and out.recorder is not None:
+            recorded = out.recorder.seconds
         return self.shown.status(
             ring=out.ring,
             performance=out.performance,
@@ -92,7 +100,7 @@ class Telling:
             played_s=self._played_s(),
             ports=out.hands.names,
             restarts=(out.engine_watch.restarts, out.player_watch.restarts),
-            recorded_s=self._played_s() if out.record is not None else written,
+            recorded_s=recorded,
         )
 
     def _tell_osc(self) -> None:

@@ -230,7 +230,7 @@ def test_midi_messages_are_told_in_words(message: str, words: str) -> None:
 def drive(steps: Callable[[ScreenApp, Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> list[Any]:
     """Run the app without a terminal, and return what it has told its host."""
     told: list[Any] = []
-    app = ScreenApp(on_moves=told.extend, on_stop=lambda: told.append("stop"))
+    app = ScreenApp(on_moves=told.extend, on_record=lambda: told.append("record"), on_stop=lambda: told.append("stop"))
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
@@ -271,9 +271,9 @@ def test_q_asks_first_and_ctrl_c_does_not() -> None:
         assert "Stop the music?" not in lines_of(app)
         await pilot.press("question_mark")
         assert "tap the tempo" in lines_of(app)
-        await pilot.press("d", "q", "y", "ctrl+c")
+        await pilot.press("d", "r", "r", "q", "y", "ctrl+c")
 
-    assert drive(steps) == ["stop", "stop"]
+    assert drive(steps) == ["record", "record", "stop", "stop"]
 
 
 def test_only_lines_that_have_changed_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:

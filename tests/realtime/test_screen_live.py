@@ -19,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from legando.bridge.listen import ListenReport, listen
 from legando.realtime.display import TERMINAL_EVERY_NS, Display
 from legando.realtime.meter import measure
+from legando.realtime.rig import DEFAULT_RIG
 from legando.realtime.status import Status
 from legando.realtime.terminal import can_take
 from tests.realtime.tone_generator import SPEC
@@ -108,7 +110,9 @@ def tone_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> None:
     endpoint, journal = f"ipc://{tmp_path}/live.ipc", tmp_path / "take.jsonl"
-    words = ["serve", "--tui", "--live", "--publish", endpoint, "--journal", str(journal)]
+    rig, shipped = tmp_path / "rig.toml", DEFAULT_RIG.read_text()
+    rig.write_text(shipped.replace('takes = ""', f'takes = "{tmp_path}"'))
+    words = ["serve", "--tui", "--live", "--rig", str(rig), "--publish", endpoint, "--journal", str(journal)]
     reports: list[ListenReport] = []
     listener = threading.Thread(target=lambda: reports.append(listen(endpoint, 14.0, tmp_path / "a.wav", timeout_s=40)))
     listener.start()
@@ -119,6 +123,8 @@ def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> Non
 
         typed.type(b"d")  # a key moves what a hand would
         typed.wait_for(lambda: "drums off" in typed.text())
+        typed.type(b"r")  # a take begins, and ends with the music
+        typed.wait_for(lambda: "REC" in typed.text() and "recording to" in typed.text())
 
         (killed,) = typed.screen_pids
         at = len(typed.drawn)
@@ -146,6 +152,8 @@ def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> Non
         typed.close()
         listener.join()
     assert "played" in typed.text() and "control to sound" in typed.text(), "the account stands on the terminal"
+    (take,) = tmp_path.glob("legando-*.flac")
+    assert soundfile.info(take).duration > 5.0 and take.name in typed.text()
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     named = [bytes.fromhex(event["midi"]) for event in events if event.get("midi", "").startswith("ff7f")]
     assert any(message.endswith(b"mute.drums") for message in named), "keys are in the journal, as hands are"
