@@ -12,8 +12,9 @@ five, with the names and types of the bundle's graphs (language.onnx and so on) 
 | decoder | latents, frames, voices, excitation, state | audio, state_out |
 
 `denoiser`, `unguided` and `memory` may share weights, but not addresses. A network may write more than it must: that goes
-to memory that nobody reads. The pasts that `memory` writes may hold all places or only the new ones. Numbers of denoiser
-and decoder may be half precision, all of them alike; voices and ages are float32.
+to memory that nobody reads; it need not read all. The pasts that `memory` writes may hold all places or only the new
+ones. Latents, frames, style, pasts, velocity, excitation and the decoder's state may be half precision, all of them
+alike; everything else is as in the bundle's graphs, and audio is float32.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class DeviceNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CardNetworks:
-    """The five networks of B streams, and the name and precision of what runs them."""
+    """The five networks of B streams, and the name and precision of what runs them.
+
+    `proven` says that whoever made them has put each to the proof already.
+    """
 
     engine: str
     precision: str
@@ -53,6 +57,7 @@ class CardNetworks:
     unguided: DeviceNetwork
     memory: DeviceNetwork
     decoder: DeviceNetwork
+    proven: bool = False
 
 
 def bind_all(

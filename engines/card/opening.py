@@ -24,7 +24,25 @@ def torch_on_card(bundle: Bundle, streams: int, device: Device) -> CardNetworks:
     return torch_card_networks(modules, streams=streams, latents=checked_latents(bundle, None), device="cuda")
 
 
-MAKERS: dict[str, Maker] = {"torch": torch_on_card}
+def compiled_on_card(bundle: Bundle, streams: int, device: Device) -> CardNetworks:
+    """Return TensorRT's engines, from the cache or built into it, each of them proven. Raises LegandoError."""
+    from legando.engines.compiled.compiled import proven_networks
+    from legando.engines.compiled.kinds import CHOSEN
+
+    library, engines, _ = proven_networks(bundle, device, batch=streams)
+    return CardNetworks(
+        engine=f"{library.name} {library.version} {CHOSEN['denoiser']}, captured",
+        precision=CHOSEN["denoiser"],
+        language=engines["language"].network(),
+        denoiser=engines["denoiser"].network(),
+        unguided=engines["denoiser"].network(),
+        memory=engines["memory"].network(),
+        decoder=engines["decoder"].network(),
+        proven=True,
+    )
+
+
+MAKERS: dict[str, Maker] = {"tensorrt": compiled_on_card, "torch": torch_on_card}
 """Back ends of a card by name, the best first."""
 
 
@@ -45,7 +63,8 @@ def open_card(
             device = open_device()
             try:
                 networks = make(bundle, len(seeds), device)
-                prove_networks(networks, device, bundle.file("reference.safetensors"))
+                if not networks.proven:
+                    prove_networks(networks, device, bundle.file("reference.safetensors"))
                 card = CardGenerator(bundle, seeds, device=device, networks=networks, steps=steps)
                 for variant in card.graph.graphs:
                     prove_graph(card.graph, variant)

@@ -16,6 +16,8 @@ from legando.engines.card.network import CardNetworks
 from legando.engines.card.probe import prove_graph, prove_networks
 from legando.engines.card.torchnetwork import torch_card_networks
 from legando.engines.card.trust import Distrust
+from legando.engines.compiled.host import HostNetwork
+from legando.engines.compiled.networks import write_network
 from legando.engines.generator import Generator
 from legando.kernels.shimdevice import Shim
 from tests.engines.card.conftest import HOUSE
@@ -71,6 +73,21 @@ def test_one_stream_takes_one_launch_a_chunk_until_a_hand_moves(
     again = [card.step([replace(HOUSE, muted=frozenset({"drums"}))]) for _ in range(3)]
     assert card.late_ticks == written + 1, "the tick that was foreseen with drums is written again without them"
     assert all(tokens[1] == 0 for (chunk,) in again for _, tokens in chunk.tokens)
+
+
+def test_networks_for_a_compiler_fit_into_the_graph_in_half_precision(bundle: Bundle, shim: Shim) -> None:
+    def network(name: str) -> HostNetwork:
+        return HostNetwork(write_network(bundle, name, batch=1))
+
+    names = ("language", "denoiser", "denoiser", "memory", "decoder")
+    made = CardNetworks("on the host", "mixed", *(network(name) for name in names))
+    card, alone = CardGenerator(bundle, [3], device=shim, networks=made), Generator(bundle, seed=3)
+    for controls in [HOUSE] * 3 + [replace(HOUSE, guidance=2.0)] * 2:
+        (mine,), theirs = card.step([controls]), alone.step(controls)
+        assert mine.tokens == theirs.tokens
+        loudest = float(np.abs(theirs.frames).max())
+        np.testing.assert_allclose(mine.frames, theirs.frames, atol=0.03 * max(loudest, 0.1))
+    assert loudest > 1e-2
 
 
 def test_networks_and_graphs_are_proven(bundle: Bundle, networks: Callable[[int], CardNetworks], shim: Shim) -> None:
