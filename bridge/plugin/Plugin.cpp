@@ -70,11 +70,11 @@ protected:
         case Sort::trigger:
             parameter.hints = kParameterIsAutomatable | kParameterIsTrigger;
             break;
-        case Sort::own_knob:  // changes the latency, or the connection: not for automation
-            parameter.hints = 0;
+        case Sort::own_knob:  // not meant for automation, but Ardour shows nothing else of a VST3
+            parameter.hints = kParameterIsAutomatable;
             break;
         case Sort::own_whole:
-            parameter.hints = kParameterIsInteger;
+            parameter.hints = kParameterIsAutomatable | kParameterIsInteger;
             break;
         case Sort::out:
             parameter.hints = kParameterIsOutput;
