@@ -18,7 +18,7 @@ from legando.bridge import session as sessions
 from legando.bridge.controlclient import ControlClient
 from legando.bridge.intake import MAX_AGE_MS, AudioBlock
 from legando.bridge.keys import ClientKeys
-from legando.bridge.listener import Listener
+from legando.bridge.listener import SILENCE_MS, Listener
 from legando.bridge.publisher import QUEUE_MESSAGES
 from legando.bridge.session import PING_S, Event
 
@@ -66,6 +66,8 @@ class AsyncSubscriber(Listener[zmq.asyncio.Socket], _Closing):
     async def receive(self) -> AudioBlock:
         """Return the next block. [control]"""
         while True:
+            while not await self._socket.poll(SILENCE_MS):
+                self._nothing_came()
             block = self.account.accept(await self._socket.recv())
             if block is not None:
                 return block

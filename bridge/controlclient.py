@@ -14,7 +14,7 @@ from legando.bridge import controlwire as wire
 from legando.bridge.endpoint import parse_endpoint
 from legando.bridge.keys import ClientKeys
 from legando.bridge.session import Session, State
-from legando.bridge.sockets import ContextType, S, connected
+from legando.bridge.sockets import ContextType, S, connected, reconnect
 from legando.realtime.errors import LegandoError
 
 QUEUE_MESSAGES = 1024
@@ -62,6 +62,8 @@ class ControlClient(Generic[S]):
         return self._session.welcome
 
     def _nobody(self) -> LegandoError:
+        """Connect anew, for the next time, and return what to raise now."""
+        reconnect(self._socket, self.endpoint)
         return LegandoError(
             f"no server answers at {self.endpoint}; start one with control = in [bridge] of its rig, or check"
         )

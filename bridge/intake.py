@@ -127,6 +127,11 @@ class Intake:
             restarted,
         )
 
+    @property
+    def messages(self) -> int:
+        """How many messages came, whatever became of them."""
+        return self.blocks + self.stale + self.malformed + self.continuity.repeats
+
     def _refuse(self, error: WireError) -> None:
         """Count a refusal; log the 1st, 2nd, 4th, 8th ... so that a flood cannot fill the log."""
         self.malformed += 1

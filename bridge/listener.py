@@ -5,6 +5,7 @@ A SUB socket set up for one stream, and the account of what came over it.
 
 from __future__ import annotations
 
+from time import perf_counter_ns
 from typing import Generic
 
 import zmq
@@ -14,7 +15,7 @@ from legando.bridge.endpoint import parse_endpoint
 from legando.bridge.intake import Intake
 from legando.bridge.keys import ClientKeys
 from legando.bridge.publisher import KERNEL_BUFFER_BYTES
-from legando.bridge.sockets import ContextType, S, connected
+from legando.bridge.sockets import ContextType, S, connected, reconnect
 
 KEEPALIVE = {zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 1, zmq.TCP_KEEPALIVE_INTVL: 1, zmq.TCP_KEEPALIVE_CNT: 3}
 """The system asks each second whether a silent connection lives: a cable that is pulled closes nothing.
@@ -22,6 +23,10 @@ KEEPALIVE = {zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 1, zmq.TCP_KEEPALIVE_
 Not ZeroMQ's own heartbeats: libzmq 4.3.5 ends the whole process ("Assertion failed: _input_stopped") when they run out
 while the queue is full, that is, when a program sleeps for some seconds.
 """
+
+
+SILENCE_MS = 2000
+"""A server sends all the time; one that does not for so long is connected to anew."""
 
 
 class Listener(Generic[S]):
@@ -51,6 +56,8 @@ class Listener(Generic[S]):
             options |= KEEPALIVE
         self._context, self._socket = connected(contexts, zmq.SUB, parsed, options, keys)
         self._socket.setsockopt(zmq.SUBSCRIBE, topic)
+        self._silent_since_ns = perf_counter_ns()
+        self._came = 0
 
     @property
     def blocks(self) -> int:
@@ -86,3 +93,12 @@ class Listener(Generic[S]):
     def restarts(self) -> int:
         """How many times the publisher began anew."""
         return self.account.continuity.restarts
+
+    def _nothing_came(self) -> None:
+        """Take note that there is nothing to receive now; connect anew when it has been so for too long."""
+        now_ns, came = perf_counter_ns(), self.account.messages
+        if came != self._came:
+            self._came, self._silent_since_ns = came, now_ns
+        elif now_ns - self._silent_since_ns > SILENCE_MS * 1_000_000:
+            reconnect(self._socket, self.endpoint)
+            self._silent_since_ns = now_ns

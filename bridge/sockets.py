@@ -5,6 +5,7 @@ Each has a context of its own: its end waits until libzmq has let go of the addr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -94,6 +95,17 @@ def connected(
         context.destroy(linger=0)
         raise
     return context, sock
+
+
+def reconnect(sock: zmq.Socket[Any], url: str) -> None:
+    """Give up a connection that is silent for too long and begin anew; what waits on it is lost. [control]
+
+    libzmq itself does so after an error of the network, but not after one of the protocol (a frame that is too large):
+    that connection it gives up for good.
+    """
+    with contextlib.suppress(zmq.ZMQError):  # it is given up already
+        sock.disconnect(url)
+    sock.connect(url)
 
 
 def bare_send(sock: zmq.Socket[Any]) -> Callable[[memoryview], object]:

@@ -19,7 +19,7 @@ import zmq
 from legando.bridge.intake import MAX_AGE_MS as MAX_AGE_MS
 from legando.bridge.intake import AudioBlock as AudioBlock
 from legando.bridge.keys import ClientKeys
-from legando.bridge.listener import Listener
+from legando.bridge.listener import SILENCE_MS, Listener
 from legando.bridge.publisher import QUEUE_MESSAGES
 from legando.bridge.sockets import RECONNECT_MS as RECONNECT_MS
 from legando.realtime.closing import Closing
@@ -67,9 +67,9 @@ class Subscriber(Listener[zmq.Socket[bytes]], Closing):
         first = True
         with self._lock:
             while not self._closing.is_set():
-                left_ms = -1
+                left_ms = SILENCE_MS
                 if deadline_ns is not None:  # rounded up: never spins through the last millisecond
-                    left_ms = max(0, -(-(deadline_ns - time.perf_counter_ns()) // 1_000_000))
+                    left_ms = min(SILENCE_MS, max(0, -(-(deadline_ns - time.perf_counter_ns()) // 1_000_000)))
                     if not left_ms and not first:
                         return None
                 if left_ms != self._wait_ms:
@@ -79,6 +79,7 @@ class Subscriber(Listener[zmq.Socket[bytes]], Closing):
                 try:
                     block = self.account.accept(self._socket.recv())
                 except zmq.Again:
+                    self._nothing_came()
                     continue
                 except zmq.ContextTerminated:  # closed from another thread
                     return None
