@@ -57,7 +57,7 @@ def _derived(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def lookup(source: str) -> float:
-    """Return the number that `REPORT > KEY > KEY` names; a list of objects is keyed by their `name`. [control]
+    """Return the number that `REPORT > KEY > KEY` names; a list by `name` or from 0 on. [control]
 
     Raises LegandoError.
     """
@@ -65,7 +65,8 @@ def lookup(source: str) -> float:
     found: Any = read_report(name)
     for key in keys:
         if isinstance(found, list):
-            found = {one.get("name"): one for one in found if isinstance(one, Mapping)}
+            named = {one.get("name"): one for one in found if isinstance(one, Mapping)}
+            found = {str(at): one for at, one in enumerate(found)} | named
         if not isinstance(found, Mapping) or key not in found:
             raise LegandoError(f"the report {name} has no {SEPARATOR.join(keys)}; make it with legando bench record")
         found = found[key]

@@ -13,10 +13,11 @@ from legando.bench.peers.table import (
     output_rows,
     published,
     published_rows,
+    sources_of,
 )
 from legando.bench.samples import Outcome
 
-_NUMBERS = ("p50", "p95", "p99", "ratio", "breaks")
+_NUMBERS = ("processor", "p50", "p95", "p99", "ratio", "breaks")
 
 
 def peers_tables(outcome: Outcome) -> str:
@@ -26,7 +27,8 @@ def peers_tables(outcome: Outcome) -> str:
         "rounds (ways between processes: of time on the wall), with an interval of 99.5 %. Decoders are told for each "
         "second of sound; codecs have random weights.</p>\n"
     )
-    told += _table(MEASURED, measured_rows(outcome.detail, {one.name: one.figures() for one in outcome.series}))
+    rows = measured_rows(outcome.detail, {one.name: one.figures() for one in outcome.series})
+    told += _table(MEASURED[1:], rows, grouped=True)
     if outcome.detail["outputs"]:
         told += (
             '<p class="note">A ramp to the sound device beside a load that holds the interpreter lock; breaks in what '
@@ -41,7 +43,7 @@ def peers_tables(outcome: Outcome) -> str:
 def published_section() -> str:
     """Return the section of published figures. [any]"""
     rows = [
-        (*cells[:-1], f"{one['says']}: {cells[-1].partition('://')[2]}")
+        (*cells[:-1], "; ".join(f"{says}: {address.partition('://')[2]}" for says, address in sources_of(one)))
         for one, cells in zip(published(), published_rows(), strict=True)
     ]
     return (
@@ -51,13 +53,21 @@ def published_section() -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False, grouped: bool = False) -> str:
+    """Draw a table; with `grouped`, the first cell of each row is a group's name, told once above its rows."""
     kinds = [' class="number"' if not words and head.startswith(_NUMBERS) else "" for head in heads]
+    if grouped:
+        kinds[-1] = ' class="told"'
     top = "".join(f"<th{kind}>{escape(head)}</th>" for head, kind in zip(heads, kinds, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>\n"
-        for row in rows
-    )
+    body, group = "", ""
+    for row in rows:
+        if grouped:
+            if row[0] != group:
+                group = row[0]
+                body += f'<tr class="group"><td colspan="{len(heads)}">{escape(group)}</td></tr>\n'
+            row = row[1:]
+        cells = "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+        body += f'<tr class="inner">{cells}</tr>\n' if grouped else f"<tr>{cells}</tr>\n"
     kind = "figures words" if words else "figures"
     return (
         f'<div class="wide"><table class="{kind}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody>\n'

@@ -68,7 +68,7 @@ def judged(block: Frames) -> dict[str, Any]:
         raise LegandoError("too little sound came")
     body = sound[inside[0] : inside[-1] + 1]
     seconds = (last - first) / 1e6
-    lost = max(0.0, 1.0 - np.count_nonzero(body) / RATE_HZ / float(seconds))
+    lost = max(0.0, 1.0 - float(np.count_nonzero(body) / RATE_HZ / seconds))
     return {"breaks": breaks_of(body), "seconds": round(float(seconds), 1), "lost": round(lost, 3)}
 
 

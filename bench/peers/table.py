@@ -9,13 +9,21 @@ from typing import Any
 
 PUBLISHED = Path(__file__).with_name("published.toml")
 COLUMNS = ("system", "control to sound", "times real time", "hardware", "source")
-MEASURED = ("group", "peer", "p50 (ms)", "p95 (ms)", "p99 (ms)", "ratio to ours, p50 (99.5 %)", "note")
+MEASURED = (
+    "group", "peer", "processor, p50 (ms)", "p50 (ms)", "p95 (ms)", "p99 (ms)", "ratio to ours (99.5 %)", "note",
+)  # fmt: skip
 
 
 def published() -> list[dict[str, str]]:
     """Return what has been published, a row for each system. [any]"""
     rows: list[dict[str, str]] = tomllib.loads(PUBLISHED.read_text(encoding="utf-8"))["published"]
     return rows
+
+
+def sources_of(one: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what each source of a system says, and its address. [any]"""
+    more = [(one["also_says"], one["also"])] if "also" in one else []
+    return [(one["says"], one["source"]), *more]
 
 
 def published_rows() -> list[tuple[str, str, str, str, str]]:
@@ -26,21 +34,24 @@ def published_rows() -> list[tuple[str, str, str, str, str]]:
 def published_table() -> str:
     """Return it as Markdown. [any]"""
     rows = [
-        (*cells[:-1], f"[{one['says']}]({cells[-1]})") for one, cells in zip(published(), published_rows(), strict=True)
+        (*cells[:-1], ", ".join(f"[{says}]({address})" for says, address in sources_of(one)))
+        for one, cells in zip(published(), published_rows(), strict=True)
     ]
     return markdown(COLUMNS, rows)
 
 
 def measured_rows(detail: Mapping[str, Any], figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
-    """Return the cells of the table of measured peers. `figures`: percentiles in ms by series. [any]"""
+    """Return the cells of the table of measured peers, group by group. `figures`: percentiles in ms by series. [any]"""
     out = []
-    for row in detail["rows"]:
+    groups = list(dict.fromkeys(row["group"] for row in detail["rows"]))
+    for row in sorted(detail["rows"], key=lambda row: groups.index(row["group"])):
         told = figures[row["series"]]
+        work = _ms(row["work_p50_ms"]) if "work_p50_ms" in row else ""
         times = [_ms(told[name]) for name in ("p50", "p95", "p99")]
         ratio = "1" if row["ours"] else ""
         if not row["ours"] and "ratio" in row:
             ratio = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-        out.append((row["group"], row["name"], *times, ratio, row["note"]))
+        out.append((row["group"], row["name"], work, *times, ratio, row["note"]))
     return out
 
 
@@ -68,7 +79,9 @@ def output_columns(detail: Mapping[str, Any]) -> tuple[str, ...]:
 
 def measured_table(report: Mapping[str, Any]) -> str:
     """Return the measured peers of a report as Markdown. [any]"""
-    return markdown(MEASURED, measured_rows(report["details"]["peers"], report["suites"]["peers"]))
+    rows = measured_rows(report["details"]["peers"], report["suites"]["peers"])
+    told = [row if row[0] not in {one[0] for one in rows[:at]} else ("", *row[1:]) for at, row in enumerate(rows)]
+    return markdown(MEASURED, told)
 
 
 def output_table(report: Mapping[str, Any]) -> str:
