@@ -33,6 +33,7 @@ from legando.realtime.child import Child
 from legando.realtime.errors import DeviceError
 from legando.realtime.keys import Held
 from legando.realtime.livemessage import LiveMessage, NoMidiSystemError
+from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rig import ClockRig, MidiRig
 
 _TIME = struct.Struct("<q")
@@ -171,7 +172,11 @@ class MidiProcess:
                 self._connection.send_bytes(data)
 
     def _read(self) -> None:
-        """Hear the process, and replace it when it ends. On the reader's thread."""
+        """Hear the process, and replace it when it ends. On the reader's thread.
+
+        As urgent as the host's own: a fader must not wait behind what else the machine does. It only passes on.
+        """
+        real_time(HOST_PRIORITY)
         while True:
             connection = self._connection
             assert connection is not None
