@@ -1,0 +1,109 @@
+"""The trials of `bench live`: a flood of nonsense, faders at full speed; and that both can fail."""
+
+import json
+import os
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from legando.realtime import bench_flood
+from legando.realtime.bench_flood import PANIC, midi_nonsense, osc_nonsense, stuck_notes
+from legando.realtime.bench_sweep import judge
+from legando.realtime.cli import main
+from legando.realtime.errors import DeviceError
+from legando.realtime.jack_server import JackServer
+from legando.realtime.journal import MadeChunk, TakeRecord
+from legando.realtime.playback import LEVEL_SLEW_MS
+from legando.realtime.ring import Frames
+from tests.realtime.tone_generator import SPEC
+
+RATE_HZ = 48_000
+CHUNK = 3840
+
+
+@pytest.fixture
+def bench(require: Callable[[bool, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    try:
+        with JackServer():
+            pass
+    except DeviceError as error:
+        require(False, str(error))
+
+
+@pytest.mark.live
+def test_a_flood_leaves_no_note_and_no_delay_behind(
+    bench: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_flood, "MEASURE_S", 2.5)
+    monkeypatch.setattr(bench_flood, "SLACK_MS", 500.0)  # a busy machine; the soak measures
+    assert main(["bench", "live", "--flood", "10000", "--json"], instrument=SPEC) == 0, capsys.readouterr()
+    report = json.loads(capsys.readouterr().out)
+    assert report["events_kept"] > 2_000 and report["same_processes"] and report["stuck_notes"] == []
+    assert report["first_hand_after_s"] < 2.0
+    for kind in ("note", "knob", "immediate"):
+        assert report["before"][kind]["count"] and report["after"][kind]["count"], report
+
+
+@pytest.mark.soak  # what moves in the player is tested without a device in `test_playback`
+@pytest.mark.live
+def test_faders_at_full_speed_do_not_click(bench: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "live", "--sweeps", "10", "--json"], instrument=SPEC) == 0, capsys.readouterr()
+    report = json.loads(capsys.readouterr().out)
+    assert set(report["faders"]) == {"level", "filter", "mute", "brightness", "space"}
+    assert all(told["moves"] > 20 for told in report["faders"].values()) and report["clean"]
+
+
+@pytest.mark.soak
+@pytest.mark.live
+def test_a_hundred_thousand_messages_change_nothing_for_good(bench: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "live", "--flood", "100000", "--json"]) == 0, capsys.readouterr()
+
+
+def swept(music: Frames, slew_ms: float) -> Frames:
+    """Return music under a level that goes between 0 and 1 each 30 ms, as fast as `slew_ms` for the whole way."""
+    step, gain, gains = 1000.0 / (RATE_HZ * max(slew_ms, 1e-3)), 0.0, np.zeros(len(music), np.float32)
+    for at in range(len(music)):
+        target = float(at // 1440 % 2)
+        gain = min(target, gain + step) if target > gain else max(target, gain - step)
+        gains[at] = gain
+    return music * gains[:, None]
+
+
+@pytest.mark.parametrize(("slew_ms", "clean"), [(LEVEL_SLEW_MS, True), (0.0, False), (0.1, False)])
+def test_a_fader_that_jumps_is_heard_as_clicks(slew_ms: float, clean: bool) -> None:
+    t = np.arange(2 * RATE_HZ) / RATE_HZ
+    chord = sum(0.2 * np.sin(2 * np.pi * hz * t) for hz in (110.0, 138.6, 164.8, 220.0))
+    hiss = np.random.default_rng(1).normal(0.0, 0.001, len(t))
+    music = np.repeat((chord + hiss).astype(np.float32)[:, None], 2, axis=1)
+    assert judge(swept(music, slew_ms), music)["clean"] is clean
+
+
+def record(held: list[list[int]], events: tuple[tuple[int, bytes], ...]) -> TakeRecord:
+    chunks = (MadeChunk(frame=n * CHUNK, controls={"held": pitches}, pcm="") for n, pitches in enumerate(held))
+    return TakeRecord(header={}, about={}, events=events, chunks=tuple(chunks), rolls=(), end=None, cut=False)
+
+
+def test_a_note_that_a_panic_leaves_is_found_and_a_hands_own_is_not() -> None:
+    panic = (4 * CHUNK, PANIC)
+    hand = (20 * CHUNK, bytes((0x90, 84, 110)))
+    quiet: list[list[int]] = [[60, 61]] * 5 + [[]] * 16 + [[84]] * 2 + [[]] * 2
+    assert stuck_notes(record(quiet, (panic, hand))) == []
+    assert stuck_notes(record([[60, 61]] * 5 + [[61]] * 16 + [[84]] * 2 + [[]] * 2, (panic, hand))) == [61]
+    assert stuck_notes(record([*quiet, [84]], (panic, hand))) == [84]
+
+
+def test_nonsense_is_sometimes_sense_and_never_too_long_for_a_port() -> None:
+    rng = random.Random(1)
+    messages = [midi_nonsense(rng) for _ in range(5_000)]
+    assert all(len(message) <= 3 or message[0] == 0xF0 for message in messages)
+    assert all(message[0] & 0x0F for message in messages if message[0] < 0xF0), "channel 1 is for the hands"
+    assert len({len(message) for message in messages}) > 8
+    datagrams = [osc_nonsense(rng) for _ in range(5_000)]
+    assert sum(data.startswith(b"/legando/") for data in datagrams) > 1_000
+    assert sum(data.startswith(b"#bundle") for data in datagrams) > 500
