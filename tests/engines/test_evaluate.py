@@ -57,6 +57,8 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["--bundle", "nothing"], ["nothing is no bundle folder"]),
     (["--only", "tim"], ["'tim'", "perhaps 'time'", "held chord"]),
     (["--only", " ,"], ["--only names no part"]),
+    (["--prompts", "jazz"], ["--only drift --prompts"]),
+    (["--only", "drift", "--prompts", ","], ["--only drift --prompts"]),
     (["--report", "file"], ["file"]),
     (["--report", "full"], ["full", "other files"]),
     (["--report", "broken"], ["broken/evaluation.json", "another folder"]),
@@ -174,10 +176,12 @@ def test_every_part_that_is_listed_has_a_function(desk: Desk) -> None:
 
 
 def test_energy_parts_are_measured_only_when_asked_for(desk: Desk) -> None:
-    from legando.engines.training.figures.evaluate_parts import ENERGY, parts
+    from legando.engines.training.figures.evaluate_parts import DRIFT, ENERGY, parts
 
     every = parts(desk, quick=True)
     assert not set(evaluate.choose(every, None, energy=False, energy_parts=ENERGY)) & set(ENERGY)
+    usual = evaluate.choose(every, None, energy=False, energy_parts=ENERGY, asked_only=(*ENERGY, DRIFT))
+    assert set(every) - set(usual) == {*ENERGY, DRIFT}
     assert evaluate.choose(every, None, energy=True, energy_parts=ENERGY) == list(ENERGY)
     assert evaluate.choose(every, "memory, time", energy=False, energy_parts=ENERGY) == ["time", "memory"]
 

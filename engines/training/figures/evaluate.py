@@ -1,6 +1,7 @@
 """`legando evaluate`: measure a bundle against its targets, part by part, and write a report. [control]
 
     legando evaluate [--bundle DIR] [--json] [--report DIR] [--quick] [--only PART,...] [--energy]
+    legando evaluate --only drift [--prompts TEXT,...]
 
 A part that cannot be measured is listed with the reason and the others go on; Ctrl-C keeps what there is. With a report
 folder, each part is kept as it ends, and the same command goes on where it stopped. Exit status: 0 when all targets are
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, minutes instead of an hour")
     parser.add_argument("--only", metavar="PART,...", help="only these parts; a part that is unknown lists them all")
+    parser.add_argument("--prompts", metavar="TEXT,...", help="for the part drift: what plays for ten minutes each")
     parser.add_argument(
         "--energy", action="store_true", help="only the energy parts: joules and network passes, normal and eco mode"
     )
@@ -75,17 +77,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     from legando.engines.bundle import Bundle
     from legando.engines.training.figures.desk import Desk
-    from legando.engines.training.figures.evaluate_parts import ENERGY, parts
+    from legando.engines.training.figures.evaluate_parts import DRIFT, ENERGY, parts
     from legando.engines.training.figures.results import Results, content_of, open_folder
 
     bundle = Bundle.load(args.bundle)
     desk = Desk(bundle)
-    every = parts(desk, quick=args.quick)
-    names = choose(every, args.only, energy=args.energy, energy_parts=ENERGY)
+    prompts = None if args.prompts is None else _items(args.prompts)
+    every = parts(desk, quick=args.quick, prompts=prompts)
+    names = choose(every, args.only, energy=args.energy, energy_parts=ENERGY, asked_only=(*ENERGY, DRIFT))
+    if prompts is not None and (not prompts or DRIFT not in names):
+        raise LegandoError(f"--prompts is what the part {DRIFT} plays; write --only {DRIFT} --prompts 'jazz,ambient'")
     results = Results(bundle=bundle.name, hash=bundle.hash, content=content_of(bundle))
     if args.report is not None:
         results = open_folder(args.report, results)
-    todo = {name: every[name] for name in names if not results.has(name, quick=args.quick)}
+    again = () if prompts is None else (DRIFT,)  # what is kept may be that of other prompts
+    todo = {name: every[name] for name in names if name in again or not results.has(name, quick=args.quick)}
     stopped: KeyboardInterrupt | None = None
     try:
         measure(desk, todo, results, quick=args.quick, folder=args.report)
@@ -110,9 +116,20 @@ def _evaluate(args: argparse.Namespace) -> int:
     return EXIT_OK if results.met else EXIT_MISSED
 
 
-def choose(every: Mapping[str, Part], only: str | None, *, energy: bool, energy_parts: Sequence[str]) -> list[str]:
-    """Return the names of the parts that are asked for, in their own order. Raises LegandoError for unknown ones."""
-    asked = [] if only is None else [name.strip() for name in only.split(",") if name.strip()]
+def choose(
+    every: Mapping[str, Part],
+    only: str | None,
+    *,
+    energy: bool,
+    energy_parts: Sequence[str],
+    asked_only: Sequence[str] | None = None,
+) -> list[str]:
+    """Return the names of the parts that are asked for, in their own order. Raises LegandoError for unknown ones.
+
+    Those of `asked_only` (the energy parts, if left out) do not belong to the parts that run when none is named.
+    """
+    hidden = energy_parts if asked_only is None else asked_only
+    asked = [] if only is None else _items(only)
     if only is not None and not asked:
         raise LegandoError(f"--only names no part; parts are {', '.join(every)}")
     for name in asked:
@@ -122,7 +139,11 @@ def choose(every: Mapping[str, Part], only: str | None, *, energy: bool, energy_
             raise LegandoError(f"there is no part {name!r}{meant}; parts are {', '.join(every)}")
     if energy:
         asked += energy_parts
-    return [name for name in every if (name in asked if asked else name not in energy_parts)]
+    return [name for name in every if (name in asked if asked else name not in hidden)]
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def measure(desk: Desk, todo: Mapping[str, Part], results: Results, *, quick: bool, folder: Path | None = None) -> None:

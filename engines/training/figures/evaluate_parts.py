@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from legando.engines.training.figures import evaluate_takes as takes
@@ -10,6 +10,8 @@ from legando.engines.training.figures.desk import Desk, Figure
 
 ENERGY = ("energy", "eco")
 """Parts that are measured only when they are asked for: they want a quiet machine."""
+DRIFT = "drift"
+"""Measured only when it is asked for, too: it plays each prompt for ten minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,13 @@ QUALITY = {
 """What takes of all genres show. The first of them to be measured makes the takes, and the others use them again."""
 
 
-def parts(desk: Desk, *, quick: bool = False) -> dict[str, Part]:
-    """Return the parts of an evaluation by name; `quick` takes fewer and shorter samples."""
+def parts(desk: Desk, *, quick: bool = False, prompts: Sequence[str] | None = None) -> dict[str, Part]:
+    """Return the parts of an evaluation by name; `quick` takes fewer and shorter samples.
+
+    `prompts` are those that the part `DRIFT` plays.
+    """
+    wanted = takes.DRIFT_PROMPTS if prompts is None else prompts
+    drift_s = 180.0 if quick else 600.0
 
     def quality(name: str) -> Callable[[], list[Figure]]:
         def run() -> list[Figure]:
@@ -66,6 +73,7 @@ def parts(desk: Desk, *, quick: bool = False) -> dict[str, Part]:
         **{name: part(quality(function), *seconds) for name, (function, *seconds) in QUALITY.items()},
         "endless": part(lambda: takes.endless_figures(desk, 180.0 if quick else 600.0), 600.0, 180.0),
         "memory": part(lambda: takes.memory_figures(desk, 60.0 if quick else 600.0), 600.0, 60.0),
+        DRIFT: part(lambda: takes.drift_figures(desk, wanted, drift_s), drift_s * len(wanted), drift_s * len(wanted)),
         "energy": part(energy, 160.0, 24.0),
         "eco": part(eco, 640.0, 100.0),
     }

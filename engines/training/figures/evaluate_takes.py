@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from legando.engines.groove import tempo_of
 from legando.engines.timeline import GRAIN_FRAMES
 from legando.engines.training.figures.codec_io import reconstruct
 from legando.engines.training.figures.desk import PROMPT, Desk, Figure, piece_of
@@ -33,6 +34,7 @@ from legando.engines.training.music.renderer import render
 TEMPI_BPM = (100.0, 124.0, 170.0)
 C_MINOR = (60, 63, 67)
 PROMPTS = ("deep house", "ambient drone with soft pads", "fast drum and bass", "smoky jazz trio")
+DRIFT_PROMPTS = ("deep house", "drum and bass", "ambient", "jazz")
 HELD_OUT_SEED = 900_000
 """Seeds from here on are never trained on."""
 DRIFT_WINDOW_S = 10.0
@@ -161,6 +163,33 @@ def endless_figures(desk: Desk, seconds: float = 600.0, prompt: str = PROMPT) ->
         Figure(name="rtf", value=float(take.costs_ms.mean()) / chunk_ms, at_most=0.35, bound=0.5),
         Figure(name="chunk, 99 %", value=float(np.percentile(take.costs_ms, 99)), unit="ms"),
     ]
+
+
+def drift_figures(desk: Desk, prompts: Sequence[str] = DRIFT_PROMPTS, seconds: float = 600.0) -> list[Figure]:
+    """Long takes of several prompts, each at its style's own tempo: the last minute against the second."""
+    tagger = Tagger.load()
+    out = []
+    for prompt in prompts:
+        take = desk.take(seconds, prompt=prompt, tempo_bpm=tempo_of(desk.controls(prompt).style))
+        first, last = take.minute(60.0), take.minute(take.seconds - 60.0)
+        moved = metrics.drift(first, last)
+        same = same_genre_share(tagger, take.audio, take.tempo_bpm, take.start_s)
+        of = f"{prompt} at {take.tempo_bpm:.0f} bpm, minute 2 to {seconds / 60:g}"
+        desk.show(f"drift of {prompt}", prompt=prompt, **_curve(take))
+        out += [
+            Figure(name=f"loudness, {of}", value=abs(moved.loudness_db), unit="dB", at_most=2.0, bound=_ANY),
+            Figure(name=f"centroid, {of}", value=abs(moved.centroid), at_most=0.15, bound=_ANY),
+            *(
+                Figure(name=f"{what} of {prompt}, {when} minute", value=measured(minute), unit=unit)
+                for what, unit, measured in (
+                    ("loudness", "LUFS", metrics.loudness_db),
+                    ("centroid", "Hz", metrics.spectral_centroid_hz),
+                )
+                for when, minute in (("second", first), ("last", last))
+            ),
+            Figure(name=f"share of {prompt} in one genre, by the tagger", value=same, at_least=0.9, bound=0.0),
+        ]
+    return out
 
 
 def memory_figures(desk: Desk, seconds: float = 600.0) -> list[Figure]:
