@@ -19,7 +19,7 @@
 #define DISTRHO_PLUGIN_WANT_TIMEPOS 1
 
 #define DISTRHO_PLUGIN_LV2_CATEGORY "lv2:InstrumentPlugin"
-#define DISTRHO_PLUGIN_VST3_CATEGORIES "Instrument|Generator|Stereo"
+#define DISTRHO_PLUGIN_VST3_CATEGORIES "Instrument|Synth|Stereo"
 #define DISTRHO_PLUGIN_CLAP_FEATURES "instrument", "synthesizer", "stereo"
 
 #endif

@@ -107,6 +107,9 @@ private:
     double ns(std::int64_t time_ns) const noexcept { return static_cast<double>(time_ns - origin_ns_); }
     double due_ns(double host_frame) const noexcept { return phase_.value() + host_frame * 1e9 / host_rate_; }
 
+    // How many frames of the stream sound before the one at this position.
+    double until(std::int64_t position) const noexcept { return static_cast<double>(position - feed_.cursor()) + resampler_.ahead(); }
+
     void follow_host(std::size_t frames, std::int64_t now_ns) noexcept
     {
         if (!origin_ns_)
@@ -174,7 +177,7 @@ private:
     {
         if (!feed_.open() || block.run != feed_.run())
             return;
-        const double frames = (static_cast<double>(block.position) - place().frame) / resampler_.step();
+        const double frames = until(block.position) / resampler_.step();
         best_ = std::max(best_, due_ns(static_cast<double>(played_) + frames) - ns(block.arrival_ns));
         ++window_blocks_;
     }
@@ -183,7 +186,7 @@ private:
     {
         if (feed_.waiting()) {
             const Block& last = feed_.block(feed_.waiting() - 1);
-            const double spare = (static_cast<double>(last.position + last.frames) - place().frame) / resampler_.step() - static_cast<double>(frames);
+            const double spare = until(last.position + last.frames) / resampler_.step() - static_cast<double>(frames);
             least_spare_.see(spare * 1e9 / host_rate_, now);
         } else
             least_spare_.see(-static_cast<double>(frames) * 1e9 / host_rate_, now);

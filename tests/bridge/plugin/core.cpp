@@ -190,6 +190,7 @@ struct Simulation {
     bool ramp = false;                                   // samples that tell their place, instead of a sine
     double stall_at_s = 1e18, stall_s = 0;               // the network keeps its blocks back for so long
     double pause_at_s = 1e18, pause_s = 0;               // the host does not call for so long
+    double drift_until_s = 1e18;                         // from then on both clocks go alike
     double restart_at_s = 1e18;                          // the server begins anew, half a second later
 };
 
@@ -274,7 +275,8 @@ int simulate(const Simulation& s)
             worst_wait = std::max(worst_wait, std::fabs(player.waits_ns() * 1e-6 - s.target_ms));
             ppm_heard = player.drift_ppm();
         }
-        host_s += static_cast<double>(s.block) / (s.host_rate * (1 + s.ppm * 1e-6));
+        const double ppm = host_s - origin < s.drift_until_s ? s.ppm : 0;
+        host_s += static_cast<double>(s.block) / (s.host_rate * (1 + ppm * 1e-6));
     }
     std::printf("{\"frames\": %" PRIu64 ", \"largest_step\": %.6f, \"sine_step\": %.6f, \"smallest\": %.5f, \"speed_error\": %.6f, \"off_centre_ms\": %.3f, \"drift_ppm\": %.2f, "
                 "\"underruns\": %" PRIu64 ", \"jumps\": %" PRIu64 ", \"direct\": %s, \"exact\": %" PRIu64 ", \"not_exact\": %" PRIu64 ", \"silent_s\": %.3f, \"waits_ms\": %.3f, \"needed_ms\": %.3f, \"lost\": %" PRIu64 "}\n",
@@ -304,6 +306,7 @@ int simulate_command(int count, char** words)
         else if (name == "stall_s") s.stall_s = value;
         else if (name == "pause_at_s") s.pause_at_s = value;
         else if (name == "pause_s") s.pause_s = value;
+        else if (name == "drift_until_s") s.drift_until_s = value;
         else if (name == "restart_at_s") s.restart_at_s = value;
         else return 2;
     }

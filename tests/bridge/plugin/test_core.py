@@ -240,6 +240,13 @@ def test_drifting_clocks_keep_it_centred_without_a_click(core: Core, ppm: int) -
     assert abs(figures["drift_ppm"] + ppm) < 25
 
 
+def test_clocks_that_drift_no_more_are_one_again(core: Core) -> None:
+    figures = simulate(core, hours=0.25, ppm=150, drift_until_s=400)
+    check_no_click(figures)
+    assert figures["direct"], "bit for bit, as before"
+    assert abs(figures["waits_ms"] - 40.0) < 2.0
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("ppm", [200, -200, 35])
 def test_drifting_clocks_for_a_day(core: Core, ppm: int) -> None:
