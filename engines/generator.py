@@ -20,7 +20,7 @@ from legando.engines.arranger import read_habits
 from legando.engines.bundle import Bundle
 from legando.engines.counter_rng import LATENT, normal
 from legando.engines.excitation import excitation_rows, excitation_table
-from legando.engines.lean import sounding
+from legando.engines.lean_decoder import sounding
 from legando.engines.metronome import Metronome
 from legando.engines.networks import Networks, cpu_networks
 from legando.engines.room import Room

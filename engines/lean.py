@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 from legando.engines.backend import TOLERANCE, Network, bound, open_session
 from legando.engines.bundle import Bundle
-from legando.engines.lean_decoder import RELEASE_MAX_S, DecoderGraph
+from legando.engines.lean_decoder import DecoderGraph, sounding
 from legando.engines.lean_denoiser import STAGES, DenoiserGraphs
 from legando.engines.timeline import ANCHOR_CHUNKS, SLOTS, VOICES
 from legando.kernels.history import FREE, TAKE
@@ -257,12 +257,6 @@ class LeanDecoder(Network):
 
 
 _FIRST = np.zeros(1, np.int64)
-
-
-def sounding(voices: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return which voices are held or not yet released for good in any grain. voices: g v VOICE_FIELDS. [engine]"""
-    rows: NDArray[np.intp] = np.flatnonzero(((voices[..., 1] > 0.0) | (voices[..., 4] < RELEASE_MAX_S)).any(axis=0))
-    return rows
 
 
 def _weights(bundle: Bundle, prefix: str) -> dict[str, Array]:

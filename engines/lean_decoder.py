@@ -259,3 +259,9 @@ def _inverse_dft() -> Array:
     angle = 2.0 * math.pi * bins * (np.arange(GRAIN_FRAMES) + 0.5) / size
     weight = np.where((bins == 0) | (bins == GRAIN_FRAMES), 1.0 / size, 2.0 / size)
     return np.stack([weight * np.cos(angle), -weight * np.sin(angle)]).astype(np.float32)
+
+
+def sounding(voices: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return which voices are held or not yet released for good in any grain. voices: g v VOICE_FIELDS. [engine]"""
+    rows: NDArray[np.intp] = np.flatnonzero(((voices[..., 1] > 0.0) | (voices[..., 4] < RELEASE_MAX_S)).any(axis=0))
+    return rows

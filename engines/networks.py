@@ -9,9 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from legando.engines.backend import ECO_ENGINE_NAME, ENGINE_NAME, Network
 from legando.engines.bundle import Bundle
-from legando.engines.lean import LeanDecoder, LeanDenoiser
 
 Array = NDArray[Any]
 
@@ -49,6 +47,9 @@ class Networks:
 
 def cpu_networks(bundle: Bundle, *, eco: bool) -> Networks:
     """Return the networks on ONNX Runtime, allocated but not yet checked. Raises BundleError. [engine]"""
+    from legando.engines.backend import ECO_ENGINE_NAME, ENGINE_NAME, Network
+    from legando.engines.lean import LeanDecoder, LeanDenoiser
+
     return Networks(
         ECO_ENGINE_NAME if eco else ENGINE_NAME,
         Network(bundle.file("language.onnx"), {}),

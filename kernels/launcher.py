@@ -130,10 +130,11 @@ class GpuSeam:
     def _arrived(self, sequence: int) -> bool:
         return bool((self.reports["sequence"][:, sequence % self.slots] == sequence).all())
 
-    def enqueue(self, y_pointer: int, frames: int, stream: Any = None) -> None:
+    def enqueue(self, y_pointer: int, frames: int, stream: Any = None, out: Any = None) -> None:
         """Launch on `stream` (a cuda.core Stream or GraphBuilder; default: the device's), or record a graph. [engine]
 
-        y_pointer: device address of float32 [2, frames + overlap_frames], channel-major.
+        y_pointer: device address of float32 [2, frames + overlap_frames], channel-major. `out` is memory that takes the
+        audio instead.
         """
         self._check(frames)
         self._device.launch(
@@ -143,7 +144,7 @@ class GpuSeam:
             y_pointer,
             self._tail,
             self._controls,
-            self._out,
+            self._out if out is None else out,
             self._reports,
             np.int32(frames),
             np.int32(self.overlap_frames),

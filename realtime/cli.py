@@ -99,7 +99,10 @@ def build_parser() -> argparse.ArgumentParser:
     gpu.add_argument("action", choices=("check",), help="each kernel against its NumPy reference")
     gpu.add_argument("--shim", action="store_true", help="on the CPU instead, with g++: the same kernels, untimed")
     gpu.add_argument("--streams", type=whole("number of streams", 1, 256), metavar="N", help="default: 8; --shim: 3")
-    gpu.add_argument("--out", type=Path, metavar="FILE", help="write a report, .json or .md")
+    gpu.add_argument("--out", type=Path, metavar="FILE", help="write what the kernels' check found, .json or .md")
+    gpu.add_argument("--report", type=Path, metavar="DIR", help="measure back ends too: JSON, Markdown, PNG")
+    gpu.add_argument("--quick", action="store_true", help="with --report: fewer chunks")
+    gpu.add_argument("--bundle", type=Path, metavar="DIR", help="with --report: the model; default: the shipped one")
     gpu.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
     add_engines(_command(commands, "engines", "compile the networks for NVIDIA cards; list, check, clear them"))

@@ -7,28 +7,24 @@ stream alone, within the rounding of products of other shapes.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from legando.engines.arranger import read_habits
 from legando.engines.bundle import Bundle
+from legando.engines.card.streams import Tokens, chunk_of, compose_all, sequencers, steps_of
 from legando.engines.card.torchstage import TorchDenoiser, TorchStage
 from legando.engines.counter_rng import LATENT, normal
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
 from legando.engines.networks import Networks
-from legando.engines.sequencer import Ask, Plan, Sequencer
+from legando.engines.sequencer import Ask, Plan
 from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ
 from legando.kernels.seam import Seam
 from legando.realtime.controls import Controls
 from legando.realtime.errors import LegandoError
-
-Tokens = tuple[int, ...]
 
 
 class BatchGenerator:
@@ -106,42 +102,3 @@ class BatchGenerator:
             rows = excitation_rows(2 * self.latents * plan.number, 2 * self.latents)
             np.take(self._excitation, rows, axis=0, out=given["excitation"][b])
         self._decoder.run()
-
-
-def sequencers(bundle: Bundle, seeds: Sequence[int]) -> list[Sequencer]:
-    """Return one sequencer for each seed. [engine]"""
-    habits = read_habits(json.loads(bundle.file("habits.json").read_text()))
-    latents = checked_latents(bundle, None)
-    return [Sequencer(seed, habits, latents=latents, latency_frames=GRAIN_FRAMES) for seed in seeds]
-
-
-def compose_all(
-    streams: Sequence[Sequencer],
-    controls: Sequence[Controls],
-    write: Callable[[Mapping[int, Ask]], Mapping[int, Tokens]],
-) -> list[Plan]:
-    """Return the plan of each stream's next chunk; `write` writes one tick of each stream that asks. [engine]"""
-    if len(controls) != len(streams):
-        raise LegandoError(f"{len(streams)} streams need as many controls, not {len(controls)}")
-    works = [stream.compose(now) for stream, now in zip(streams, controls, strict=True)]
-    plans: dict[int, Plan] = {}
-    answers: dict[int, Tokens | None] = dict.fromkeys(range(len(works)))
-    while answers:
-        asks: dict[int, Ask] = {}
-        for b, tokens in answers.items():
-            try:
-                asks[b] = next(works[b]) if tokens is None else works[b].send(tokens)
-            except StopIteration as end:
-                plans[b] = end.value
-        answers = dict(write(asks)) if asks else {}
-    return [plans[b] for b in range(len(works))]
-
-
-def steps_of(controls: Sequence[Controls], default: int) -> int:
-    """Return how many steps a chunk of all streams takes: as few as any asks for, as one deadline holds for all."""
-    return checked_steps(min(default if now.steps is None else now.steps for now in controls))
-
-
-def chunk_of(plan: Plan, audio: NDArray[np.float32], peak: tuple[float, float], frames: int, cost_ns: int) -> Chunk:
-    """Return what a generator says of a chunk. [engine]"""
-    return Chunk(audio, plan.number * frames, plan.start_ticks, plan.chord, peak, cost_ns, plan.tokens)

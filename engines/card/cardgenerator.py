@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from legando.engines.bundle import Bundle
-from legando.engines.card.batch import Tokens, chunk_of, compose_all, sequencers, steps_of
 from legando.engines.card.chunkgraph import ASKED, ChunkGraph, Variant
 from legando.engines.card.network import CardNetworks
+from legando.engines.card.streams import Tokens, chunk_of, compose_all, sequencers, steps_of
 from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
 from legando.engines.score import BASS, CHORD, HOLD, LEAD

@@ -8,7 +8,7 @@ from legando.engines.bundle import Bundle
 from legando.engines.card.cardgenerator import CardGenerator
 from legando.engines.card.modules import load_modules
 from legando.engines.card.network import CardNetworks
-from legando.engines.card.trust import first_trusted
+from legando.engines.card.trust import CALLS, first_trusted
 from legando.engines.generator import checked_latents
 from legando.kernels.device import Device, Gpu
 
@@ -54,8 +54,12 @@ def open_card(
     say: Callable[[str], None],
     makers: dict[str, Maker] | None = None,
     open_device: Callable[[], Device] = Gpu,
+    calls: int = CALLS,
 ) -> CardGenerator:
-    """Return the card's generator on the first back end that can be trusted. Raises LegandoError. [control]"""
+    """Return the card's generator on the first back end that can be trusted. Raises LegandoError. [control]
+
+    With fewer `calls` than `CALLS` only one graph is proven: for the shim, which is slow.
+    """
     from legando.engines.card.probe import prove_graph, prove_networks
 
     def opened(make: Maker) -> Callable[[], CardGenerator]:
@@ -64,9 +68,10 @@ def open_card(
             try:
                 networks = make(bundle, len(seeds), device)
                 if not networks.proven:
-                    prove_networks(networks, device, bundle.file("reference.safetensors"))
+                    prove_networks(networks, device, bundle.file("reference.safetensors"), calls=calls)
                 card = CardGenerator(bundle, seeds, device=device, networks=networks, steps=steps)
-                for variant in card.graph.graphs:
+                graphs = list(card.graph.graphs)
+                for variant in graphs if calls >= CALLS else graphs[-1:]:
                     prove_graph(card.graph, variant)
                 card.reset()
                 return card

@@ -1,0 +1,101 @@
+"""The picture of a check: chunks by rung, where their time goes, and how many streams come in time. [control]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+COLOURS = ("#4269d0", "#efb118", "#3ca951", "#ff725c", "#a463f2", "#9c6b4e")
+
+
+def draw(path: Path, report: Mapping[str, Any]) -> None:
+    """Draw what the report holds; a panel without figures says so. Needs matplotlib. [control]"""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    found = {name: s["found"] for name, s in report["sections"].items() if "found" in s}
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 5), constrained_layout=True)
+    try:
+        kind = "CPU shim: times say nothing about a card" if report["shim"] else report["about"].get("device", "")
+        figure.suptitle(f"legando gpu check, {kind}", fontsize=12, color="#b00020" if report["shim"] else "#222222")
+        _rungs(axes[0], {name[:-7]: f for name, f in found.items() if name.endswith(": rungs")})
+        _parts(axes[1], {name[:-7]: f for name, f in found.items() if name.endswith(": parts")})
+        _streams(axes[2], {name[:-9]: f for name, f in found.items() if name.endswith(": streams")})
+        figure.savefig(path, dpi=110, format="png")
+    finally:
+        pyplot.close(figure)
+
+
+def _rungs(axes: Any, found: Mapping[str, Any]) -> None:
+    axes.set_title("chunk, launch to sound, by steps")
+    lasts = [f["chunk_lasts_ms"] for f in found.values()]
+    for colour, (name, f) in zip(COLOURS, found.items(), strict=False):
+        rows = [row for row in f["rungs"] if row["guidance"] == 1.0]
+        steps = [row["steps"] for row in rows]
+        for level, style in (("p50", "-"), ("p99", "--"), ("max", ":")):
+            values = [row["chunk_ms"][level] for row in rows]
+            axes.plot(steps, values, style, color=colour, marker="o", markersize=3, label=f"{name} {level}")
+        axes.set_xticks(sorted(set(steps)))
+    if not found:
+        _nothing(axes)
+        return
+    axes.axhline(lasts[0], color="#888888", linewidth=0.8)
+    axes.text(1, lasts[0], "  chunk lasts", va="bottom", fontsize=8, color="#666666")
+    axes.set_yscale("log")
+    axes.set_xlabel("denoising steps")
+    axes.set_ylabel("ms")
+    axes.legend(fontsize=8)
+
+
+def _parts(axes: Any, found: Mapping[str, Any]) -> None:
+    axes.set_title("where the time goes, on the device")
+    measured = {
+        name: {part: row["ms"]["p50"] for part, row in f["parts"].items() if "ms" in row} for name, f in found.items()
+    }
+    measured = {name: parts for name, parts in measured.items() if parts}
+    if not measured:
+        _nothing(axes)
+        return
+    names = list(next(iter(measured.values())))
+    height = 0.8 / len(measured)
+    for index, (colour, (name, parts)) in enumerate(zip(COLOURS, measured.items(), strict=False)):
+        places = [row + index * height for row in range(len(names))]
+        bars = axes.barh(places, [parts.get(part, 0.0) for part in names], height, color=colour, label=name)
+        axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=2)
+    axes.set_yticks([row + 0.4 - height / 2 for row in range(len(names))], names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("ms, p50 by events")
+    axes.margins(x=0.15)
+    axes.legend(fontsize=8)
+
+
+def _streams(axes: Any, found: Mapping[str, Any]) -> None:
+    axes.set_title("streams in one step")
+    for colour, (name, f) in zip(COLOURS, found.items(), strict=False):
+        rows = [row for row in f["counts"] if "step_ms" in row]
+        counts = [row["streams"] for row in rows]
+        for level, style in (("p50", "-"), ("p99", "--")):
+            values = [row["step_ms"][level] for row in rows]
+            axes.plot(counts, values, style, color=colour, marker="o", markersize=3, label=f"{name} {level}")
+        if counts:
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(counts, [str(count) for count in counts])
+    if not found:
+        _nothing(axes)
+        return
+    deadline = next(iter(found.values()))["deadline_ms"]
+    axes.axhline(deadline, color="#888888", linewidth=0.8)
+    axes.text(1, deadline, "  deadline", va="bottom", fontsize=8, color="#666666")
+    axes.set_yscale("log")
+    axes.set_xlabel("streams")
+    axes.set_ylabel("ms")
+    axes.legend(fontsize=8)
+
+
+def _nothing(axes: Any) -> None:
+    axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes, color="#666666")
+    axes.set_xticks([])
+    axes.set_yticks([])
