@@ -52,7 +52,7 @@ def test_the_command_keeps_samples_history_and_a_page(tmp_path: Path, capsys: py
     ("words", "sentence"),
     [
         (["nosuch"], "there is no suite 'nosuch'"),
-        (["live", "ring"], "run live and loopback alone"),
+        (["live", "ring"], "run live, loopback and figures alone"),
         (["ring", "--against", "gone.json"], "cannot be read"),
         (["ring", "--against", "no-such-commit"], "neither a file nor a commit"),
     ],
