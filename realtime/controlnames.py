@@ -58,7 +58,7 @@ CONTROLS: dict[str, Control] = {
     for control in (
         *(Control(name=mood, kind="knob") for mood in MOODS),
         Control(name="temperature", kind="knob", low=0.4, high=1.6, least=0.05, most=4.0),
-        Control(name="guidance", kind="knob", high=GUIDANCE_MAX, most=GUIDANCE_MAX),
+        Control(name="guidance", kind="knob", high=2.0, most=GUIDANCE_MAX),  # as trained in the middle
         Control(name="tempo_bpm", kind="knob", low=60.0, high=180.0, least=TEMPO_MIN_BPM, most=TEMPO_MAX_BPM),
         Control(name="section", kind="knob", high=float(len(SECTIONS)), most=float(len(SECTIONS))),
         Control(name="key", kind="knob", high=float(len(KEY_NAMES)), most=float(len(KEY_NAMES))),
