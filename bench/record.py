@@ -29,6 +29,7 @@ from legando.realtime.errors import LegandoError
 
 LIVE_S = 30.0
 SUITES = ("chunk", "ring", "bridge", "midi", "start")
+DRIFTING = ("fast drum and bass", "ambient drone with soft pads", "smoky jazz trio")
 Make = Callable[[str, Path | None], Mapping[str, Any]]
 
 
@@ -65,50 +66,43 @@ def _live(instrument: str, bundle: Path | None) -> Mapping[str, Any]:
     return {**about, "command": f"legando bench live --seconds {LIVE_S:g}", **told}
 
 
-def _energy(_: str, bundle: Path | None) -> Mapping[str, Any]:
+def _evaluated(words: Sequence[str], bundle: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run `legando evaluate` with these words; return its figures as a report, and their values by name."""
     about = machine()
-    words = ["evaluate", "--energy", "--quick", "--json"] + (["--bundle", str(bundle)] if bundle is not None else [])
+    words = ["evaluate", *words, "--json"]
     command = [sys.executable, "-m", "legando.realtime.cli", *words]
+    command += ["--bundle", str(bundle)] if bundle is not None else []
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     try:
         told: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
     except ValueError:
         raise LegandoError(done.stderr.strip().rpartition("\n")[2] or "legando evaluate said nothing") from None
+    if missing := told.get("not_measured"):
+        raise LegandoError("; ".join(f"{name}: {why}" for name, why in missing.items()))
     kept = [{"name": one["name"], "value": one["value"], "unit": one["unit"]} for one in told["figures"]]
-    values = {one["name"].partition(" (")[0]: one["value"] for one in kept}
+    report = {**about, "command": f"legando {' '.join(words)}", "bundle": told["bundle"], "figures": kept}
+    return report, {one["name"].partition(" (")[0]: one["value"] for one in kept}
+
+
+def _energy(_: str, bundle: Path | None) -> Mapping[str, Any]:
+    report, values = _evaluated(["--energy", "--quick"], bundle)
     joules = {
         "normal": values["joules a second, normal"],
         "eco": values["joules a second, eco"],
         "saved_percent": 100.0 * values["eco saves energy, median"],
     }
-    return {
-        **about,
-        "command": f"legando {' '.join(words)}",
-        "bundle": told["bundle"],
-        "joules": joules,
-        "figures": kept,
-    }
+    return {**report, "joules": joules}
 
 
 def _drift(_: str, bundle: Path | None) -> Mapping[str, Any]:
-    """Play ten minutes of each prompt; compare the spectral centroid of whole minutes. Not in a usual run."""
-    from legando.engines.bundle import Bundle
-    from legando.engines.training.figures.desk import Desk
-    from legando.engines.training.figures.evaluate_takes import PROMPTS
-    from legando.engines.training.measures.metrics import spectral_centroid_hz
-
-    about, prompts = machine(), {}
-    desk = Desk(Bundle.load(bundle))
-    for prompt in PROMPTS[1:]:
-        take = desk.take(600.0, prompt=prompt)
-        minute = 60 * take.sample_rate_hz
-        early, late = (spectral_centroid_hz(take.audio[at * minute : (at + 1) * minute]) for at in (1, 9))
-        prompts[prompt] = {
-            "minute_2_hz": round(early, 1),
-            "minute_10_hz": round(late, 1),
-            "percent": round(100.0 * (late / early - 1.0), 2),
-        }
-    return {**about, "command": "legando bench record drift", "prompts": prompts}
+    """Compare the spectral centroid of the second and the last of ten minutes. Not in a usual run: six minutes."""
+    report, values = _evaluated(["--only", "drift", "--prompts", ",".join(DRIFTING)], bundle)
+    prompts = {}
+    for prompt in DRIFTING:
+        early, late = (values[f"centroid of {prompt}, {when} minute"] for when in ("second", "last"))
+        percent = round(100.0 * (late / early - 1.0), 2)
+        prompts[prompt] = {"minute_2_hz": round(early, 1), "minute_10_hz": round(late, 1), "percent": percent}
+    return {**report, "prompts": prompts}
 
 
 REPORTED: dict[str, Make] = {

@@ -6,6 +6,7 @@
 - `exported`: the bundle's own graphs, which any ONNX reader can run, in the same number of calls.
 - `eager`, `compiled`: the same networks in torch from the same weights, on one thread. They work out all voices, where
   the lean decoder works out those that sound.
+- `torch`: a whole chunk of ours on its torch back end.
 - `schedule`: the denoiser over four steps, one after the other or, after StreamDiffusion (Kodaira et al. 2023, arXiv
   2312.12491), the steps of four successive chunks as one batch: then each chunk takes one call, and leaves three
   chunks later. Our past is written by the finished chunk, which this would have to guess; the schedule alone is timed.
@@ -216,6 +217,16 @@ def schedule(bundle: Bundle) -> Calls:
     return calls
 
 
+def on_torch(bundle: Bundle) -> Calls:
+    """A whole chunk of our own with `--backend torch`: the card's graph where there is one, else one thread."""
+    from legando.engines.card.instrument import torch_instrument
+
+    made = torch_instrument(bundle.path).generator(seed=0, chunk_latents=None, steps=None)
+    for _ in range(6):
+        made.step(PLAYING)
+    return {"chunk": lambda: made.step(PLAYING)}
+
+
 WAYS: dict[str, Callable[[Bundle], Calls]] = {
     "legando": legando,
     "bare": bare,
@@ -223,6 +234,7 @@ WAYS: dict[str, Callable[[Bundle], Calls]] = {
     "eager": lambda bundle: in_torch(bundle, compiled=False),
     "compiled": lambda bundle: in_torch(bundle, compiled=True),
     "schedule": schedule,
+    "torch": on_torch,
 }
 
 

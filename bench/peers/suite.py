@@ -29,7 +29,7 @@ BLOCKS = (128, 256)
 CHUNK_S = 0.08
 TITLES = {
     "bare": "bare ONNX Runtime", "exported": "the bundle's own graphs", "eager": "torch, eager",
-    "compiled": "torch, compiled", "schedule": "StreamDiffusion's schedule",
+    "torch": "legando on torch", "compiled": "torch, compiled", "schedule": "StreamDiffusion's schedule",
 }  # fmt: skip
 
 
@@ -64,6 +64,8 @@ def contestants(codecs: dict[str, dict[str, float]]) -> list[Contestant]:
                    note="the floor: the same calls, nothing around them"),
         Contestant(group="chunk", name="bare ONNX Runtime, the bundle's own graphs", side="exported", call="chunk",
                    count=3),
+        Contestant(group="chunk", name="legando on torch, a whole chunk", side="torch", call="chunk", count=2,
+                   note="--backend torch"),
         Contestant(group="chunk", name="torch, compiled", side="compiled", call="chunk", count=3,
                    note="all voices, sounding or not"),
         Contestant(group="chunk", name="torch, eager", side="eager", call="chunk", count=2,
@@ -90,7 +92,7 @@ def open_sides(stack: ExitStack, bundle: Path | None) -> tuple[dict[str, Side], 
     more = ["--bundle", str(bundle)] if bundle is not None else []
     started: dict[str, Side] = {}
     skipped: dict[str, str] = {}
-    for way in ("legando", "bare", "exported", "eager", "compiled", "schedule"):
+    for way in ("legando", "bare", "exported", "eager", "torch", "compiled", "schedule"):
         started[way] = Side([*NETWORKS, way, *more])
     codecs = ENVIRONMENTS["codecs"]
     for name in ("RAVE v2", "EnCodec 48 kHz stereo", "EnCodec 24 kHz mono"):
