@@ -6,6 +6,7 @@ It finds the same packages as its parent wherever that runs, starts no thread po
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from collections.abc import Sequence
 from typing import IO
 
 from legando.realtime.priority import urgently
+
+GONE_S = 1.0
+_UNDEAD: list[subprocess.Popen[bytes]] = []
+"""Processes that were killed and have not gone; kept, so that nobody takes their numbers for another's."""
 
 _ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
@@ -67,19 +72,25 @@ class Child:
         """Say with which status it ended (a signal is negative), and the last line that it printed, if any."""
         self._noise.seek(0)
         line = self._noise.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return f"status {self._process.wait()}" + (f": {line}" if line else "")
+        status = self._process.poll()
+        return f"status {'unknown' if status is None else status}" + (f": {line}" if line else "")
 
     def kill(self) -> None:
         """Kill it, without waiting for its end."""
         self._process.kill()
 
     def end(self, *, patience_s: float) -> None:
-        """Wait so long for it to end by itself, then kill it."""
+        """Wait so long for it to end by itself, then kill it.
+
+        One that the system does not let go of within `GONE_S` is left to it: the music does not wait for a corpse.
+        """
         if self.stdin is not None:
-            self.stdin.close()
+            with contextlib.suppress(OSError):  # it died with something in its pipe
+                self.stdin.close()
         if not self.wait(patience_s):
             self._process.kill()
-            self._process.wait()
+            if not self.wait(GONE_S):
+                _UNDEAD.append(self._process)
 
     def close(self) -> None:
         """Forget what it printed; it must have ended."""

@@ -65,14 +65,23 @@ class PlayerProcess:
         self._reports = -1
         self._pending = b""
         self._end: str | None = None
+        self._give_up_s = self._timeout_s = 0.0
         self.lost_device = False
         """Whether the last one ended because its device or sound server had gone."""
         self._spare: tuple[Child, int] | None = None
 
     def start(self, timeout_s: float = 10.0) -> PlayerReady:
         """Start the process and wait until its device runs. Raises DeviceError with the reason when it cannot."""
+        self.begin(timeout_s)
+        while (ready := self.poll_ready(0.1)) is None:
+            pass
+        return ready
+
+    def begin(self, timeout_s: float) -> None:
+        """Start the process, or let the spare go; `poll_ready` tells when its device runs."""
         assert self._child is None, "already started"
-        self._end, self._pending = None, b""
+        self._end, self._pending, self._timeout_s = None, b"", timeout_s
+        self._give_up_s = monotonic() + timeout_s
         if self._spare is not None and self._spare[0].alive:
             (self._child, self._reports), self._spare = self._spare, None
             assert self._child.stdin is not None
@@ -81,16 +90,22 @@ class PlayerProcess:
                 self._child.stdin.flush()
         else:
             self._child, self._reports = self._launch()
-        report = self._next_report(monotonic() + timeout_s)
+
+    def poll_ready(self, wait_s: float = 0.0) -> PlayerReady | None:
+        """Return what the player has opened, None while it is still at it. Raises DeviceError when it cannot."""
+        assert self._child is not None, "not started"
+        report = self._next_report(monotonic() + wait_s)
         if report is not None and "ready" in report:
             self.ready = PlayerReady(**report["ready"])
             return self.ready
         if report is not None:
-            sentence = str(report["error"])
-        elif self._child.alive:
-            sentence = f"the sound device did not start within {timeout_s:g} s; choose another device"
-        else:
+            sentence = str(report.get("error") or report.get("end"))
+        elif not self._child.alive:
             sentence = f"the player ended before it was ready, with {self._child.last_words()}"
+        elif monotonic() > self._give_up_s:
+            sentence = f"the sound device did not start within {self._timeout_s:g} s; choose another device"
+        else:
+            return None
         self._reap(patience_s=0.0)
         raise DeviceError(sentence)
 
@@ -146,8 +161,13 @@ class PlayerProcess:
         """Return whether the player has ended within that time: after `Ring.finish()`, when all is played. [control]"""
         return self._child is None or self._child.wait(timeout_s)
 
+    def begin_again(self, timeout_s: float) -> None:
+        """Replace a dead or stuck player without waiting for the new one; it goes on at the position of the old one."""
+        self._reap(patience_s=0.0)
+        self.begin(timeout_s)
+
     def restart(self, timeout_s: float = 10.0) -> PlayerReady:
-        """Replace a dead or stuck player; it goes on at the position of the old one."""
+        """Replace a dead or stuck player, and wait until its device runs."""
         self._reap(patience_s=0.0)
         return self.start(timeout_s)
 

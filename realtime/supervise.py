@@ -95,6 +95,7 @@ class PlayerWatch:
         self._silent_since_ns = 0
         self._retry_ns = 0
         self._started_frames = 0
+        self._starting = False
         self.restarts = 0
 
     @property
@@ -111,6 +112,9 @@ class PlayerWatch:
         """Replace a player that died or lost its device; raises DeviceError when it stays away too long."""
         if self._player is None:
             return
+        if self._starting:
+            self._wait_for_the_next()
+            return
         if self._player.alive:
             self._silent_since_ns = 0
             if self._spares and self._ring.played_frames - self._started_frames > SPARE_AFTER_FRAMES:
@@ -123,10 +127,18 @@ class PlayerWatch:
         if now_ns < self._retry_ns:
             return
         self.restarts += 1
+        self._started_frames = self._ring.played_frames
+        self._player.begin_again(PLAYER_START_S)
+        self._starting = True
+        self._wait_for_the_next()
+
+    def _wait_for_the_next(self) -> None:
+        """Look whether the new player has opened its device; the host goes on meanwhile."""
+        assert self._player is not None
         try:
-            self._started_frames = self._ring.played_frames
-            self._player.restart(timeout_s=PLAYER_START_S)
+            self._starting = self._player.poll_ready() is None
         except DeviceError as error:
+            now_ns, self._starting = time.perf_counter_ns(), False
             if now_ns - self._silent_since_ns > PLAYER_GIVE_UP_S * 1e9:
                 raise DeviceError(f"no sound for {PLAYER_GIVE_UP_S:g} s: {error}") from error
             self._retry_ns = now_ns + round(PLAYER_RETRY_S * 1e9)
