@@ -18,6 +18,7 @@ namespace {
 constexpr int kQueueMessages = 192;
 constexpr int kReconnectMs = 50;
 constexpr int kTurnMs = 4;
+constexpr int kTurnMessages = 256;  // of each socket, so that a flood on one does not silence the other
 constexpr std::int64_t kHelloEveryNs = 500'000'000;
 constexpr std::int64_t kPingEveryNs = 1'000'000'000;
 constexpr std::int64_t kGoneNs = 3'500'000'000;
@@ -228,7 +229,7 @@ struct Client::Io {
 
     void hear(std::int64_t now_ns)
     {
-        while (zmq_msg_recv(&message, sub, ZMQ_DONTWAIT) >= 0) {
+        for (int turns = 0; turns < kTurnMessages && zmq_msg_recv(&message, sub, ZMQ_DONTWAIT) >= 0; ++turns) {
             const bool whole = !zmq_msg_more(&message) && !more;
             more = zmq_msg_more(&message);
             if (whole)
@@ -277,7 +278,7 @@ struct Client::Io {
 
     void listen(std::int64_t now_ns)
     {
-        while (zmq_msg_recv(&message, dealer, ZMQ_DONTWAIT) >= 0) {
+        for (int turns = 0; turns < kTurnMessages && zmq_msg_recv(&message, dealer, ZMQ_DONTWAIT) >= 0; ++turns) {
             FromServer came;
             if (zmq_msg_more(&message) || parse_control(static_cast<const std::uint8_t*>(zmq_msg_data(&message)), zmq_msg_size(&message), came) != Refusal::none) {
                 ++client.refused;

@@ -42,8 +42,10 @@ public:
     {
         if (target_ns == target_ns_)
             return;
-        if (feed_.open())
+        if (feed_.open()) {
             jump((target_ns_ - target_ns) * 1e-9 * rate_);
+            expect(ns(last_ns_));  // what was measured until now waited for another time
+        }
         target_ns_ = target_ns;
     }
 

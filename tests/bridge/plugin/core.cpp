@@ -190,6 +190,7 @@ struct Simulation {
     bool ramp = false;                                   // samples that tell their place, instead of a sine
     double stall_at_s = 1e18, stall_s = 0;               // the network keeps its blocks back for so long
     double pause_at_s = 1e18, pause_s = 0;               // the host does not call for so long
+    double change_at_s = 1e18, change_ms = 0;            // the buffer is set to so much
     double drift_until_s = 1e18;                         // from then on both clocks go alike
     double restart_at_s = 1e18;                          // the server begins anew, half a second later
 };
@@ -248,6 +249,8 @@ int simulate(const Simulation& s)
             host_s = origin + s.pause_at_s + s.pause_s;
             continue;
         }
+        if (host_s - origin >= s.change_at_s)
+            player.set_target(s.change_ms * 1e6);
         player.begin(s.block, static_cast<std::int64_t>(call_s * 1e9));
         player.pull(left.data(), right.data(), s.block);
         const bool sounds = player.feed().open() && player.feed().missing() == 0;
@@ -306,6 +309,8 @@ int simulate_command(int count, char** words)
         else if (name == "stall_s") s.stall_s = value;
         else if (name == "pause_at_s") s.pause_at_s = value;
         else if (name == "pause_s") s.pause_s = value;
+        else if (name == "change_at_s") s.change_at_s = value;
+        else if (name == "change_ms") s.change_ms = value;
         else if (name == "drift_until_s") s.drift_until_s = value;
         else if (name == "restart_at_s") s.restart_at_s = value;
         else return 2;

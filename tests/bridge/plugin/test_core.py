@@ -278,6 +278,15 @@ def test_a_host_that_pauses_hears_nothing_stale(core: Core, pause_s: float) -> N
     assert abs(figures["waits_ms"] - 40.0) < 0.5, "what is heard is as old as before"
 
 
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(40, 200), (200, 20)])
+def test_a_buffer_that_is_moved_moves_under_a_fade_at_once(core: Core, before_ms: float, after_ms: float) -> None:
+    rates = {"stream_rate": 48_000, "host_rate": 48_000}
+    figures = simulate(core, hours=0.008, **rates, target_ms=before_ms, change_at_s=20.3, change_ms=after_ms)
+    assert figures["largest_step"] < 1.5 * figures["sine_step"]
+    assert abs(figures["waits_ms"] - after_ms) < 0.5
+    assert figures["jumps"] == figures["underruns"] == 0
+
+
 def test_a_server_that_begins_anew_is_heard_again(core: Core) -> None:
     figures = simulate(core, hours=0.01, stream_rate=48_000, host_rate=48_000, restart_at_s=20)
     assert figures["largest_step"] < 1.5 * figures["sine_step"]
