@@ -1,4 +1,4 @@
-"""`legando engines build|list|verify|gc`: networks compiled for NVIDIA cards, and the folder that keeps them. [control]"""
+"""`legando engines build|list|verify|gc`: networks compiled for NVIDIA cards, and where they are kept. [control]"""
 
 from __future__ import annotations
 

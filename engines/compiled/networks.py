@@ -1,4 +1,4 @@
-"""Writes the networks of `kinds.py` from a bundle's three graphs, for a compiler. Needs the package `onnx`. [control]"""
+"""Writes the networks of `kinds.py` from a bundle's three graphs, for a compiler. Needs `onnx`. [control]"""
 
 from __future__ import annotations
 

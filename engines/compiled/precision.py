@@ -3,14 +3,14 @@
 A strongly typed compiler takes precision from the ONNX types alone. Three ways are known here:
 
 - `fp32`: as exported;
-- `mixed`: products (`MatMul`, `Gemm`, `Conv`) take and give float16; norms, softmax, residual sums and all that is worked
-  out number by number stay float32, and so do the products that lead into a sine, cosine, exponential or logistic
-  function (phases, frequencies, loudness in logarithms) and those that add up what came out of one (the inverse DFT, the
-  oscillators);
+- `mixed`: products (`MatMul`, `Gemm`, `Conv`) take and give float16; norms, softmax, residual sums and all that is
+  worked out number by number stay float32, and so do the products that lead into a sine, cosine, exponential or
+  logistic function (phases, frequencies, loudness in logarithms) and those that add up what came out of one (the
+  inverse DFT, the oscillators);
 - `half`: products as in `mixed`, but for the islands of phases, and everything else float16 that stands it.
 
-What is float16 is decided by kind of operator and by what flows into it, never by the name of a node, so that a bundle of
-another shape goes the same way. README.md has the errors that were measured.
+What is float16 is decided by kind of operator and by what flows into it, never by the name of a node, so that a bundle
+of another shape goes the same way. README.md has the errors that were measured.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def with_rounding_kept(model: bytes) -> bytes:
     """Return a model that ONNX Runtime rounds as a card does, when it is run without graph optimisation. [control]
 
     The CPU has few float16 kernels: ONNX Runtime computes in float32 between casts, and drops the pair of casts between
-    two such operators, with the rounding in it. An `Identity` after each float16 result keeps the pair apart.
+    two such operators, with the rounding in it. Two in a row of an operator that it has in float16 (`Max`, of one)
+    keep the pair apart; one alone it would compute in float32.
     """
     whole = onnx.load_from_string(model)
     infer_shapes(whole)
@@ -165,8 +166,10 @@ def with_rounding_kept(model: bytes) -> bytes:
         nodes.append(node)
         for name in node.output:
             if types.get(name) == HALF and name not in outputs:
-                renamed[name] = f"{name}/rounded"
-                nodes.append(helper.make_node("Identity", [name], [renamed[name]], name=renamed[name]))
+                once, renamed[name] = f"{name}/once", f"{name}/rounded"
+                nodes.append(helper.make_node("Max", [name], [once], name=once))
+                nodes.append(helper.make_node("Max", [once], [renamed[name]], name=renamed[name]))
     del whole.graph.node[:], whole.graph.value_info[:]
     whole.graph.node.extend(nodes)
-    return whole.SerializeToString(deterministic=True)
+    rewritten: bytes = whole.SerializeToString(deterministic=True)
+    return rewritten

@@ -165,13 +165,11 @@ def questions(bundle: Bundle, network: str, batch: int) -> tuple[dict[str, Array
         asked.append(given)
         answers.append(dict(zip(names, session.run(names, given), strict=True)))
     if network == "memory":
-        answers = [
-            {name: _newest(value, name, sizes["latents"]) for name, value in answer.items()} for answer in answers
-        ]
+        latents = sizes["latents"]
+        answers = [{name: _newest(value, name, latents) for name, value in answer.items()} for answer in answers]
         for given in asked:
             del given["t"]
-    wanted = [name for name in answers[0] if not (network == "denoiser" and name != "velocity")]
-    wanted = [name for name in wanted if not (network == "memory" and name == "velocity")]
+    wanted = {"denoiser": ["velocity"], "memory": [f"{name}_out" for name in PAST]}.get(network, names)
     return (
         {name: np.concatenate([given[name] for given in asked], axis_of(name)) for name in asked[0]},
         {name: np.concatenate([answer[name] for answer in answers], axis_of(name)) for name in wanted},
@@ -227,7 +225,8 @@ def _scale(value: Array) -> float:
 def _other(value: Array, name: str) -> Array:
     """Return something else of the same kind."""
     if value.dtype.kind == "i":
-        return np.maximum(value - 1, 0)
+        lower: Array = np.maximum(value - 1, 0)
+        return lower
     if name == "voices":
         other = value.copy()
         other[..., 0] += 5.0  # a fourth higher

@@ -3,8 +3,8 @@
 An engine is written to a temporary file, synced, and renamed; then its sidecar, which makes it count. So a builder that
 is killed leaves nothing that looks whole. Reading trusts nothing: the sidecar's key must be the one asked for, the
 engine's size and SHA-256 those of the sidecar. One builder at a time holds the lock of an engine (flock, which dies
-with its process); who comes second waits, says so, and finds the engine made. A cache that cannot be written costs time,
-never the engine.
+with its process); who comes second waits, says so, and finds the engine made. A cache that cannot be written costs
+time, never the engine.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Store:
 
     @contextmanager
     def lock(self, stem: str, say: Say = lambda _: None, *, wait_s: float = WAIT_S) -> Iterator[bool]:
-        """Hold an engine's lock; yield False where the folder takes none. Raises EngineError after `wait_s`. [control]"""
+        """Hold an engine's lock; yield False where the folder takes none; EngineError after `wait_s`. [control]"""
         path = self.folder / f"{stem}{LOCK}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ def read_sidecar(path: Path) -> tuple[dict[str, Any], str]:
         if path.stat().st_size > _SIDECAR_MAX_BYTES:
             return {}, f"{path.name} is larger than any sidecar"
         told = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}, ""
     except OSError as error:
         return {}, f"{path.name} cannot be read ({error.strerror})"

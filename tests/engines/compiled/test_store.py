@@ -1,0 +1,326 @@
+"""Engines on disk: whatever is stale, foreign, cut short or damaged is a miss, and is built again; never a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from legando.engines.bundle import Bundle
+from legando.engines.compiled.collect import DAY_S, collect, why_unwanted
+from legando.engines.compiled.key import digest_of, make_key, stem_of
+from legando.engines.compiled.library import EngineError
+from legando.engines.compiled.provide import Made, provide
+from legando.engines.compiled.store import ENGINE, LOCK, PART, SIDECAR, Store
+from tests.engines.compiled.conftest import StandInLibrary, only
+
+NOBODY = 65534
+
+
+def make(bundle: Bundle, library: StandInLibrary, folder: Path, said: list[str] | None = None, batch: int = 1) -> Made:
+    return provide(
+        bundle,
+        "language",
+        batch=batch,
+        library=library,
+        target="portable",
+        store=Store(folder),
+        say=(said if said is not None else []).append,
+    )
+
+
+def test_the_second_time_it_comes_from_the_cache_to_the_byte(
+    shipped: Bundle, library: StandInLibrary, tmp_path: Path
+) -> None:
+    first, second = make(shipped, library, tmp_path), make(shipped, library, tmp_path)
+    assert (first.hit, second.hit, len(library.builds)) == (False, True, 1)
+    assert first.engine == second.engine
+    told = json.loads(only(tmp_path, SIDECAR).read_text())
+    assert told["key"]["version"] == "1.0" and told["key_sha256"] == digest_of(first.key)
+    assert told["inputs"]["keys"] == [[5, 1, 6, 128, 32], "float32"] and told["bundle"]["hash"] == shipped.hash
+    assert not list(tmp_path.glob(f".*{PART}"))
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    middle = len(data) // 2
+    if how == "bit":
+        data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    elif how == "truncated":
+        data = data[:middle]
+    elif how == "longer":
+        data += b"\0"
+    elif how == "empty":
+        data = b""
+    path.unlink()
+    if how != "missing":
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["bit", "truncated", "longer", "empty", "missing"])
+@pytest.mark.parametrize("suffix", [ENGINE, SIDECAR])
+def test_damage_is_a_miss_and_is_mended(
+    how: str, suffix: str, shipped: Bundle, library: StandInLibrary, tmp_path: Path
+) -> None:
+    good = make(shipped, library, tmp_path)
+    damage(only(tmp_path, suffix), how)
+    before = only(tmp_path, SIDECAR).read_bytes() if suffix == ENGINE else b""
+    said: list[str] = []
+    again = make(shipped, library, tmp_path, said)
+    assert again.engine == good.engine
+    whole = suffix == SIDECAR and how == "longer"  # JSON ends where it ends, but for what is not white
+    if not (whole and again.hit):
+        assert not again.hit and len(library.builds) == 2
+        assert how == "missing" or (len(said) == 1 and said[0].endswith("; it is built again")), said
+    assert make(shipped, library, tmp_path).hit
+    assert before == b"" or json.loads(before)["engine"] == json.loads(only(tmp_path, SIDECAR).read_text())["engine"]
+
+
+LIES = {
+    "another engine's digest": {"engine": {"bytes": 65614, "sha256": "0" * 64}},
+    "no digest": {"engine": {}},
+    "digest of a wrong type": {"engine": {"bytes": "many", "sha256": None}},
+    "engine is a list": {"engine": []},
+    "key of another version": {"key": {"version": "0.9"}},
+    "key is text": {"key": "portable"},
+    "no key": {"key": None},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_sidecar_that_lies_is_a_miss(lie: str, shipped: Bundle, library: StandInLibrary, tmp_path: Path) -> None:
+    good = make(shipped, library, tmp_path)
+    sidecar = only(tmp_path, SIDECAR)
+    told = json.loads(sidecar.read_text())
+    for field, value in LIES[lie].items():
+        told[field] = {**told[field], **value} if field == "key" and isinstance(value, dict) else value
+    sidecar.write_text(json.dumps(told))
+    assert [entry.wrong for entry in Store(tmp_path).entries(deep=True)] != [""]
+    again = make(shipped, library, tmp_path)
+    assert not again.hit and again.engine == good.engine and make(shipped, library, tmp_path).hit
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xfe", b"[1, 2]", b"null", b"{" * 100_000, b" " * 2_000_000])
+def test_a_sidecar_of_junk_is_a_miss(junk: bytes, shipped: Bundle, library: StandInLibrary, tmp_path: Path) -> None:
+    make(shipped, library, tmp_path)
+    only(tmp_path, SIDECAR).write_bytes(junk)
+    assert not make(shipped, library, tmp_path).hit and make(shipped, library, tmp_path).hit
+
+
+def test_every_part_of_the_key_makes_another_engine(shipped: Bundle, library: StandInLibrary) -> None:
+    base = make_key(shipped, "decoder", batch=1, precision="mixed", library=library, target="portable")
+    manifest = json.loads(json.dumps(dict(shipped.manifest)))
+    manifest["files"]["weights.safetensors"]["sha256"] = "0" * 64
+    other_weights = replace(shipped, manifest=manifest)
+    manifest = json.loads(json.dumps(dict(shipped.manifest)))
+    manifest["files"]["decoder.onnx"]["sha256"] = "0" * 64
+    other_graph = replace(shipped, manifest=manifest)
+
+    def key(bundle: Bundle = shipped, network: str = "decoder", **changed: object) -> dict[str, object]:
+        facts = {"batch": 1, "precision": "mixed", "library": library, "target": "portable", **changed}
+        return make_key(bundle, network, **facts)  # type: ignore[arg-type]
+
+    others = [
+        key(other_weights), key(other_graph), key(network="memory"), key(batch=2), key(precision="half"),
+        key(library=StandInLibrary("1.1")), key(target="sm_89"),
+    ]  # fmt: skip
+    digests = {digest_of(each) for each in (base, key(), *others)}
+    assert len(digests) == 1 + len(others)
+    assert len({stem_of(each) for each in (base, *others)}) == 1 + len(others)
+
+
+def test_an_engine_of_another_version_is_not_taken(shipped: Bundle, tmp_path: Path) -> None:
+    make(shipped, StandInLibrary("1.0"), tmp_path)
+    newer = StandInLibrary("1.1")
+    assert not make(shipped, newer, tmp_path).hit and newer.builds == ["portable"]
+
+
+def test_two_at_once_build_once_and_the_second_says_that_it_waits(shipped: Bundle, tmp_path: Path) -> None:
+    class Slow(StandInLibrary):
+        __slots__ = ()
+
+        def build(self, *given: object, **named: object) -> bytes:
+            time.sleep(1.0)
+            return super().build(*given, **named)  # type: ignore[arg-type]
+
+    library, said, made = Slow(), list[str](), list[Made]()
+    threads = [threading.Thread(target=lambda: made.append(make(shipped, library, tmp_path, said))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(library.builds) == 1 and sorted(m.hit for m in made) == [False, True]
+    assert said == [f"waiting for another process (process {os.getpid()}) that builds {made[0].stem}"]
+
+
+BUILDER = """
+    import os, sys, time
+    from pathlib import Path
+    from legando.engines.compiled.store import Store
+    folder, stem = Path(sys.argv[1]), sys.argv[2]
+    with Store(folder).lock(stem):
+        (folder / f".{stem}.x.part").write_bytes(b"half an engine")
+        print("locked", flush=True)
+        time.sleep(60)
+"""
+
+
+@contextmanager
+def builder(folder: Path, stem: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that holds an engine's lock with half an engine written."""
+    command = [sys.executable, "-c", textwrap.dedent(BUILDER), str(folder), stem]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "locked\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_builder_killed_in_the_middle_leaves_a_miss_and_its_part_is_swept(
+    shipped: Bundle, library: StandInLibrary, tmp_path: Path
+) -> None:
+    key = make_key(shipped, "language", batch=1, precision="fp32", library=library, target="portable")
+    with builder(tmp_path, stem_of(key)) as process:
+        told: list[str] = []
+        with (
+            pytest.raises(EngineError, match=f"process {process.pid}.*has held"),
+            Store(tmp_path).lock(stem_of(key), told.append, wait_s=0.2),
+        ):
+            raise AssertionError("the lock is held by another")
+        assert told and str(process.pid) in told[0]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert list(tmp_path.glob(f".*{PART}"))
+        assert not make(shipped, library, tmp_path).hit
+    assert not list(tmp_path.glob(f".*{PART}")) and make(shipped, library, tmp_path).hit
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be a user without rights, where the tests run as root, whom no permission stops."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_and_says_so(
+    shipped: Bundle, library: StandInLibrary, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    make(shipped, library, folder, batch=2)
+    for path in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
+        path.chmod(0o755)
+    for path in (*folder.iterdir(), folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    from legando.engines.compiled.provide import write_for_card
+
+    write_for_card(shipped, "language", batch=1, precision="fp32")  # so that all modules are loaded by one who may
+    said: list[str] = []
+    try:
+        key = make_key(shipped, "language", batch=1, precision="fp32", library=library, target="portable")
+        with as_nobody():
+            store = Store(folder)
+            with store.lock(stem_of(key)) as held:
+                assert not held
+                said.append(store.put(key, b"engine", {}))
+            two = make_key(shipped, "language", batch=2, precision="fp32", library=library, target="portable")
+            assert store.find(two)[0] is not None  # reading goes on
+    finally:
+        folder.chmod(0o755)
+    assert said == [f"the engine cannot be kept in {folder}: Permission denied; it will be built again next time"]
+
+
+def test_a_folder_that_cannot_be_made_gives_the_engine_all_the_same(
+    shipped: Bundle, library: StandInLibrary, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    said: list[str] = []
+    made = make(shipped, library, tmp_path / "file" / "cache", said)
+    assert not made.hit and made.engine.startswith(b"stand-in")
+    assert len(said) == 1 and "cannot be kept" in said[0]
+
+
+def test_a_full_disk_leaves_nothing_that_looks_whole(shipped: Bundle, library: StandInLibrary, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    said: list[str] = []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # no file may grow beyond: write() fails as when full
+    try:
+        made = make(shipped, library, tmp_path, said)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert made.engine.startswith(b"stand-in") and "cannot be kept" in said[0]
+    assert [path.suffix for path in tmp_path.iterdir()] == [LOCK]
+    assert not make(shipped, library, tmp_path).hit and make(shipped, library, tmp_path).hit
+
+
+def fill(shipped: Bundle, folder: Path) -> dict[str, str]:
+    """Make three engines of 1.0 and one of 0.9, used 4, 3, 2 and 1 days ago; return their stems by name."""
+    now = time.time()
+    made = {}
+    for days, (name, version, batch) in enumerate(
+        [("c", "0.9", 1), ("b", "1.0", 4), ("a", "1.0", 2), ("old", "1.0", 1)], start=1
+    ):
+        stem = make(shipped, StandInLibrary(version), folder, batch=batch).stem
+        os.utime(folder / f"{stem}{ENGINE}", (now - days * DAY_S,) * 2)
+        made[name] = stem
+    return made
+
+
+def gone(store: Store, shipped: Bundle, *, days: float = 30.0, space: float = 1e9, dry: bool = False) -> dict[str, str]:
+    versions: dict[str, str | None] = {"tensorrt_rtx": "1.0", "tensorrt": None}
+    removals = collect(store, lambda key: why_unwanted(key, [shipped], versions), days=days, max_bytes=space, dry=dry)
+    return {removal.stem: removal.kept or removal.reason for removal in removals}
+
+
+def test_the_collector_takes_what_nothing_wants_when_it_is_old(shipped: Bundle, tmp_path: Path) -> None:
+    made, store = fill(shipped, tmp_path), Store(tmp_path)
+    assert gone(store, shipped) == {}
+    assert list(gone(store, shipped, days=0, dry=True)) == [made["c"]] and len(store.entries()) == 4
+    assert gone(store, shipped, days=0) == {made["c"]: "tensorrt_rtx is now 1.0, it was 0.9; last used 1 days ago"}
+    assert {entry.stem for entry in store.entries()} == {made["a"], made["b"], made["old"]}
+    assert not list(tmp_path.glob(f"{made['c']}*"))
+
+
+def test_the_collector_makes_room_unwanted_first_then_what_was_used_longest_ago(
+    shipped: Bundle, tmp_path: Path
+) -> None:
+    made, store = fill(shipped, tmp_path), Store(tmp_path)
+    size = store.entries()[0].bytes
+    assert set(gone(store, shipped, space=2.5 * size)) == {made["c"], made["old"]}
+
+
+def test_the_collector_takes_damage_at_once_but_nothing_that_is_locked(shipped: Bundle, tmp_path: Path) -> None:
+    made, store = fill(shipped, tmp_path), Store(tmp_path)
+    for name in ("a", "b"):
+        damage(tmp_path / f"{made[name]}{ENGINE}", "truncated")
+    part = tmp_path / f".left.x{PART}"
+    part.write_bytes(b"old")
+    os.utime(part, (0, 0))
+    with builder(tmp_path, made["a"]):
+        found = gone(store, shipped)
+    assert found[made["a"]] == "a process is building it" and "bytes, its sidecar says" in found[made["b"]]
+    assert (tmp_path / f"{made['a']}{ENGINE}").exists() and not (tmp_path / f"{made['b']}{ENGINE}").exists()
+    assert not part.exists()
+
+
+def test_the_collector_survives_a_folder_that_is_not_there(shipped: Bundle, tmp_path: Path) -> None:
+    assert gone(Store(tmp_path / "nowhere"), shipped) == {}
