@@ -28,7 +28,7 @@ from legando.engines.constraints import (
     score_mask,
 )
 from legando.engines.counter_rng import SCORE, gumbel
-from legando.engines.room import room_send
+from legando.engines.room import SPACE_AT, room_send
 from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
     LATENT_FRAMES,
@@ -232,4 +232,7 @@ class Sequencer:
 
 
 def _style(controls: Controls) -> NDArray[np.float32]:
-    return np.asarray(controls.style_now(), np.float32)
+    """Return the style that holds, for the networks: space above the prompt's own is left to the room."""
+    style = np.asarray(controls.style_now(), np.float32)
+    style[SPACE_AT] = min(style[SPACE_AT], controls.style[SPACE_AT])
+    return style
