@@ -28,6 +28,9 @@ from legando.realtime.errors import LegandoError
 
 SERVER = "server"
 DEFAULT_CLIENT = "client"
+CURVE_BYTES = 33
+"""What encryption adds to a message: command name and nonce (16), authenticator (16), flags (1); RFC 26."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,31}", re.ASCII)
 
 
@@ -41,6 +44,7 @@ class ServerKeys:
 
     def arm(self, sock: zmq.Socket[Any]) -> None:
         """Let a socket that is not bound yet speak CURVE alone, as the server. [control]"""
+        _make_room(sock)
         sock.curve_server = True
         sock.curve_publickey, sock.curve_secretkey = self.public, self.secret
 
@@ -55,8 +59,16 @@ class ClientKeys:
 
     def arm(self, sock: zmq.Socket[Any]) -> None:
         """Let a socket that is not connected yet speak CURVE alone, as this client. [control]"""
+        _make_room(sock)
         sock.curve_serverkey = self.server
         sock.curve_publickey, sock.curve_secretkey = self.public, self.secret
+
+
+def _make_room(sock: zmq.Socket[Any]) -> None:
+    """Raise a limit on messages by what encryption adds: libzmq compares it with what is on the wire."""
+    limit: int = sock.getsockopt(zmq.MAXMSGSIZE)
+    if limit >= 0:
+        sock.setsockopt(zmq.MAXMSGSIZE, limit + CURVE_BYTES)
 
 
 def default_folder() -> Path:

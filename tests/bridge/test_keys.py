@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zmq
 
+from legando.bridge import controlwire
 from legando.bridge.control import ControlServer
 from legando.bridge.gate import MAX_CONNECTIONS
 from legando.bridge.keys import client_keys, new_keys, server_keys
 from legando.bridge.publisher import Publisher
 from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
+from legando.bridge.wire import MAX_SAMPLES_BYTES
 from legando.realtime.cli import main
 from legando.realtime.errors import LegandoError
 
@@ -102,3 +105,33 @@ def test_one_listener_more_than_the_limit_is_refused_until_one_leaves(tmp_path: 
             first.close()
             assert hears(publisher, third, 10.0)
         second.close()
+
+
+def test_the_largest_message_there_may_be_arrives_with_keys_too(folder: Path) -> None:
+    frames = np.zeros((MAX_SAMPLES_BYTES // 8, 2), np.float32)
+    with (
+        Publisher("tcp://127.0.0.1:0", keys=server_keys(folder)) as publisher,
+        Subscriber(publisher.endpoint, keys=client_keys(folder)) as subscriber,
+    ):
+        assert hears(publisher, subscriber, 20.0)
+        until = time.monotonic() + 10.0
+        block = None
+        while block is None or len(block.frames) < len(frames):
+            assert time.monotonic() < until, "the connection was cut"
+            publisher.publish(frames, publisher.frames)
+            block = subscriber.receive(100.0)
+
+
+@pytest.mark.parametrize(("size", "answered"), [(controlwire.MAX_MESSAGE_BYTES, True), (600, False)])
+def test_a_request_of_the_largest_size_is_read_with_keys_too(folder: Path, size: int, answered: bool) -> None:
+    with (
+        ControlServer("tcp://127.0.0.1:0", keys=server_keys(folder)) as server,
+        zmq.Context() as context,
+        context.socket(zmq.DEALER) as sock,
+    ):
+        sock.linger = 0
+        client_keys(folder).arm(sock)
+        sock.connect(server.endpoint)
+        sock.send(bytes(size))
+        assert bool(sock.poll(5000 if answered else 500)) == answered
+        assert server.refusals.of("malformed") == answered
