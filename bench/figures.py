@@ -266,6 +266,10 @@ def write(known: Map, root: Path = ROOT) -> list[str]:
 def figures_lines(*, fill: bool) -> tuple[list[str], Sequence[str]]:
     """Write or check; return what is to be printed, and what is wrong. Raises LegandoError. [control]"""
     known = read_map()
+    if gone := [file for file in known.files if not (ROOT / file).is_file()]:
+        raise LegandoError(
+            f"{', '.join(gone)} not found in {ROOT}: figures are held to reports in a checkout of legando"
+        )
     lines = [f"{file} written" for file in write(known)] if fill else []
     wrong = check(known)
     return (lines if wrong else [*lines, f"all figures of {', '.join(known.files)} are what the reports say"]), wrong
