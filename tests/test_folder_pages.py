@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 TRAINING = tuple(f"engines/training/{name}" for name in ("music", "networks", "measures", "figures"))
 
 
-@pytest.mark.parametrize("folder", ["realtime", "bench", "bridge", "engines", "engines/training", *TRAINING])
+@pytest.mark.parametrize(
+    "folder", ["realtime", "bench", "bridge", "engines", "engines/compiled", "engines/training", *TRAINING]
+)
 def test_a_folders_page_names_its_files(folder: str) -> None:
     globs = re.findall(r"`([\w*]+\.(?:py|toml))`", (ROOT / folder / "README.md").read_text())
     named = {path.name for glob in globs for path in (ROOT / folder).glob(glob)} | {g for g in globs if "*" not in g}
