@@ -66,9 +66,9 @@ class ClientKeys:
 
 def _make_room(sock: zmq.Socket[Any]) -> None:
     """Raise a limit on messages by what encryption adds: libzmq compares it with what is on the wire."""
-    limit = sock.maxmsgsize
-    if limit >= 0:
-        sock.maxmsgsize = limit + CURVE_BYTES
+    limit = sock.getsockopt(zmq.MAXMSGSIZE)
+    if isinstance(limit, int) and limit >= 0:
+        sock.setsockopt(zmq.MAXMSGSIZE, limit + CURVE_BYTES)
 
 
 def default_folder() -> Path:
