@@ -21,6 +21,7 @@ class StandInLibrary(Library):
     """Stands in for TensorRT: its engine is text that depends on model and target. Counts its builds."""
 
     __slots__ = ("builds",)
+    builds: list[str]
 
     def __init__(self, version: str = "1.0") -> None:
         object.__setattr__(self, "name", "tensorrt_rtx")

@@ -84,7 +84,7 @@ class StandInModule(SimpleNamespace):
 @pytest.fixture
 def module(written: Any, monkeypatch: pytest.MonkeyPatch) -> StandInModule:
     stand_in = StandInModule(written("language"))
-    monkeypatch.setitem(sys.modules, "tensorrt_rtx", stand_in)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", stand_in)
     return stand_in
 
 

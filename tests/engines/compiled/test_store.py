@@ -88,7 +88,7 @@ def test_damage_is_a_miss_and_is_mended(
     assert before == b"" or json.loads(before)["engine"] == json.loads(only(tmp_path, SIDECAR).read_text())["engine"]
 
 
-LIES = {
+LIES: dict[str, dict[str, object]] = {
     "another engine's digest": {"engine": {"bytes": 65614, "sha256": "0" * 64}},
     "no digest": {"engine": {}},
     "digest of a wrong type": {"engine": {"bytes": "many", "sha256": None}},
