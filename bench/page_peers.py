@@ -28,7 +28,7 @@ def peers_tables(outcome: Outcome) -> str:
         "second of sound; codecs have random weights.</p>\n"
     )
     rows = measured_rows(outcome.detail, {one.name: one.figures() for one in outcome.series})
-    told += _table(MEASURED[1:], rows, grouped=True)
+    told += _table(MEASURED[1:-1], rows, grouped=True)
     if outcome.detail["outputs"]:
         told += (
             '<p class="note">A ramp to the sound device beside a load that holds the interpreter lock; breaks in what '
@@ -54,19 +54,20 @@ def published_section() -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False, grouped: bool = False) -> str:
-    """Draw a table; with `grouped`, the first cell of each row is a group's name, told once above its rows."""
+    """Draw a table; with `grouped`, a row's first cell names its group, and its last one is a remark below its name."""
     kinds = [' class="number"' if not words and head.startswith(_NUMBERS) else "" for head in heads]
-    if grouped:
-        kinds[-1] = ' class="told"'
     top = "".join(f"<th{kind}>{escape(head)}</th>" for head, kind in zip(heads, kinds, strict=True))
-    body, group = "", ""
+    body, group, remark = "", "", ""
     for row in rows:
         if grouped:
             if row[0] != group:
                 group = row[0]
                 body += f'<tr class="group"><td colspan="{len(heads)}">{escape(group)}</td></tr>\n'
-            row = row[1:]
-        cells = "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+            remark, row = row[-1], row[1:-1]
+        told = [escape(cell) for cell in row]
+        if grouped and remark:
+            told[0] += f'<div class="remark">{escape(remark)}</div>'
+        cells = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(told, kinds, strict=True))
         body += f'<tr class="inner">{cells}</tr>\n' if grouped else f"<tr>{cells}</tr>\n"
     kind = "figures words" if words else "figures"
     return (

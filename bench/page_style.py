@@ -40,7 +40,7 @@ table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 .figures tr:not(.inner) td:first-child {{ font-weight: 600; }}
 .figures tr.inner td:first-child {{ padding-left: 1.6rem; }}
 .figures.words td {{ white-space: normal; vertical-align: top; overflow-wrap: anywhere; }}
-.figures td.told {{ white-space: normal; min-width: 8rem; }}
+.remark {{ color: var(--quiet); font-size: 0.85rem; line-height: 1.2; }}
 .met {{ color: var(--met); }}
 .missed {{ color: var(--missed); font-weight: 600; }}
 figure {{ margin: 0; overflow-x: auto; }}
