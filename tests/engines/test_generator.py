@@ -98,6 +98,8 @@ def test_space_turned_up_adds_a_room_and_left_alone_adds_nothing(bundle: Bundle)
     np.testing.assert_array_equal(play(HOUSE, room=True), play(HOUSE, room=False))
     wet = replace(HOUSE, space=0.9)
     assert np.abs(play(wet, room=True) - play(wet, room=False)).max() > 1e-4
+    np.testing.assert_array_equal(play(wet, room=False), play(HOUSE, room=False))  # the networks keep their own space
+    assert np.abs(play(replace(HOUSE, space=0.1), room=True) - play(HOUSE, room=True)).max() > 1e-4
 
 
 def test_ticks_are_reported_once_and_in_order(bundle: Bundle) -> None:
