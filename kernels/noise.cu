@@ -16,17 +16,23 @@ random_numbers(const Counted* which, unsigned int* out, int n, unsigned int stre
     const int block = blockIdx.x % blocks * kThreads + threadIdx.x;
     const int left = n - 4 * block;
     if (left <= 0) return;
-    const Words words = philox4x32(which[row], stream, static_cast<unsigned int>(block));
-    float made[4];
-    if (kind == kNormals) normals_of(words, made);
+    Words words = philox4x32(which[row], stream, static_cast<unsigned int>(block));
+    if (kind == kNormals) {  // the numbers take the words' place: fewer registers live across the sine's slow path
+        float made[4];
+        normals_of(words, made);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) words.w[i] = __float_as_uint(made[i]);
+    } else if (kind != kIntegers) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const float uniform = static_cast<float>(uniform_of(words.w[i]));
+            words.w[i] = __float_as_uint(kind == kGumbels ? gumbel_of(words.w[i]) : uniform);
+        }
+    }
     unsigned int* const to = out + static_cast<long long>(row) * n + 4ll * block;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        if (i >= left) break;
-        if (kind == kUniforms) made[i] = static_cast<float>(uniform_of(words.w[i]));
-        if (kind == kGumbels) made[i] = gumbel_of(words.w[i]);
-        to[i] = kind == kIntegers ? words.w[i] : __float_as_uint(made[i]);
-    }
+    for (int i = 0; i < 4; ++i)
+        if (i < left) to[i] = words.w[i];
 }
 
 // Gumbels of the words first << 9, (first + 1) << 9 ...: all 2^23 values that a Gumbel can take, for the checks.

@@ -43,7 +43,11 @@ MUTANTS = [
     ("tokens.cu", "b.index < a.index", "b.index > a.index", "tokens"),
     ("tokens.cu", "if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = best;\n    __syncthreads();",
      "if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = best;", "tokens"),
+    ("history.cu", "* fine_pitch - fine_new)", "* fine_pitch - fine_pitch)", "history"),
+    ("ticks.cu", "taken[i / units % streams]", "taken[0]", "ticks"),
+    ("ticks.cu", "i < n; i += kThreads", "i < n - 1; i += kThreads", "ticks"),
     ("seam.cu", "(start + i) & mask", "(start + i) & mask >> 1", "seam"),
+    ("seam.cu", "tail + stream * 2 * overlap", "tail", "seam"),
 ]  # fmt: skip
 
 
