@@ -95,10 +95,10 @@ class BatchGenerator:
         denoiser.hold(
             np.array([s.anchor.next(plan.style) for s, plan in zip(self.sequencers, plans, strict=True)], np.int32)
         )
-        given = self._decoder.inputs
-        given["latents"][...] = x
+        told = self._decoder.inputs
+        told["latents"][...] = x
         for b, plan in enumerate(plans):
-            given["frames"][b], given["voices"][b] = plan.features.frames, plan.features.voices
+            told["frames"][b], told["voices"][b] = plan.features.frames, plan.features.voices
             rows = excitation_rows(2 * self.latents * plan.number, 2 * self.latents)
-            np.take(self._excitation, rows, axis=0, out=given["excitation"][b])
+            np.take(self._excitation, rows, axis=0, out=told["excitation"][b])
         self._decoder.run()

@@ -75,14 +75,16 @@ class CardGenerator:
         rungs = rungs_of(self.default_steps)
         self.graph.prepare([(n, ahead, guided) for n in rungs for ahead in (False, True) for guided in (False, True)])
         self.launches = 0  # of graphs, in the last step
+        self.graph_launches = 0  # in all
         self.reset()
 
     def reset(self) -> None:
         """Start again from silence at tick 0, with the same seeds."""
         streams = len(self.seeds)
         self.graph.reset()
-        for part in [*self.sequencers, *self._metronomes]:
-            part.reset()
+        for stream, metronome in zip(self.sequencers, self._metronomes, strict=True):
+            stream.reset()
+            metronome.reset()
         self._foreseen: list[Ask | None] = [None] * streams  # whose tokens are there, or will be
         self._lengths = np.zeros(streams, np.int64)
         self._sounding = np.zeros((streams, len(_SUSTAINED)), np.int64)
@@ -167,7 +169,7 @@ class CardGenerator:
             self._hand_over()
             assert self.graph.tick_graph is not None
             self.graph.tick_graph.launch()
-            self.launches += 1
+            self._count_launch()
             self._wait_for_ticks()
         shown = self.graph.ticks.shown.host
         tokens = {b: tuple(int(t) for t in shown[b]) for b in asks}
@@ -218,7 +220,16 @@ class CardGenerator:
         if variant not in self.graph.graphs:  # a number of steps that is no rung, asked for the first time
             self.graph.add(variant)
         self.graph.graphs[variant].launch()
+        self._count_launch()
+
+    def close(self) -> None:
+        """Let graphs and memory go; the generator is of no use then. [control]"""
+        self.graph.close()
+        self.graph.device.close()
+
+    def _count_launch(self) -> None:
         self.launches += 1
+        self.graph_launches += 1
 
     def _wait_for_ticks(self) -> None:
         """Wait until the last launch is over: from then on the host may write. Bounded."""

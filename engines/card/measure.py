@@ -43,20 +43,17 @@ def rungs(open_card: Opener, *, seconds: float, most: int) -> dict[str, Any]:
             for guidance in (1.0, 2.0) if steps == card.default_steps else (1.0,):
                 step = _step(card, steps, guidance)
                 timed(step, seconds=seconds / 10, least=2, most=20)
-                late, count = card.late_ticks, 0
-                taken, launches = [], 0
-                for ms in timed(step, seconds=seconds, least=3, most=most):
-                    taken.append(ms)
-                    count += 1
-                launches = count + (card.late_ticks - late)
+                before = card.graph_launches
+                taken = timed(step, seconds=seconds, least=3, most=most)
+                launches = card.graph_launches - before
                 nodes = card.graph.graphs[steps, True, guidance != 1.0].nodes
                 rows.append(
                     {"steps": steps, "guidance": guidance, "chunk_ms": spread(taken), "nodes": nodes}
-                    | {"launches_per_chunk": round(launches / count, 3)}
+                    | {"launches_per_chunk": round(launches / len(taken), 3)}
                 )
         return {"engine": card.engine, "chunk_lasts_ms": 1e3 * card.chunk_frames / card.sample_rate_hz, "rungs": rows}
     finally:
-        card.graph.device.close()
+        card.close()
 
 
 def parts(open_card: Opener, bundle: Bundle, *, bytes_per_s: float | None, times: int = 200) -> dict[str, Any]:
@@ -79,7 +76,7 @@ def parts(open_card: Opener, bundle: Bundle, *, bytes_per_s: float | None, times
             "whole chunk, with a tick": lambda: graph.record_chunk((steps, True, False)),
         }
         clock: Any = device
-        rows = {}
+        rows: dict[str, dict[str, Any]] = {}
         for name, record in work.items():
             captured = device.capture(record)
             captured.launch()
@@ -96,7 +93,7 @@ def parts(open_card: Opener, bundle: Bundle, *, bytes_per_s: float | None, times
             found["floor"] = floor
         return found
     finally:
-        card.graph.device.close()
+        card.close()
 
 
 def streams(open_card: Opener, *, seconds: float, most: int, counts: Sequence[int] = STREAMS) -> dict[str, Any]:
@@ -118,7 +115,7 @@ def streams(open_card: Opener, *, seconds: float, most: int, counts: Sequence[in
             live = count if in_time else live
             rows.append({"streams": count, "step_ms": taken, "in_time": in_time})
         finally:
-            card.graph.device.close()
+            card.close()
     return {"deadline_ms": DEADLINE_SHARE * lasts_ms, "live_streams": live, "counts": rows}
 
 
@@ -144,4 +141,4 @@ def energy(open_card: Opener, *, seconds: float) -> dict[str, Any]:
                 found[name] = {"joules_per_audio_s": round((meter.joules() - before) / (chunks * lasts), 3)}
             return found
         finally:
-            card.graph.device.close()
+            card.close()

@@ -79,8 +79,8 @@ def test_networks_for_a_compiler_fit_into_the_graph_in_half_precision(bundle: Bu
     def network(name: str) -> HostNetwork:
         return HostNetwork(write_network(bundle, name, batch=1))
 
-    names = ("language", "denoiser", "denoiser", "memory", "decoder")
-    made = CardNetworks("on the host", "mixed", *(network(name) for name in names))
+    language, denoiser, unguided = network("language"), network("denoiser"), network("denoiser")
+    made = CardNetworks("host", "mixed", language, denoiser, unguided, network("memory"), network("decoder"))
     card, alone = CardGenerator(bundle, [3], device=shim, networks=made), Generator(bundle, seed=3)
     for controls in [HOUSE] * 3 + [replace(HOUSE, guidance=2.0)] * 2:
         (mine,), theirs = card.step([controls]), alone.step(controls)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,7 +81,7 @@ def test_the_report_is_json_a_page_and_a_picture(report: dict[str, Any], tmp_pat
 def test_the_page_has_no_picture_without_matplotlib(
     report: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert [path.name for path in write_report(tmp_path, report)] == ["gpu.json", "gpu.md"]
     assert "gpu.png" not in (tmp_path / "gpu.md").read_text()
 
@@ -107,7 +110,7 @@ def test_energy_without_nvml_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_library(name: str) -> None:
         raise OSError(name)
 
-    monkeypatch.setattr(energy.ctypes, "CDLL", no_library)
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
     with pytest.raises(LegandoError, match="install the NVIDIA driver"):
         energy.EnergyMeter()
 
@@ -140,6 +143,17 @@ def test_energy_reads_the_cards_counter(monkeypatch: pytest.MonkeyPatch) -> None
         return Nvml()
 
     opened: Callable[[str], Nvml] = load
-    monkeypatch.setattr(energy.ctypes, "CDLL", opened)
+    monkeypatch.setattr(ctypes, "CDLL", opened)
     with energy.EnergyMeter() as meter:
         assert meter.joules() == 2.0 and meter.joules() == 2.5 and meter.watts() == 70.0
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnxruntime"])
+def test_the_check_is_there_without_torch_or_onnx_runtime(missing: str) -> None:
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+import legando.engines.card.cardgenerator, legando.engines.card.check, legando.engines.card.opening
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -13,7 +13,6 @@ import pytest
 from legando.engines.bundle import Bundle
 from legando.engines.card.cardgenerator import CardGenerator, CardLost
 from legando.engines.card.modules import load_modules
-from legando.engines.card.network import CardNetworks
 from legando.engines.card.steadfast import Steadfast
 from legando.engines.card.torchnetwork import torch_card_networks
 from legando.engines.generator import Generator
@@ -22,22 +21,21 @@ from tests.engines.card.conftest import HOUSE
 from tests.engines.card.recording import Graph, Network, RecordingDriver
 
 CHUNKS = 1000
+NETWORKS = ("language", "denoiser", "unguided", "memory", "decoder")
 
 
 def opened(bundle: Bundle, streams: int = 1, **options: Any) -> tuple[CardGenerator, RecordingDriver]:
     real = torch_card_networks(load_modules(bundle, "cpu"), streams=streams, latents=4, device="cpu")
-    words = {f.name: getattr(real, f.name) for f in fields(CardNetworks)}
-    made = {name: Network(name, value) if hasattr(value, "bind") else value for name, value in words.items()}
+    stands: dict[str, Any] = {name: Network(name, getattr(real, name)) for name in NETWORKS}
+    made = replace(real, **stands)
     driver = RecordingDriver()
-    watched: list[CardGenerator] = []
 
     class Watched(CardGenerator):
         def reset(self) -> None:
             driver.seam, driver.ticks = self.graph.seam, self.graph.ticks
             super().reset()
 
-    watched.append(Watched(bundle, range(streams), device=cast(Any, driver), networks=CardNetworks(**made), **options))
-    return watched[0], driver
+    return Watched(bundle, range(streams), device=cast(Any, driver), networks=made, **options), driver
 
 
 def calls(graph: Graph, what: str) -> list[str]:
@@ -84,7 +82,7 @@ def test_each_rung_has_its_graph_and_the_sound_comes_before_what_only_the_next_c
 
 def test_every_address_of_a_network_is_memory_of_its_own_size(bundle: Bundle) -> None:
     card, _ = opened(bundle, streams=2)
-    for name in ("language", "denoiser", "unguided", "memory", "decoder"):
+    for name in NETWORKS:
         network = getattr(card.graph.networks, name)
         assert set(network.bound) == {*network.inputs, *network.outputs}
         about = {**network.inputs, **network.outputs}
