@@ -167,7 +167,8 @@ def test_a_leader_that_falls_silent_leads_no_more(server: ControlServer, monkeyp
         assert [one.tempo_bpm for one in server.take() if isinstance(one, Lead)] == [120.0, 0.0]
 
 
-def test_clients_messages_and_their_pace_are_bounded(server: ControlServer) -> None:
+def test_clients_messages_and_their_pace_are_bounded(server: ControlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("legando.bridge.clients.MAX_MESSAGES_PER_S", 200)  # for a machine that is slow, too
     with zmq.Context() as context:
         sockets = [context.socket(zmq.DEALER) for _ in range(MAX_CLIENTS + 1)]
         kinds: list[type[object]] = []

@@ -12,11 +12,11 @@ import pytest
 from legando.bridge.centred import CentredBuffer
 from legando.bridge.intake import AudioBlock
 
-RATE = 8_000
-"""Low, for a day to last minutes: the loop and the resampler know frames, not seconds."""
+RATE = 2_000
+"""Low, for a day to last half a minute: the resampler knows frames, not seconds."""
 
 CHUNK = PULL = 640
-TARGET_MS = 240.0
+TARGET_MS = 960.0
 TONE_HZ = 166.0
 JITTER_S = 0.002
 SETTLED_S = 300.0
