@@ -58,9 +58,9 @@ def _mute(name: str, part: str, own: str) -> Move:
 
 
 MOVES = (
-    _mood("density", "events a beat", "strokes", "variety"),
-    _mood("brightness", "centroid", "strokes"),
-    _mood("space", "gaps filled", "crest"),
+    _mood("density", "events a beat", "strokes", "variety", "gaps filled"),  # more strokes leave fewer gaps
+    _mood("brightness", "centroid", "strokes"),  # strokes are heard above 7 kHz
+    _mood("space", "gaps filled", "crest"),  # what fills gaps is loud where no peaks are
     _mood("drive", "crest"),
     Move(name="tempo", own="pulse", low={"tempo_bpm": SLOW_BPM}, high={"tempo_bpm": FAST_BPM}, implied=("strokes",)),
     _mute("mute drums", "drums", "strokes"),
