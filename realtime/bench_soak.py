@@ -95,7 +95,6 @@ def run_soak(
                 stage.hands.send_message([0xB0, BRIGHTNESS_CC, int(rng.integers(128))])
                 knob_s = now + 1.0
             time.sleep(TURN_S)
-        server_xruns = stage.recorder_xruns
         figures = stage.stop_play()
     for one in comparison.breaks:
         one.player_late = log.blames_the_player(one)
@@ -107,9 +106,9 @@ def run_soak(
         "breaks_of_play": sum(not one.of_the_server for one in comparison.breaks),
         "break_list": [one.plain() for one in comparison.breaks[:TOLD_MAX]],
         "server": {
-            "xruns": server_xruns,
+            "xruns": log.counts["driver"],
             "uneven_cycles": comparison.uneven_cycles,
-            "late": dict(log.counts),
+            "late": {client: count for client, count in log.counts.items() if client != "driver"},
         },
         "compared_s": round(comparison.same_frames / SAMPLE_RATE_HZ, 3),
         "lost_by_the_bench_s": comparison.lost_frames / SAMPLE_RATE_HZ,

@@ -1,8 +1,7 @@
 """The recorder: a JACK client that keeps what is played, each frame with the time at which it was due. [audio]
 
 `python -m legando.realtime.jack_recorder --ring NAME` writes a ring of four channels: left, right, and the two halves
-of the time in microseconds, as bits, on the clock of `time.perf_counter_ns`; the ring counts the xruns of which the
-server tells. Time comes from JACK's own account of each
+of the time in microseconds, as bits, on the clock of `time.perf_counter_ns`. Time comes from JACK's own account of each
 cycle (`jack_get_cycle_times`), so a cycle that was lost shows as a jump of time; JACK counts on a clock of its own (on
 Linux CLOCK_MONOTONIC_RAW, hundreds of milliseconds off after hours), which is compared with ours all the time. A
 process of its own, so that nothing holds up its callback. It follows whatever plays into the system's outputs, and
@@ -33,7 +32,6 @@ _AUDIO = b"32 bit float mono audio"
 _IS_INPUT = 1
 _NO_START_SERVER = 1
 _PROCESS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_void_p)
-_XRUN = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 _SHUTDOWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -49,12 +47,12 @@ def load_jack() -> Any:
         "jack_client_close": (ctypes.c_int, [pointer]),
         "jack_activate": (ctypes.c_int, [pointer]),
         "jack_set_process_callback": (ctypes.c_int, [pointer, _PROCESS, pointer]),
-        "jack_set_xrun_callback": (ctypes.c_int, [pointer, _XRUN, pointer]),
         "jack_on_shutdown": (None, [pointer, _SHUTDOWN, pointer]),
         "jack_port_register": (pointer, [pointer, text, text, ctypes.c_ulong, ctypes.c_ulong]),
         "jack_port_get_buffer": (pointer, [pointer, ctypes.c_uint32]),
         "jack_port_by_name": (pointer, [pointer, text]),
         "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
+        "jack_port_connected_to": (ctypes.c_int, [pointer, text]),
         "jack_connect": (ctypes.c_int, [pointer, text, text]),
         "jack_free": (None, [pointer]),
         "jack_get_sample_rate": (ctypes.c_uint32, [pointer]),
@@ -92,14 +90,9 @@ class Recorder:
         times = (self._frame, self._now_us, self._next_us, self._period_us)
         self._ahead_us = self._clock_ahead_us()
         self._times = [ctypes.addressof(value) for value in times]
-        self._callbacks = (
-            _PROCESS(self._process),
-            _XRUN(self._xrun),
-            _SHUTDOWN(self._shutdown),
-        )  # kept: C has addresses
+        self._callbacks = (_PROCESS(self._process), _SHUTDOWN(self._shutdown))  # kept: C holds only their addresses
         self._jack.jack_set_process_callback(self._client, self._callbacks[0], None)
-        self._jack.jack_set_xrun_callback(self._client, self._callbacks[1], None)
-        self._jack.jack_on_shutdown(self._client, self._callbacks[2], None)
+        self._jack.jack_on_shutdown(self._client, self._callbacks[1], None)
         if self._jack.jack_activate(self._client):
             raise DeviceError("the JACK server does not let us record")
 
@@ -113,8 +106,9 @@ class Recorder:
             found = self._jack.jack_port_get_all_connections(self._client, output)
             if found:
                 index = 0
-                while found[index]:  # one that is connected already is refused, which is what we want
-                    self._jack.jack_connect(self._client, found[index], b"legando-recorder:" + name)
+                while found[index]:  # asked of shared memory first: the server has better things to do
+                    if not self._jack.jack_port_connected_to(self._ports[number - 1], found[index]):
+                        self._jack.jack_connect(self._client, found[index], b"legando-recorder:" + name)
                     index += 1
                 self._jack.jack_free(found)
 
@@ -140,10 +134,6 @@ class Recorder:
         np.add(self._offsets_us[:frames], np.uint64(self._now_us.value + self._ahead_us), out=self._times_us[:frames])
         self._bits[:frames, 2:] = self._halves[:frames]
         self._ring.write(block)
-        return 0
-
-    def _xrun(self, _: object) -> int:
-        self._ring.publish_callback(cost_ns=0, xrun=True)
         return 0
 
     def _shutdown(self, _: object) -> None:

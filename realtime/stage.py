@@ -185,11 +185,6 @@ class Stage:
         """Return what play has told the performer so far."""
         return (self.folder / "play.log").read_text(errors="replace")
 
-    @property
-    def recorder_xruns(self) -> int:
-        """How many xruns the server has told its recorder of."""
-        return self._ring.xruns
-
     def stands_at(self) -> str:
         """Return where each of the host's threads stands: what to report when it does not go on."""
         before = len(self.said())
