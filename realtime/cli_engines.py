@@ -28,9 +28,8 @@ def add_engines(parser: argparse.ArgumentParser) -> None:
     """Declare what comes after `legando engines`. [control]"""
     parser.add_argument("action", choices=("build", "list", "verify", "gc"), help="see the options of each")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: the shipped bundle")
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="default: engines/ in $LEGANDO_CACHE_DIR or ~/.cache/legando"
-    )
+    where = "default: engines in $LEGANDO_CACHE_DIR or ~/.cache/legando"
+    parser.add_argument("--cache", type=Path, metavar="DIR", help=where)
     parser.add_argument("--batch", type=_batches, metavar="N,N", help="build: streams at once; default: 1")
     parser.add_argument("--network", metavar="NAME", help="build: one of them only")
     parser.add_argument("--precision", metavar="NAME", help="build: mixed, half or fp32; default: the one chosen")

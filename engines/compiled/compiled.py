@@ -19,7 +19,7 @@ from legando.engines.compiled.kinds import CHOSEN, NETWORKS, Sizes, label_of
 from legando.engines.compiled.library import Card, EngineError, Library, Progress, find_card, find_library, make_logger
 from legando.engines.compiled.proof import Bench, Device, Proven, prove
 from legando.engines.compiled.provide import Made, provide
-from legando.engines.compiled.store import KERNELS, Say, Store, write_whole
+from legando.engines.compiled.store import KERNELS, SIDECAR, Say, Store, read_sidecar, write_whole
 
 _DIGEST_BYTES = 32
 
@@ -153,13 +153,12 @@ def open_engine(
 
 def _check_faces(store: Store, made: Made, loaded: Loaded) -> None:
     """Hold the engine's own inputs and outputs against those that its sidecar states."""
-    entry = next((entry for entry in store.entries() if entry.stem == made.stem and not entry.wrong), None)
-    if entry is None:
-        return
+    sidecar, _ = read_sidecar(store.folder / f"{made.stem}{SIDECAR}")
     for kind, have in (("inputs", loaded.inputs), ("outputs", loaded.outputs)):
-        stated = {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in entry.sidecar[kind].items()}
-        if stated != dict(have):
-            raise EngineError(f"{entry.path.name} has other {kind} than its sidecar says")
+        stated = sidecar.get(kind)
+        plain = {name: [list(shape), str(dtype)] for name, (shape, dtype) in have.items()}
+        if stated is not None and stated != plain:
+            raise EngineError(f"{made.stem} has other {kind} than its sidecar says")
 
 
 def proven_networks(

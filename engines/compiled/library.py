@@ -65,7 +65,8 @@ class Library:
             if wanted not in (None, card.arch):
                 raise EngineError(f"TensorRT compiles for the card that is there ({card.arch}), not for {wanted}")
             return f"{card.name} {card.arch}"
-        target = wanted or "portable"
+        turing = card is not None and card.arch == "sm_75"  # the portable engine begins after it
+        target = wanted or ("sm_75" if turing else "portable")
         if target not in RTX_TARGETS:
             raise EngineError(f"{target!r} is no target of TensorRT for RTX; choose one of: {', '.join(RTX_TARGETS)}")
         return target
@@ -181,9 +182,12 @@ def _build_here(name: str, target: str, source: Path, made: Path) -> str:
     network = builder.create_network(flags)
     parser = module.OnnxParser(network, logger)
     if not parser.parse(source.read_bytes()):
-        return "; ".join(" ".join(parser.get_error(i).desc().split()) for i in range(parser.num_errors)) or "no reason"
+        return (
+            "; ".join(_refusal(parser.get_error(i)) for i in range(parser.num_errors)) or "its parser gives no reason"
+        )
     config = builder.create_builder_config()
-    config.clear_flag(module.BuilderFlag.TF32)
+    if hasattr(module.BuilderFlag, "TF32"):
+        config.clear_flag(module.BuilderFlag.TF32)
     config.max_aux_streams = FLAGS["aux_streams"]
     if target.startswith("sm_"):
         config.num_compute_capabilities = 1
@@ -195,6 +199,12 @@ def _build_here(name: str, target: str, source: Path, made: Path) -> str:
         return "; ".join(logger.said) or "it gave no engine and no reason"
     made.write_bytes(bytes(engine))
     return ""
+
+
+def _refusal(error: Any) -> str:
+    """Return what a parser says, and of which operator."""
+    operator = f"{error.node_operator()} ({error.node_name()}): " if error.node_operator() else ""
+    return operator + " ".join(error.desc().split())
 
 
 def _monitor(module: Any) -> Any:

@@ -85,6 +85,7 @@ def test_targets_and_libraries_that_there_are_none_of_are_refused(rtx: Library) 
     with pytest.raises(EngineError, match="no library 'tvm'; choose one of"):
         find_library("tvm")
     assert find_library() == rtx and rtx.target(None, None) == "portable"
+    assert rtx.target(None, Card(name="NVIDIA GeForce RTX 2080", arch="sm_75", driver="13.0")) == "sm_75"
     card = Card(name="NVIDIA H100", arch="sm_90", driver="13.0")
     full = Library(name="tensorrt", version="11.0")
     assert full.target(None, card) == "NVIDIA H100 sm_90"
