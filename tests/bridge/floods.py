@@ -18,7 +18,7 @@ from legando.bridge import wire as audiowire
 from legando.bridge.keys import ClientKeys, client_keys
 from legando.bridge.machine import clock_id
 
-PATIENT_MS = 20_000
+PATIENT_MS = 60_000
 
 
 def nonsense(random_: random.Random, number: int) -> list[bytes]:
@@ -56,6 +56,22 @@ def nonsense(random_: random.Random, number: int) -> list[bytes]:
     return [bytes(message)]  # well formed, from a stranger or a repeat
 
 
+def hello() -> bytes:
+    return wire.pack(say.Hello(0, clock_id(), "fuzz"), number=1, timestamp_ns=time.perf_counter_ns())
+
+
+def settle(sock: zmq.Socket[bytes]) -> None:
+    """Wait until all that was sent has been taken: until a hello is answered; then leave."""
+    until = time.monotonic() + PATIENT_MS / 1e3
+    while time.monotonic() < until:
+        sock.send(hello())
+        while sock.poll(200):
+            if isinstance(wire.parse(sock.recv()).body, say.Welcome):
+                sock.send(wire.pack(say.Bye(), number=2, timestamp_ns=time.perf_counter_ns()))
+                return
+    sys.exit("the server does not greet")
+
+
 def flood_control(endpoint: str, frames: int, seed: int, keys: ClientKeys | None) -> None:
     """Send so much nonsense to a control endpoint from one connection after another; every other one says hello."""
     random_ = random.Random(seed)
@@ -68,14 +84,14 @@ def flood_control(endpoint: str, frames: int, seed: int, keys: ClientKeys | None
                     keys.arm(sock)
                 sock.connect(endpoint)
                 if random_.random() < 0.5:
-                    hello = say.Hello(0, clock_id(), "fuzz")
-                    sock.send(wire.pack(hello, number=1, timestamp_ns=time.perf_counter_ns()))
+                    sock.send(hello())
                 for _ in range(min(5000, frames - sent)):
                     sock.send_multipart(nonsense(random_, random_.randrange(2**33)))
                     sent += 1
                     if sent % 20 == 0:
                         while sock.poll(0):
                             sock.recv()
+                settle(sock)
                 if sent % 10_000 == 0:
                     sock.send(bytes(wire.MAX_MESSAGE_BYTES * 50))  # ends the connection
 

@@ -117,7 +117,7 @@ def fuzz(frames: int, urls: tuple[str, str], folder: str = "-", strangers: tuple
         assert grown < GROWTH_BYTES, f"the server has grown by {grown} bytes"
         assert slowest_ns < 5_000_000_000
         until = time.monotonic() + 20
-        while (scene := remote.state.scene) is None or scene.number < share:
+        while (scene := remote.state.scene) is None or scene.number < 2.5 * share:  # some of it is well formed
             assert time.monotonic() < until, f"only {scene} refusals were counted"
             remote.event(100)
         assert not strangers or int(scene.name) > 0, "strangers were counted"
