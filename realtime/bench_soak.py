@@ -2,8 +2,9 @@
 
 What is heard is compared bit by bit with what the bridge carries of the same take, second by second (`comparison`), so
 that a soak of any length needs the memory of one second. The server's log says whether its own cycles came late, which
-no client can cause, and which client was not ready in time; a break near a player that was late while the cycles were
-not is the player's, whatever else speaks for it. [control]
+no client can cause, and which client was not ready in time. A break near a player that was late is the player's, unless
+the cycles or clients that do next to nothing (the MIDI ports) were late there, too: then the machine stood still.
+[control]
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NEAR_US = 500_000
 """A line of the server's log that comes so shortly before or after a break belongs to it."""
 
 _HOG = "while True: pass"
-_PLAYER = "PortAudio"
+_PLAYER, _RECORDER = "PortAudio", "legando-recorder"
 
 
 class ServerLog:
@@ -39,7 +40,7 @@ class ServerLog:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._driver_us: list[int] = []
+        self._machine_us: list[int] = []
         self._player_us: list[int] = []
 
     def add(self, lines: list[str], time_us: int) -> None:
@@ -50,17 +51,19 @@ class ServerLog:
                 self.counts[client] += 1
                 if client.startswith(_PLAYER):
                     self._player_us.append(time_us)
+                elif client != _RECORDER:  # which waits for the player
+                    self._machine_us.append(time_us)
             elif "XRun" in line or "xrun" in line:
                 self.counts["driver"] += 1
-                self._driver_us.append(time_us)
+                self._machine_us.append(time_us)
 
     def blames_the_player(self, one: Break) -> bool:
-        """Say whether the player was found late near a break, and the server was not."""
-        driver, player = (
+        """Say whether the player was found late near a break, and the machine was not."""
+        machine, player = (
             any(abs(time_us - one.time_us) < NEAR_US for time_us in times)
-            for times in (self._driver_us, self._player_us)
+            for times in (self._machine_us, self._player_us)
         )
-        return player and not driver
+        return player and not machine
 
 
 def run_soak(

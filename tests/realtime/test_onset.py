@@ -151,8 +151,11 @@ def test_a_break_beside_a_late_player_is_the_players() -> None:
     log.add(["JackTimedDriver::Process XRun = 6000 usec"], 20_000_000)
     log.add(["JackEngine::XRun: client = PortAudio was not finished, state = Triggered"], 20_100_000)
     assert not log.blames_the_player(Break(at_s=0.0, time_us=20_050_000)), "the machine stood still"
+    log.add(["JackEngine::XRun: client = PortAudio was not finished, state = Triggered"], 30_000_000)
+    log.add(["JackEngine::XRun: client = bench was not finished, state = Triggered"], 30_000_000)
+    assert not log.blames_the_player(Break(at_s=0.0, time_us=30_050_000)), "a MIDI port was late as well"
     near, far = (Break(at_s=0.0, time_us=us, uneven_us=5_000) for us in (9_200_000, 12_000_000))
     assert log.blames_the_player(near) and not log.blames_the_player(far)
-    assert near.of_the_server and log.counts == {"PortAudio": 2, "legando-recorder": 1, "driver": 2}
+    assert near.of_the_server and log.counts == {"PortAudio": 3, "legando-recorder": 1, "bench": 1, "driver": 2}
     near.player_late = True
     assert not near.of_the_server
