@@ -105,6 +105,7 @@ private:
     static constexpr double kWindowNs = 1e9;
     static constexpr int kWindowBlocks = 4;
     static constexpr double kSteepest = 1.2 * kMaxDrift;
+    static constexpr double kLateNs = 5e6;  // more than what the host was told, after one side has stopped
 
     double ns(std::int64_t time_ns) const noexcept { return static_cast<double>(time_ns - origin_ns_); }
     double due_ns(double host_frame) const noexcept { return phase_.value() + host_frame * 1e9 / host_rate_; }
@@ -210,19 +211,21 @@ private:
             expect(now);
             return;
         }
-        if (!expected_) {
-            expected_ = true;
-            usual_ = last_best_ = best_;
-            usual_since_ = now;
-        }
-        const double moved_ns = best_ - last_best_;
+        const bool steps = !expected_ || std::fabs(best_ - last_best_) > kSteepest * seconds * 1e9;
+        const bool stepped = steps_;
         last_best_ = best_;
+        expected_ = true;
+        steps_ = steps;
         if (following_) {
             resampler_.set_step(rate_ / host_rate_ * (1.0 + loop_.update(off * 1e-9, seconds)));
             consider_leaving(off, seconds);
-        } else if (std::fabs(moved_ns) > kSteepest * seconds * 1e9) {
+        } else if (steps) {
             usual_ = best_;  // no clock drifts so fast: one side was late, and stays so
             usual_since_ = now;
+        } else if (stepped && off > std::min(kLateNs, 0.25 * target_ns_)) {
+            ++jumps;  // the host has lost time, or the beginning was late: as soon again as the host was told
+            jump(off * 1e-9 * rate_);
+            expect(now);
         } else if (std::fabs(best_ - usual_) > 0.25 * target_ns_) {
             following_ = true;
             calm_s_ = 0;
@@ -258,7 +261,7 @@ private:
     double host_rate_ = 48000, rate_ = 48000, target_ns_ = 40e6;
     std::int64_t played_ = 0, origin_ns_ = 0, last_ns_ = 0;
     EarliestOf phase_{1e9}, least_spare_{5e9};
-    bool following_ = false, expected_ = false;
+    bool following_ = false, expected_ = false, steps_ = false;
     double window_ns_ = 0, best_ = 0, last_best_ = 0, usual_ = 0, usual_since_ = 0, calm_s_ = 0;
     int window_blocks_ = 0;
     std::uint64_t underruns_ = 0;

@@ -271,7 +271,7 @@ def test_a_stall_of_the_network_costs_its_own_length_alone(core: Core) -> None:
     assert figures["silent_s"] < 0.152 + 0.1
 
 
-@pytest.mark.parametrize("pause_s", [0.1, 3.0])
+@pytest.mark.parametrize("pause_s", [0.02, 0.1, 3.0])
 def test_a_host_that_pauses_hears_nothing_stale(core: Core, pause_s: float) -> None:
     figures = simulate(core, hours=0.01, stream_rate=48_000, host_rate=48_000, pause_at_s=20, pause_s=pause_s)
     assert figures["largest_step"] < 1.5 * figures["sine_step"]
