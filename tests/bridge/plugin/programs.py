@@ -1,4 +1,4 @@
-"""What the tests of the plug-in start: the server with the marked sound, the CLAP host, the JACK probe; and their ear."""
+"""What the plug-in's tests start: the server with the marked sound, the CLAP host, the JACK probe; and their ear."""
 
 from __future__ import annotations
 
@@ -138,6 +138,10 @@ class SignalServer(Program):
             assert said is not None, f"no such {kind} came: {self.heard[-40:]}"
             return said
 
+    def wait_for_set(self, name: str, value: float) -> None:
+        """Wait until a control was set to a value."""
+        self.wait_for("set", lambda said: said["name"] == name and abs(said["value"] - value) < 1e-6)
+
     def position_at(self, time_ns: int) -> float:
         """Return the place of the frame that was due at a time."""
         return self.position + (time_ns - self.began_ns) * RATE_HZ / 1e9
@@ -219,7 +223,7 @@ class Run(NamedTuple):
 def hear(sound: NDArray[np.float32], salt: int = 0) -> list[Run]:
     """Decode marked sound; what is between two runs is silence, a fade, or wrong."""
     counts = np.rint((sound[:, 0].astype(np.float64) + 1.0) * (MARKS / 2)).astype(np.int64)
-    exact = np.isfinite(sound).all(axis=1) & sound.any(axis=1)
+    exact: NDArray[np.bool_] = np.isfinite(sound).all(axis=1) & sound.any(axis=1)
     exact[exact] = (_marks(counts[exact], salt) == sound[exact]).all(axis=1)
     goes_on = exact[1:] & exact[:-1] & (counts[1:] == (counts[:-1] + 1) % MARKS)
     starts = np.flatnonzero(exact & ~np.concatenate([[False], goes_on]))

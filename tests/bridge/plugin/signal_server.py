@@ -93,7 +93,12 @@ def main() -> None:
     parser.add_argument("--jitter-ms", type=float, default=0.0)
     options = parser.parse_args()
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+    def wait_for_end() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
     chance = random.Random(1)
     names = options.streams.split(",")
     values = {name: 0.5 for name in CONTROLS if not name.startswith(("section", "mute", "panic", "tap", "key"))}

@@ -1,4 +1,4 @@
-"""The plug-in in a CLAP host: exact sound at a known delay, what the host says arrives, and nothing holds the host up."""
+"""The plug-in in a CLAP host: exact sound at a known delay; what the host says arrives; nothing holds it up."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_every_parameter_reaches_the_server(server: StartServer, host: StartHost
         daw.ask(f"param 0 {parameters[symbol]['id']} {value}")
     for symbol, value in names.items():
         name = symbol.replace("_", ".") if symbol.startswith(("mute_", "weight_")) else symbol
-        source.wait_for("set", lambda said, name=name, value=value: (said["name"], said["value"]) == (name, value))
+        source.wait_for_set(name, value)
     daw.ask("stop")
 
 
