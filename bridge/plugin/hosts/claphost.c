@@ -11,7 +11,7 @@
  *   hold | give                      what comes in between waits for one block
  *   transport PLAYING TEMPO BEATS    from the next block on               bad malloc|mutex|write|nanosleep|syscall
  *
- * SOUND holds left and right of each instance, frame by frame; BLOCKS one `struct block` a call. A thread of its own
+ * SOUND holds left and right of each instance, frame by frame, for so many SECONDS (-60: the last 60, without an end); BLOCKS one `struct block` a call. A thread of its own
  * processes. Around process() it raises the flag of rtcheck.c, if that is preloaded; `bad` does in there, once, what a
  * plug-in must not, to prove that it would be seen. It counts voluntary switches of context: whoever blocks, switches.
  */
@@ -40,7 +40,7 @@ int rtcheck_leave(void) __attribute__((weak));
 static const clap_plugin_t *plugins[MAX_INSTANCES];
 static struct list waiting[MAX_INSTANCES], given[MAX_INSTANCES];
 static clap_event_transport_t transport_waiting, transport;
-static bool has_transport_waiting, held;
+static bool has_transport_waiting, held, endless;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t audio, main_thread;
 static atomic_int restarts, callbacks, stopping, bad;
@@ -89,7 +89,7 @@ static void process(int i, uint32_t frames) {
     const clap_process_t call = {.steady_time = (int64_t)frame, .frames_count = frames, .transport = &transport,
         .audio_outputs = &buffer, .audio_outputs_count = 1, .in_events = &in, .out_events = &out};
     struct rusage before, after;
-    struct block *b = &blocks[calls < capacity ? calls++ : capacity - 1];
+    struct block *b = &blocks[calls++ % (capacity / 16)];
     const int fault = i == 0 ? atomic_exchange(&bad, 0) : 0;
     getrusage(RUSAGE_THREAD, &before);
     const uint64_t start = now_ns();
@@ -123,7 +123,7 @@ static void *play(void *unused) {
         pthread_mutex_unlock(&lock);
         for (int i = 0; i < instances; i++) process(i, frames);
         for (uint32_t f = 0; f < frames; f++)
-            for (int c = 0; c < 2 * instances; c++) sound[(frame + f) * 2u * (uint64_t)instances + (uint64_t)c] = output[c][f];
+            for (int c = 0; c < 2 * instances; c++) sound[(frame + f) % capacity * 2u * (uint64_t)instances + (uint64_t)c] = output[c][f];
         frame += frames;
         if (transport.flags & CLAP_TRANSPORT_IS_PLAYING)
             transport.song_pos_beats += (clap_beattime)((double)frames / rate_hz * transport.tempo / 60.0 * (double)CLAP_BEATTIME_FACTOR);
@@ -148,7 +148,7 @@ static void flush(int i) { /* nobody processes: what waits is given by itself */
 static int64_t read_state(const clap_istream_t *s, void *data, uint64_t n) { return (int64_t)fread(data, 1, n > 100 ? 100 : n, s->ctx); }
 static int64_t write_state(const clap_ostream_t *s, const void *data, uint64_t n) { return (int64_t)fwrite(data, 1, n, s->ctx); }
 static void begin(uint64_t frames, const char *how) {
-    limit = frame + frames < capacity ? frame + frames : capacity;
+    limit = endless || frame + frames < capacity ? frame + frames : capacity;
     paced = how[0] == 'p';
     atomic_store(&stopping, 0);
     running = 1;
@@ -181,7 +181,7 @@ static void obey(const char *line) {
     } else if (!strcmp(word, "deactivate")) for (int j = 0; j < instances; j++) plugins[j]->deactivate(plugins[j]);
     else if (!strcmp(word, "pace")) pace_ppm = i;
     else if (!strcmp(word, "block")) atomic_store(&block_frames, (uint32_t)i);
-    else if (!strcmp(word, "start")) begin(capacity, strstr(line, "paced") ? "paced" : "free");
+    else if (!strcmp(word, "start")) begin(UINT64_MAX / 2, strstr(line, "paced") ? "paced" : "free");
     else if (!strcmp(word, "stop")) { atomic_store(&stopping, 1); end(); }
     else if (!strcmp(word, "run")) { begin((uint64_t)i, strstr(line, "paced") ? "paced" : "free"); end(); }
     else if (!strcmp(word, "bad")) { sscanf(line, "%*s %15s", text); atomic_store(&bad, !strcmp(text, "mutex") ? 'l' : text[0]); }
@@ -238,9 +238,10 @@ int main(int argc, char **argv) {
     const clap_plugin_entry_t *entry = library ? dlsym(library, "clap_entry") : NULL;
     if (!entry || !entry->init(argv[1])) { fprintf(stderr, "%s: %s\n", argv[1], library ? "no CLAP" : dlerror()); return 2; }
     const clap_plugin_factory_t *factory = entry->get_factory(CLAP_PLUGIN_FACTORY_ID);
-    capacity = (uint64_t)(atof(argv[3]) * 48000);
+    endless = argv[3][0] == '-';
+    capacity = (uint64_t)(atof(argv[3] + endless) * 48000);
     sound = map_file(argv[4], capacity * 8u * (uint64_t)instances);
-    blocks = map_file(argv[5], capacity * sizeof *blocks);
+    blocks = map_file(argv[5], capacity / 16 * sizeof *blocks);
     transport = (clap_event_transport_t){.header = {sizeof transport, 0, 0, CLAP_EVENT_TRANSPORT, 0}, .tempo = 120, .tsig_num = 4, .tsig_denom = 4};
     for (int i = 0; i < instances; i++) {
         plugins[i] = factory->create_plugin(factory, &host, factory->get_plugin_descriptor(factory, 0)->id);

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -168,15 +169,15 @@ class Listener(Program):
     @property
     def blocks(self) -> NDArray[Any]:
         """One record for each call so far."""
-        found = np.fromfile(self.blocks_path, dtype=BLOCK)
-        return found[found["frames"] > 0]
+        all_blocks = np.memmap(self.blocks_path, dtype=BLOCK, mode="r")
+        return all_blocks[: bisect_left(all_blocks["frames"], 1, key=lambda frames: int(frames == 0))]
 
     def sound(self, instance: int = 0) -> NDArray[np.float32]:
-        """What has sounded so far: (frames, 2)."""
+        """What has sounded so far: (frames, 2), read when it is looked at."""
         blocks = self.blocks
-        frames = int((blocks["frame"] + blocks["frames"]).max()) if len(blocks) else 0
-        whole = np.fromfile(self.sound_path, dtype="<f4", count=frames * self._channels)
-        return whole.reshape(-1, self._channels)[:, 2 * instance : 2 * instance + 2]
+        frames = int(blocks["frame"][-1] + blocks["frames"][-1]) if len(blocks) else 0
+        whole = np.memmap(self.sound_path, dtype="<f4", mode="r").reshape(-1, self._channels)
+        return whole[:frames, 2 * instance : 2 * instance + 2]
 
     def wait_for_sound(self, instance: int = 0, *, since: int = 0, timeout_s: float = 15.0) -> None:
         """Wait until the newest tenth of a second, all of it recorded `since` a frame, sounds."""
