@@ -107,8 +107,17 @@ def install(say: Callable[[str], None]) -> dict[str, str]:
 def _make(one: Environment) -> None:
     shutil.rmtree(one.folder, ignore_errors=True)
     one.folder.parent.mkdir(parents=True, exist_ok=True)
-    _run(sys.executable, "-m", "venv", str(one.folder))
-    pip = (str(one.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(sys.executable, "-m", "venv", "--without-pip", str(one.folder))  # ours reaches into it, and stays out itself
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(one.python),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    )
     _run(*pip, *one.packages)
     if one.alone:
         _run(*pip, "--no-deps", *one.alone)
@@ -126,4 +135,4 @@ def _run(*command: str) -> None:
         raise LegandoError(f"{command[0]} {command[1]} failed ({error})") from error
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
-        raise LegandoError(f"{' '.join(command[1:4])} failed: {last}")
+        raise LegandoError(f"{' '.join(command[1:3])} failed: {last}")

@@ -122,12 +122,12 @@ def test_what_is_not_installed_is_named_and_a_failed_installation_leaves_nothing
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert "legando bench peers --install" in ENVIRONMENTS["codecs"].missing
-    broken = Environment(name="broken", packages=(str(tmp_path / "none.whl"),), proof="")
+    broken = Environment(name="broken", packages=(str(tmp_path / "none-1-py3-none-any.whl"),), proof="")
     monkeypatch.setattr(install, "ENVIRONMENTS", {"broken": broken})
     monkeypatch.setattr(install, "NETWORKS", (sys.executable, "-c", "", "and"))
     said: list[str] = []
     failed = install.install(said.append)
-    assert "none.whl" in failed["broken"] and not broken.folder.exists() and broken.missing
+    assert "none-1-py3-none-any.whl" in failed["broken"] and not broken.folder.exists() and broken.missing
     assert any("broken" in line for line in said)
 
 
