@@ -19,7 +19,7 @@ from typing import Any
 from legando.bench.workerlink import environment
 from legando.realtime.errors import LegandoError
 
-READY_S = 240.0
+READY_S = 150.0
 Times = tuple[list[int], list[int]]
 """Nanoseconds on the wall and of the processor, for each call."""
 
