@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -118,14 +119,15 @@ def fuzz(frames: int, sock: zmq.Socket[bytes], url: str, *folder: str) -> dict[s
 
 
 def judge(account: dict[str, int], frames: int) -> None:
+    logging.getLogger(__name__).info("%d frames: %s", frames, account)
     assert account["whole"] and (account["wrong"], account["gaps"], account["restarts"]) == (0, 0, 0), account
     assert account["refused"] > 0.7 * frames and account["repeats"] > 0.05 * frames, account
     assert account["grown"] < GROWTH_BYTES, account
 
 
-def test_20_000_frames_of_nonsense_reach_no_ear(tmp_path: Path) -> None:
+def test_10_000_frames_of_nonsense_reach_no_ear(tmp_path: Path) -> None:
     with zmq.Context() as context, context.socket(zmq.XPUB) as sock:
-        judge(fuzz(20_000, sock, f"ipc://{tmp_path}/a.ipc"), 20_000)
+        judge(fuzz(10_000, sock, f"ipc://{tmp_path}/a.ipc"), 10_000)
 
 
 @pytest.mark.soak
