@@ -97,7 +97,7 @@ protected:
                 ++client_.panics;
             return;
         }
-        if (index == kBuffer)
+        if (index == kBuffer && value != client_.parameters[index].load(std::memory_order_relaxed))
             grown_ms_.store(0.0f, std::memory_order_relaxed);
         if (std::isfinite(value))
             client_.parameters[index].store(value, std::memory_order_relaxed);
