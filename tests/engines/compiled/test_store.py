@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +21,23 @@ import pytest
 from legando.engines.bundle import Bundle
 from legando.engines.compiled.collect import DAY_S, collect, why_unwanted
 from legando.engines.compiled.key import digest_of, make_key, stem_of
+from legando.engines.compiled.kinds import Written
 from legando.engines.compiled.library import EngineError
 from legando.engines.compiled.provide import Made, provide
 from legando.engines.compiled.store import ENGINE, LOCK, PART, SIDECAR, Store
 from tests.engines.compiled.conftest import StandInLibrary, only
 
 NOBODY = 65534
+
+
+@pytest.fixture(autouse=True)
+def written_once(written: Callable[..., Written], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the network of these tests once, not at each miss."""
+
+    def write(_: Bundle, network: str, *, batch: int, precision: str) -> Written:
+        return written(network, batch=batch, precision=precision)
+
+    monkeypatch.setattr("legando.engines.compiled.provide.write_for_card", write)
 
 
 def make(bundle: Bundle, library: StandInLibrary, folder: Path, said: list[str] | None = None, batch: int = 1) -> Made:
@@ -231,9 +242,6 @@ def test_a_cache_that_cannot_be_written_costs_time_and_says_so(
         path.chmod(0o755)
     for path in (*folder.iterdir(), folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    from legando.engines.compiled.provide import write_for_card
-
-    write_for_card(shipped, "language", batch=1, precision="fp32")  # so that all modules are loaded by one who may
     said: list[str] = []
     try:
         key = make_key(shipped, "language", batch=1, precision="fp32", library=library, target="portable")
