@@ -38,7 +38,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("Ctrl-C", "stop the music at once"),
 )
 
-FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "m mute", "t tap", "r record", "! panic", "q stop")
+FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "m mute", "r record", "! panic", "q stop", "t tap")
 
 
 @dataclass(frozen=True, slots=True)
