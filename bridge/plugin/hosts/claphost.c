@@ -145,7 +145,7 @@ static void flush(int i) { /* nobody processes: what waits is given by itself */
     params->flush(plugins[i], &in, &out);
     waiting[i].count = 0;
 }
-static int64_t read_state(const clap_istream_t *s, void *data, uint64_t n) { return (int64_t)fread(data, 1, n > 100 ? 100 : n, s->ctx); }
+static int64_t read_state(const clap_istream_t *s, void *data, uint64_t n) { return (int64_t)fread(data, 1, n, s->ctx); }
 static int64_t write_state(const clap_ostream_t *s, const void *data, uint64_t n) { return (int64_t)fwrite(data, 1, n, s->ctx); }
 static void begin(uint64_t frames, const char *how) {
     limit = endless || frame + frames < capacity ? frame + frames : capacity;

@@ -49,6 +49,7 @@ def test_notes_keep_their_frames(server: StartServer, host: StartHost) -> None:
     roomy(daw, block=512)
     daw.ask("start paced")
     daw.wait_for_sound()
+    source.wait_for("clients", lambda clients: clients["count"] == 1)
     offsets = (0, 1, 100, 511)
     for key in range(40, 52):
         daw.ask("hold")

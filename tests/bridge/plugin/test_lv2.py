@@ -69,6 +69,7 @@ def test_jalv_plays_exactly_what_was_sent_and_passes_on_notes_and_tempo(
         probe.ask("connect legando:lv2_audio_out_1 legando:lv2_audio_out_2 legando:lv2_events_in")
         probe.wait_for_sound()
         source.wait_for_set("density", 0.25)
+        source.wait_for("clients", lambda clients: clients["count"] == 1)
         for key in range(60, 70):
             probe.ask(f"midi {key} 144 {key} 100")
             time.sleep(0.02)

@@ -60,6 +60,7 @@ def test_process_makes_no_forbidden_call(
     time.sleep(0.3)  # nobody there
     source = server(chunk=480)
     daw.wait_for_sound()
+    source.wait_for("clients", lambda clients: clients["count"] == 1)
     daw.ask("transport 1 120 0")
     for step in range(30):
         daw.ask(f"midi 0 {step} 144 {40 + step} 100")

@@ -53,6 +53,7 @@ def test_all_that_it_does_is_clean(
         daw.ask("start paced")
         daw.wait_for_sound(0, timeout_s=60)
         daw.wait_for_sound(1, timeout_s=60)
+        source.wait_for("clients", lambda clients: clients["count"] == 2, timeout_s=60)
         for step in range(40):
             instance = step % 2
             daw.ask(f"midi {instance} {step} 144 {40 + step} 100")
