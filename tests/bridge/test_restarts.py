@@ -59,7 +59,7 @@ def restart(times: int, audio: str, control: str) -> None:
                         blocks.append(block)
                     assert all((block.frames == run / 1024).all() for block in blocks), "an older run's sound"
                     assert all(block.latency_ns < 500_000_000 for block in blocks), "a stale burst"
-                    assert not any(block.restarted for block in blocks[1:])
+                    assert not any(block.restarted or block.gap_frames for block in blocks[1:])
                     if remote is None:
                         remote = Remote(control, timeout_ms=PATIENT_S * 1e3)
                     remote.set("density", 0.5)  # greets again by itself
@@ -74,7 +74,7 @@ def restart(times: int, audio: str, control: str) -> None:
             with pytest.raises(LegandoError):
                 Remote(control, timeout_ms=20.0)
             assert listener.restarts == run
-        assert (listener.gaps, listener.malformed) == (0, 0)
+        assert listener.malformed == 0
         assert remote is not None
         remote.close()
     back_s.sort()
