@@ -2,21 +2,21 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 #include <zmq.h>
 
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <system_error>
+
+#include "moves.hpp"
+#include "sockets.hpp"
 
 namespace legando {
 
 namespace {
 
 constexpr int kQueueMessages = 192;
-constexpr int kReconnectMs = 50;
 constexpr int kTurnMs = 4;
 constexpr int kTurnMessages = 256;  // of each socket, so that a flood on one does not silence the other
 constexpr std::int64_t kHelloEveryNs = 500'000'000;
@@ -28,39 +28,6 @@ constexpr std::int64_t kMaxAgeNs = 500'000'000;
 constexpr std::size_t kRingFrames = 1u << 18;
 constexpr std::uint8_t kNoClock[16] = {};
 constexpr std::size_t kMaxStreams = 16;
-constexpr int kPriority = 20;  // below every sound server's own threads
-
-void set(void* socket, int option, int value) { zmq_setsockopt(socket, option, &value, sizeof value); }
-
-// The machine's boot id: two programs that have the same one read the same clock (`machine.py`).
-void read_clock_id(std::uint8_t (&id)[16])
-{
-    std::memset(id, 0, sizeof id);
-    std::FILE* file = std::fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (!file)
-        return;
-    char text[64] = {};
-    if (std::fread(text, 1, 36, file) == 36) {
-        std::size_t digit = 0;
-        for (const char* at = text; *at && digit < 32; ++at) {
-            const char c = *at;
-            const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-            if (value < 0)
-                continue;
-            id[digit / 2] = static_cast<std::uint8_t>(id[digit / 2] << 4 | value);
-            ++digit;
-        }
-    }
-    std::fclose(file);
-}
-
-// Take real-time priority for this thread, where the system allows it; libzmq's own thread may then have it as well.
-bool take_priority()
-{
-    sched_param priority{};
-    priority.sched_priority = kPriority;
-    return ::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority) == 0;
-}
 
 // Say whether a name can be subscribed to; it comes from a project or a server.
 bool is_stream_name(const std::string& name)
@@ -74,22 +41,13 @@ bool is_stream_name(const std::string& name)
 
 }  // namespace
 
-std::int64_t monotonic_ns() noexcept
-{
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);  // read from the vDSO, without entering the kernel
-    return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
-
 // Everything that only the thread touches.
 struct Client::Io {
-    explicit Io(Client& owner) : client(owner), stereo(2 * kMaxSamplesBytes / 2)
+    explicit Io(Client& owner) : client(owner), stereo(2 * kMaxSamplesBytes / 2), moves(owner.panics)
     {
         read_clock_id(clock_id);
         urgent = take_priority();
         zmq_msg_init(&message);
-        for (std::uint32_t n = 0; n < kParameterCount; ++n)
-            said[n] = kParameters[n].normal;
     }
 
     ~Io()
@@ -152,27 +110,6 @@ struct Client::Io {
         if (context)
             zmq_ctx_term(context);
         context = nullptr;
-    }
-
-    static void prepare(void* socket, const Keys& keys, const std::string& address, std::int64_t most_bytes)
-    {
-        set(socket, ZMQ_LINGER, 0);
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most_bytes, sizeof most_bytes);
-        set(socket, ZMQ_RECONNECT_IVL, kReconnectMs);
-        set(socket, ZMQ_IPV6, address.find('[') != std::string::npos);
-        if (address.rfind("tcp", 0) == 0) {
-            // Not ZeroMQ's heartbeats: where they run out while the queue is full (a host that was suspended), libzmq
-            // 4.3.5 ends the process ("Assertion failed: _input_stopped").
-            set(socket, ZMQ_TCP_KEEPALIVE, 1);
-            set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 1);
-            set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 1);
-            set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
-        }
-        if (keys) {
-            zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys.server.c_str(), 41);
-            zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys.publics.c_str(), 41);
-            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys.secret.c_str(), 41);
-        }
     }
 
     int number_of(std::uint32_t parameter) const { return static_cast<int>(std::lround(client.parameters[parameter])); }
@@ -297,7 +234,7 @@ struct Client::Io {
             greeted = client.connected = true;
             same_clock = std::memcmp(came.welcome.clock_id, clock_id, 16) == 0 && std::memcmp(clock_id, kNoClock, 16) != 0;
             streams.clear();
-            std::memset(resend, 1, sizeof resend);
+            moves.repeat();
         } else if (came.header.kind == kStreamInfo) {
             if (streams.size() < kMaxStreams)
                 streams.emplace_back(came.stream.name, ::strnlen(came.stream.name, sizeof came.stream.name));
@@ -343,7 +280,7 @@ struct Client::Io {
         }
         while (client.sayings.pop(saying))
             pass_on(saying);
-        if (now_ns - set_ns >= kSetEveryNs && set_parameters())
+        if (now_ns - set_ns >= kSetEveryNs && moves.tell(client.parameters, client.panics, [this](const char* name, double value) { return set_control(name, value); }))
             set_ns = now_ns;
         if (now_ns - ping_ns > kPingEveryNs) {
             say(kPing, nullptr, 0);
@@ -363,41 +300,6 @@ struct Client::Io {
         }
     }
 
-    // Send what the host has moved, and say whether there was anything.
-    bool set_parameters()
-    {
-        bool any = false;
-        for (std::uint32_t n = 0; n < kFirstOut; ++n) {
-            const ParameterInfo& info = kParameters[n];
-            if (info.sort == Sort::trigger) {
-                const std::uint32_t presses = client.panics;
-                if (presses != panics && set_control(info.control, 1.0)) {
-                    panics = presses;
-                    any = true;
-                }
-                continue;
-            }
-            if (!info.control[0] && info.sort != Sort::scene)
-                continue;
-            const float value = client.parameters[n];
-            const bool moved = std::fabs(value - said[n]) > 1e-5f * (info.most - info.least);
-            touched[n] = touched[n] || moved;
-            if (!moved && !(resend[n] && touched[n]))
-                continue;
-            if (info.sort == Sort::scene) {
-                char name[16];
-                std::snprintf(name, sizeof name, "scene.%d", static_cast<int>(std::lround(value)));
-                if (value >= 0.5f && !set_control(name, 1.0))
-                    continue;
-            } else if (!set_control(info.control, value))
-                continue;
-            said[n] = value;
-            resend[n] = false;
-            any = true;
-        }
-        return any;
-    }
-
     bool set_control(const char* name, double value)
     {
         Set body{value, {}};
@@ -415,10 +317,9 @@ struct Client::Io {
     bool more = false, has_run = false, greeted = false, same_clock = false, urgent = false;
     std::uint8_t stream_id[16] = {}, clock_id[16];
     std::uint64_t sequence = 0, next_position = 0;
-    std::uint32_t rate_hz = 0, run = 0, number = 0, panics = 0;
+    std::uint32_t rate_hz = 0, run = 0, number = 0;
     std::int64_t hello_ns = 0, heard_ns = 0, ping_ns = 0, set_ns = 0, hush_until_ns = 0;
-    float said[kParameterCount];
-    bool touched[kParameterCount] = {}, resend[kParameterCount] = {};
+    Moves moves;
 };
 
 Client::Client() : samples(2 * kRingFrames), blocks(4096), sayings(1024)

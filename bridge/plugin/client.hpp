@@ -18,6 +18,7 @@
 #include "parameters.hpp"
 #include "ring.hpp"
 #include "song.hpp"
+#include "system.hpp"
 
 namespace legando {
 
@@ -55,7 +56,5 @@ private:
     std::atomic<bool> quit_{false};
     std::thread thread_;
 };
-
-std::int64_t monotonic_ns() noexcept;
 
 }  // namespace legando
