@@ -70,6 +70,9 @@ def restore(generator: Generator, saved: dict[str, Any]) -> None:
         mine = vars(generator)[name]
         if isinstance(mine, np.ndarray):
             mine[...] = value
+        elif isinstance(mine, dict) and all(isinstance(item, np.ndarray) for item in mine.values()):
+            for key, item in mine.items():
+                item[...] = value[key]
         elif hasattr(mine, "restore"):
             mine.restore(value)
         else:
