@@ -67,7 +67,7 @@ def contestants(codecs: dict[str, dict[str, float]]) -> list[Contestant]:
         Contestant(group="chunk", name="legando on torch, a whole chunk", side="torch", call="chunk", count=2,
                    note="--backend torch"),
         Contestant(group="chunk", name="torch, compiled", side="compiled", call="chunk", count=3,
-                   note="all voices, sounding or not"),
+                   note="all voices; the decoder eager, which the compiler does not finish"),
         Contestant(group="chunk", name="torch, eager", side="eager", call="chunk", count=2,
                    note="all voices, sounding or not"),
         Contestant(group="decoder, 80 ms a call", name="legando's decoder", side="legando", call="decoder, 80 ms",
