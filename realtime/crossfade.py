@@ -39,7 +39,7 @@ def gains(begin_frames: int, frames: int, fade_frames: int) -> tuple[Frames, Fra
     share = rising(begin_frames, frames, fade_frames)
     rest = np.float32(1.0) - share
     power = np.float32(1.0) - np.float32(2.0 * (1.0 - ALIKE)) * share * rest
-    lift = np.float32(1.0) / np.sqrt(power)
+    lift: Frames = (1.0 / np.sqrt(power)).astype(np.float32)
     return rest * lift, share * lift
 
 
