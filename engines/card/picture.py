@@ -30,7 +30,7 @@ def draw(path: Path, report: Mapping[str, Any]) -> None:
 
 
 def _rungs(axes: Any, found: Mapping[str, Any]) -> None:
-    axes.set_title("chunk, launch to sound, by steps")
+    axes.set_title("one chunk of one stream, controls to sound")
     lasts = [f["chunk_lasts_ms"] for f in found.values()]
     for colour, (name, f) in zip(COLOURS, found.items(), strict=False):
         rows = [row for row in f["rungs"] if row["guidance"] == 1.0]

@@ -74,7 +74,7 @@ class TorchStage:
         return self._step(given)
 
     def _given(self) -> Tensors:
-        return {name: tensor.to(self._device, copy=True, non_blocking=True) for name, tensor in self._here.items()}
+        return {name: tensor.to(self._device, copy=True) for name, tensor in self._here.items()}
 
     def current(self, name: str) -> Array:
         """Return the state that the next step will read; on the CPU it may be changed in place."""

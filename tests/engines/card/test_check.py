@@ -91,12 +91,12 @@ def test_the_floor_counts_every_weight_that_a_chunk_reads(bundle: Bundle) -> Non
     counts = weight_counts(bundle)
     for name in ("language", "denoiser", "decoder"):
         module = getattr(modules, name)
-        assert counts[name] == pytest.approx(sum(p.numel() for p in module.parameters()), rel=0.02)
+        assert counts[name] == sum(value.numel() for value in module.state_dict().values())
     networks = torch_card_networks(modules, streams=1, latents=4, device="cpu")
     one, four = (floor_of(bundle, networks, steps=steps, bytes_per_s=1e12) for steps in (1, 4))
     assert four["passes_bytes"] - one["passes_bytes"] > 3 * 4 * counts["denoiser"]
     assert four["once_bytes"] == one["once_bytes"]
-    assert one["once_ms"] == pytest.approx(one["once_bytes"] / 1e9, rel=1e-3)
+    assert one["once_ms"] == pytest.approx(one["once_bytes"] / 1e9, abs=1e-5)
 
 
 def test_spread_and_timing_are_what_they_say() -> None:
