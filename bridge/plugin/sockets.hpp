@@ -11,6 +11,7 @@
 namespace legando {
 
 constexpr int kReconnectMs = 50;
+constexpr int kCurveBytes = 33;  // libzmq counts the encryption of a message towards its greatest size
 
 inline void set(void* socket, int option, int value) { zmq_setsockopt(socket, option, &value, sizeof value); }
 
@@ -18,7 +19,8 @@ inline void set(void* socket, int option, int value) { zmq_setsockopt(socket, op
 inline void prepare(void* socket, const Keys& keys, const std::string& address, std::int64_t most_bytes)
 {
     set(socket, ZMQ_LINGER, 0);
-    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most_bytes, sizeof most_bytes);
+    const std::int64_t most_on_wire = most_bytes + (keys ? kCurveBytes : 0);
+    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most_on_wire, sizeof most_on_wire);
     set(socket, ZMQ_RECONNECT_IVL, kReconnectMs);
     set(socket, ZMQ_IPV6, address.find('[') != std::string::npos);
     if (address.rfind("tcp", 0) == 0) {
