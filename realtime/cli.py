@@ -61,7 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     serve = _command(commands, "serve", "play to the bridge alone, in real time; needs no sound device")
     _add_live(serve)
-    serve.add_argument("--publish", metavar="ENDPOINT", help="where, instead of what the rig says")
+    serve.add_argument(
+        "--publish", metavar="ENDPOINT", help="where, instead of what the rig says; ipc://audio if neither does"
+    )
 
     replay = _command(commands, "replay", "make a take again from its journal, bit for bit")
     replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what play --record or --journal kept")

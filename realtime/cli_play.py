@@ -12,7 +12,7 @@ from legando.bridge.endpoint import parse_endpoint
 from legando.realtime.cli_render import DEFAULT_SECONDS, render_show, tell_render
 from legando.realtime.devices import find_output, has_output
 from legando.realtime.display import Display
-from legando.realtime.errors import DeviceError, LegandoError, RigError
+from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.host import Host
 from legando.realtime.instrument import load_instrument
@@ -25,6 +25,8 @@ from legando.realtime.terminal import why_no_screen
 from legando.realtime.wavfile import WavWriter
 
 FALLBACK_OUT = Path("take.wav")
+OWN_AUDIO, OWN_CONTROL = "ipc://audio", "ipc://control"
+"""Where `serve` publishes and is steered when nobody says where: the plug-in looks there first."""
 
 
 def play_command(arguments: argparse.Namespace, instrument: str) -> int:
@@ -77,7 +79,7 @@ def serve_command(arguments: argparse.Namespace, instrument: str) -> int:
     if arguments.publish is not None:
         bridge = replace(bridge, publish=arguments.publish)
     if not bridge.publish:
-        raise RigError("serve has nowhere to publish; set publish in [bridge] of the rig, or give --publish ENDPOINT")
+        bridge = replace(bridge, publish=OWN_AUDIO, control=bridge.control or OWN_CONTROL)
     parse_endpoint(bridge.publish, bind=True, encrypted=bool(bridge.keys))
     show = replace(show, rig=replace(show.rig, bridge=bridge))
     return _live(arguments, show, instrument, _display(arguments, tui=False), sound=False)

@@ -132,7 +132,6 @@ MISTAKES: list[tuple[tuple[str, ...], list[str]]] = [
     (("play", "--midi", "../cut.mid"), ["cut.mid", "truncated"]),
     (("play", "--out", "nowhere/a.wav"), ["nowhere"]),
     (("play", "--seconds", "0"), ["--seconds"]),
-    (("serve",), ["nowhere to publish", "--publish"]),
     (("serve", "--publish", "tcp://8.8.8.8:1234"), ["8.8.8.8", "loopback"]),
     (("serve", "--publish", "http://x"), ["http://x", "tcp://"]),
     (("listen", "tcp://127.0.0.1:1", "--seconds", "-1", "--out", "a.wav"), ["--seconds", "-1"]),
