@@ -79,7 +79,6 @@ struct Client::Io {
             set(sub, ZMQ_RCVBUF, 1 << 18);
             prepare(sub, keys, audio, static_cast<std::int64_t>(kMaxAudioBytes));
             zmq_connect(sub, audio.c_str());
-            choose_stream();
         }
         if (!control.empty()) {
             dealer = zmq_socket(context, ZMQ_DEALER);
@@ -120,8 +119,8 @@ struct Client::Io {
     void choose_stream()
     {
         const std::size_t number = static_cast<std::size_t>(std::max(0, number_of(kStream)));
-        if (number > streams.size() && !chosen.empty())
-            return;  // the list is on its way
+        if (number > streams.size() && (dealer || !chosen.empty()))
+            return;  // the list is on its way; until then silence, never another stream
         const std::string name = number && number <= streams.size() ? streams[number - 1] : stream_name;
         if (name == chosen || !is_stream_name(name))
             return;

@@ -20,6 +20,7 @@ from legando.bridge.subscriber import Subscriber
 from tests.bridge.plugin.programs import REPOSITORY, ClapHost
 from tests.bridge.plugin.signal_server import RATE_HZ
 
+SCENE = '[[scene]]\nname = "night"\nprompts = ["deep house"]\n'
 BUNDLE = REPOSITORY / "engines" / "bundles" / "default"
 
 
@@ -27,7 +28,7 @@ BUNDLE = REPOSITORY / "engines" / "bundles" / "default"
 def served(folder: Path) -> Iterator[None]:
     """Run `legando serve` at the endpoints that the plug-in of this test looks for."""
     rig = folder / "rig.toml"
-    rig.write_text(f'[bridge]\npublish = "ipc://{folder}/a.ipc"\ncontrol = "ipc://{folder}/c.ipc"\n')
+    rig.write_text(f'[bridge]\npublish = "ipc://{folder}/a.ipc"\ncontrol = "ipc://{folder}/c.ipc"\n{SCENE}')
     command = [sys.executable, "-m", "legando.realtime.cli", "serve", "--rig", str(rig)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY / ".path"), *sys.path])}
     with (folder / "serve.log").open("wb") as log:
