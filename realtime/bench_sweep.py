@@ -75,6 +75,14 @@ def judge(heard: Frames, music: Frames) -> dict[str, Any]:
     }
 
 
+def longest_even(times: Any, first: int, last: int) -> tuple[int, int]:
+    """Return the longest part of a span in which the server's cycles came evenly: a lost one is no click. [any]"""
+    jumps = first + 1 + np.flatnonzero(np.abs(np.diff(times[first:last]) - 21) > 1_000)
+    edges = np.concatenate([[first], jumps, [last]])
+    longest = int(np.argmax(np.diff(edges)))
+    return int(edges[longest]), int(edges[longest + 1])
+
+
 def run_sweeps(*, seconds: float, instrument: str, bundle: Path | None, block_frames: int) -> dict[str, Any]:
     """Sweep each fader for its share of the time; return what `--json` prints. Raises LegandoError. [control]"""
     with Stage(instrument=instrument, block_frames=block_frames, bundle=bundle) as stage:
@@ -103,7 +111,7 @@ def run_sweeps(*, seconds: float, instrument: str, bundle: Path | None, block_fr
     found = offsets(sound, stream)
     report: dict[str, Any] = {}
     for name, (began_us, ended_us, moves) in spans.items():
-        first, last = np.searchsorted(times, (began_us, ended_us))
+        first, last = longest_even(times, *np.searchsorted(times, (began_us, ended_us)))
         behind = _behind(found, int(first), int(last))
         music = stream[first + behind : last + behind]
         if name not in IN_THE_PLAYER:  # the engine's own: against the music at rest
