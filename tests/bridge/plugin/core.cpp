@@ -246,7 +246,7 @@ int simulate(const Simulation& s)
             sent_s += static_cast<double>(s.chunk) / s.stream_rate;
         }
         if (host_s - origin >= s.pause_at_s && host_s - origin < s.pause_at_s + s.pause_s) {
-            host_s = origin + s.pause_at_s + s.pause_s;
+            host_s = origin + s.pause_at_s + s.pause_s + 1e-9;  // beyond it, however that is rounded
             continue;
         }
         if (host_s - origin >= s.change_at_s)
