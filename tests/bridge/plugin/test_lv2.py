@@ -95,9 +95,9 @@ def test_jalv_plays_exactly_what_was_sent_and_passes_on_notes_and_tempo(
 def _late_ms(newest: NDArray[np.float32], probe: Listener, source: SignalServer) -> float:
     """Return how much later the newest sound is than the buffer and the time that a chunk takes to be made."""
     blocks = probe.blocks
-    run = hear(newest)[-1]
+    run = max(hear(newest), key=lambda run: run.frames)
     first = int(blocks["frame"][-1] + blocks["frames"][-1]) - len(newest)
-    inside = blocks[blocks["frame"] >= first + run.frame][:-1][-50:]
+    inside = blocks[(blocks["frame"] >= first + run.frame) & (blocks["frame"] < first + run.frame + run.frames)]
     due = np.array([source.position_at(int(start)) for start in inside["start_ns"]])
     late = due - (run.position + inside["frame"].astype(np.int64) - first - run.frame)
     return float(np.min(late)) * 1e3 / RATE_HZ - LATENCY_MS - 512e3 / RATE_HZ
