@@ -38,7 +38,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("Ctrl-C", "stop the music at once"),
 )
 
-FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "m mute", "r record", "! panic", "q stop", "t tap")
+FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "r record", "! panic", "q stop", "t tap", "m mute")
 
 
 @dataclass(frozen=True, slots=True)
