@@ -12,6 +12,7 @@ from tests.bridge.plugin.conftest import Built
 
 VOCABULARY = Path(__file__).with_name("vocabulary.ttl")
 SAVED = [
+    "reserved",
     "density",
     "brightness",
     "space",
