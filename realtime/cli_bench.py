@@ -62,7 +62,8 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
 
     Status 1 when a soak or the kills heard a break, or when the gate stays shut.
     """
-    if [name for name in arguments.what if name in ALONE] and len(arguments.what) > 1:
+    alone = [name for name in arguments.what if name in ALONE]
+    if alone and len(arguments.what) > 1 and arguments.what[0] != "record":
         raise LegandoError(f"{' and '.join(arguments.what)} cannot run together; run live, loopback and figures alone")
     if arguments.what == ["loopback"]:
         from legando.bench.loopback import run_loopback

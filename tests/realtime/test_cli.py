@@ -136,6 +136,8 @@ MISTAKES: list[tuple[tuple[str, ...], list[str]]] = [
     (("serve", "--publish", "http://x"), ["http://x", "tcp://"]),
     (("listen", "tcp://127.0.0.1:1", "--seconds", "-1", "--out", "a.wav"), ["--seconds", "-1"]),
     (("listen", "nonsense", "--seconds", "1", "--out", "a.wav"), ["nonsense", "tcp://"]),
+    (("bench", "live", "peers"), ["live and peers", "alone"]),
+    (("bench", "record", "live", "nonsense"), ["nonsense", "energy"]),
     (("bundle", "polish"), ["polish", "info"]),
     (("bundle", "verify", "none"), ["none"]),
     (("sing",), ["sing"]),
