@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import select
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from legando.bench.childline import ChildLine
 from legando.bench.workerlink import environment
 from legando.realtime.errors import LegandoError
 
@@ -24,18 +23,15 @@ Times = tuple[list[int], list[int]]
 """Nanoseconds on the wall and of the processor, for each call."""
 
 
-class Side:
+class Side(ChildLine):
     """The handle on one process; use it as a context. Raises LegandoError when it cannot start."""
 
     def __init__(self, command: Sequence[str], *, foreign: bool = False) -> None:
         """Start; `ready` waits. A `foreign` one finds only what is in its own environment."""
-        self._noise = tempfile.TemporaryFile("w+")  # noqa: SIM115  lives as long as the process
         around = environment()
         if foreign:
             around.pop("PYTHONPATH")
-        self._process = subprocess.Popen(
-            command, env=around, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise, text=True
-        )
+        super().__init__(command, around)
 
     def ready(self, timeout_s: float = READY_S) -> dict[str, Any]:
         """Wait until it is warm; return what it tells about itself. Raises LegandoError when that takes too long."""
@@ -52,47 +48,6 @@ class Side:
         self._tell({"run": what, "count": count})
         answer = self._answer()
         return answer["wall_ns"], answer["cpu_ns"]
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        if not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._noise.close()
-
-    def __enter__(self) -> Side:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _tell(self, words: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(words) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise LegandoError(self._last_words()) from None
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": self._last_words()}
-        if "error" in answer:
-            raise LegandoError(str(answer["error"]))
-        return answer
-
-    def _last_words(self) -> str:
-        self._process.wait(5.0)
-        self._noise.seek(0)
-        said = self._noise.read().strip().rpartition("\n")[2]
-        return f"it ended: {said or 'it said nothing'} (status {self._process.returncode})"
 
 
 def serve(about: Mapping[str, Any], calls: Mapping[str, Callable[[], object]]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from legando.engines.agreement import CALLS, DIFFERENT, Standard, scale
 from legando.realtime.errors import BundleError, LegandoError
 
 Array = NDArray[Any]
@@ -30,9 +31,6 @@ What it does must leave the back end as it was."""
 
 TOLERANCES = {"fp32": 2e-3, "mixed": 6e-3, "tf32": 1e-2, "fp16": 3e-2, "bf16": 6e-2, "int8": 8e-2, "fp8": 8e-2}
 """How far an output may lie from its reference, as a share of the reference's largest value (of 1 at least)."""
-CALLS = 100
-DIFFERENT = 1e-4
-"""How far an output must move, in the same measure, when it is asked something else."""
 ASKED = {"language": ("style", "logits"), "denoiser": ("style", "velocity"), "decoder": ("latents", "audio")}
 """Which input is changed, and which output must move."""
 
@@ -41,6 +39,9 @@ T = TypeVar("T")
 
 class Distrust(LegandoError):
     """A back end that does not do what it should."""
+
+
+REFERENCE = Standard(owner="its reference", output="its reference", tolerances=TOLERANCES, refusal=Distrust)
 
 
 def read_reference(path: Path, prefix: str) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -71,7 +72,7 @@ def prove(
     if outputs is not None:
         expected = {name: value for name, value in expected.items() if name in outputs}
     first = _copied(probe(given))
-    error = max(_agree(prefix, name, first, value, precision) for name, value in expected.items())
+    error = max(REFERENCE.agree(prefix, name, first, value, precision) for name, value in expected.items())
     for _ in range(calls - 2):
         probe(given)
     again = probe(given)
@@ -83,7 +84,7 @@ def prove(
     moves = moves if moves in expected else next(iter(expected))
     other = {**given, changed: _other(given[changed]) if changed in given else np.ones((1, 1), np.float32)}
     moved = float(np.abs(probe(other)[moves].astype(np.float64) - first[moves]).max())
-    if not moved > DIFFERENT * _scale(first[moves]):
+    if not moved > DIFFERENT * scale(first[moves]):
         raise Distrust(f"the {prefix}'s {moves} does not heed its {changed}: it moved by {moved:.2g} only")
     return error
 
@@ -101,31 +102,6 @@ def first_trusted(candidates: Sequence[tuple[str, Callable[[], T]]], say: Callab
                 raise
             say(f"{name} cannot play: {error}; falling back to {candidates[index + 1][0]}")
     raise LegandoError("there is no back end to choose from; install onnxruntime")
-
-
-def _agree(prefix: str, name: str, made: Mapping[str, Array], value: Array, precision: str) -> float:
-    """Return the error as a share of the tolerance, or raise Distrust."""
-    got = made.get(name)
-    if got is None or got.shape != value.shape:
-        have = "is missing" if got is None else f"has shape {got.shape}"
-        raise Distrust(f"the {prefix}'s {name} {have}, its reference has shape {value.shape}")
-    if not np.isfinite(got).all():
-        raise Distrust(f"the {prefix}'s {name} is not finite on the reference input")
-    error = float(np.abs(got.astype(np.float64) - value).max())
-    if value.dtype.kind == "i":  # tokens: a near tie may fall the other way where numbers are coarse
-        if error and precision == "fp32":
-            raise Distrust(f"the {prefix}'s {name} are not those of its reference")
-        return 0.0
-    allowed = TOLERANCES[precision] * _scale(value)
-    if error > allowed:
-        raise Distrust(
-            f"the {prefix}'s {name} differs from its reference by {error:.2g}, more than {allowed:.2g} ({precision})"
-        )
-    return error / allowed
-
-
-def _scale(value: Array) -> float:
-    return max(1.0, float(np.abs(value).max()))
 
 
 def _other(value: Array) -> Array:

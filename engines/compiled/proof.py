@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from legando.engines.agreement import CALLS, DIFFERENT, Standard, scale
 from legando.engines.backend import TOLERANCE, open_session
 from legando.engines.bundle import Bundle
 from legando.engines.compiled.kinds import PAST, SOURCE, TOLERANCES, Sizes
@@ -29,9 +30,7 @@ from legando.engines.counter_rng import LATENT, normal
 
 Array = NDArray[Any]
 
-CALLS = 100
-DIFFERENT = 1e-4
-"""How far an output must move when it is asked something else, as a share of its largest value (of 1 at least)."""
+CPU = Standard(owner="the CPU", output="the CPU's", tolerances=TOLERANCES, refusal=EngineError)
 ASKED = {
     "language": {"style": "logits", "previous": "logits"},
     "denoiser": {"style": "velocity", "latents": "velocity", "coarse_keys": "velocity"},
@@ -116,7 +115,7 @@ def prove(bundle: Bundle, network: str, bench: Bench, *, batch: int, precision: 
     """Put a network to all tests; raises EngineError, or BundleError if the CPU fails its own. [control]"""
     given, expected = questions(bundle, network, batch)
     first = bench.ask(given)
-    errors = {name: _agree(network, name, first, value, precision) for name, value in expected.items()}
+    errors = {name: CPU.agree(network, name, first, value, precision) for name, value in expected.items()}
     for _ in range(calls - 1):
         bench.run()
     again = bench.read()
@@ -127,7 +126,7 @@ def prove(bundle: Bundle, network: str, bench: Bench, *, batch: int, precision: 
     for changed, moves in ASKED[network].items():
         now = bench.ask({**given, changed: _other(given[changed], changed)})[moves].astype(np.float64)
         moved = float(np.abs(now - first[moves]).max())
-        if not moved > DIFFERENT * _scale(first[moves]):
+        if not moved > DIFFERENT * scale(first[moves]):
             raise EngineError(f"the {network}'s {moves} does not heed its {changed}: it moved by {moved:.2g} only")
     return Proven(errors)
 
@@ -155,7 +154,7 @@ def questions(bundle: Bundle, network: str, batch: int) -> tuple[dict[str, Array
     made = dict(zip(names, session.run(names, base), strict=True))
     for name in names:
         reference = stored.get(f"out/{name}")
-        if reference is not None and np.abs(made[name] - reference).max() > TOLERANCE * _scale(reference):
+        if reference is not None and np.abs(made[name] - reference).max() > TOLERANCE * scale(reference):
             raise EngineError(f"{path.name} does not reproduce its reference on this CPU; copy the bundle afresh")
     asked, answers = [], []
     for stream in range(batch):
@@ -196,30 +195,6 @@ def _varied(base: Mapping[str, Array], stream: int) -> dict[str, Array]:
 
 def _newest(value: Array, name: str, latents: int) -> Array:
     return value[:, :, :, -(latents if name.startswith("fine") else 1) :] if axis_of(name) else value
-
-
-def _agree(network: str, name: str, made: Mapping[str, Array], value: Array, precision: str) -> float:
-    got = made.get(name)
-    if got is None or got.shape != value.shape:
-        have = "is missing" if got is None else f"has shape {got.shape}"
-        raise EngineError(f"the {network}'s {name} {have}, the CPU's has shape {value.shape}")
-    if not np.isfinite(got).all():
-        raise EngineError(f"the {network}'s {name} is not finite on the reference input")
-    error = float(np.abs(got.astype(np.float64) - value).max())
-    if value.dtype.kind == "i":  # a near tie may fall the other way where numbers are coarse
-        if error and precision == "fp32":
-            raise EngineError(f"the {network}'s {name} are not those of the CPU")
-        return 0.0
-    allowed = TOLERANCES[precision] * _scale(value)
-    if error > allowed:
-        raise EngineError(
-            f"the {network}'s {name} differs from the CPU's by {error:.2g}, more than {allowed:.2g} ({precision})"
-        )
-    return error / allowed
-
-
-def _scale(value: Array) -> float:
-    return max(1.0, float(np.abs(value.astype(np.float64)).max()))
 
 
 def _other(value: Array, name: str) -> Array:

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+
+from legando.realtime.errors import DeviceError
+from legando.realtime.jack_server import JackServer as DummyServer
 
 PERIOD_FRAMES = 256
 JACK_TOOLS = ("jackd", "jack_wait", "jack_lsp", "jack_rec")
@@ -148,3 +152,15 @@ def jack_server(
     for key, value in jack_server_or_reason.environment.items():
         monkeypatch.setenv(key, value)
     return jack_server_or_reason
+
+
+@pytest.fixture
+def bench(require: Callable[[bool, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bench live` can play the tone generator on a JACK server of its own."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    try:
+        with DummyServer():
+            pass
+    except DeviceError as error:
+        require(False, str(error))

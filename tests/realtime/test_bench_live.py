@@ -1,10 +1,6 @@
 """The bench on the real thing: `play` on a server, hands, a recorder; and the twin that says what an event changed."""
 
 import json
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +9,7 @@ from legando.engines.bundle import Bundle
 from legando.engines.generator import Generator
 from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
-from legando.realtime.errors import DeviceError, LegandoError
-from legando.realtime.jack_server import JackServer
+from legando.realtime.errors import LegandoError
 from legando.realtime.onset import first_difference
 from legando.realtime.prompts import Prompt
 from legando.realtime.rig import Binding, MidiRig, Rig, Scene
@@ -24,17 +19,6 @@ from tests.realtime.tone_generator import SPEC, make
 
 CHUNK = 3840
 STYLE = tuple(1.0 if n == 0 else 0.5 if n >= STYLE_DIM - 4 else 0.0 for n in range(STYLE_DIM))
-
-
-@pytest.fixture
-def bench(require: Callable[[bool, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    try:
-        with JackServer():
-            pass
-    except DeviceError as error:
-        require(False, str(error))
 
 
 @pytest.mark.live

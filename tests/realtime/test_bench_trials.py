@@ -1,11 +1,7 @@
 """The trials of `bench live`: a flood of nonsense, faders at full speed; and that both can fail."""
 
 import json
-import os
 import random
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +10,6 @@ from legando.realtime import bench_flood
 from legando.realtime.bench_flood import PANIC, midi_nonsense, osc_nonsense, stuck_notes
 from legando.realtime.bench_sweep import judge
 from legando.realtime.cli import main
-from legando.realtime.errors import DeviceError
-from legando.realtime.jack_server import JackServer
 from legando.realtime.journal import MadeChunk, TakeRecord
 from legando.realtime.playback import LEVEL_SLEW_MS
 from legando.realtime.ring import Frames
@@ -23,17 +17,6 @@ from tests.realtime.tone_generator import SPEC
 
 RATE_HZ = 48_000
 CHUNK = 3840
-
-
-@pytest.fixture
-def bench(require: Callable[[bool, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    try:
-        with JackServer():
-            pass
-    except DeviceError as error:
-        require(False, str(error))
 
 
 @pytest.mark.live
