@@ -18,7 +18,7 @@ from legando.bench.chunks import PLAYING, ChunkBench
 from legando.realtime.enginelink import EngineSettings
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
-from legando.realtime.rig import AudioRig
+from legando.realtime.rigs.rig import AudioRig
 from legando.realtime.ring import Ring
 from legando.realtime.schedule import frames_to_ns
 

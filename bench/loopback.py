@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from legando.bench.samples import PERCENTS, percentile
-from legando.realtime.devices import JACK_API
 from legando.realtime.errors import DeviceError
+from legando.realtime.playing.devices import JACK_API
 
 Mono = npt.NDArray[np.float32]
 

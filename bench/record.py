@@ -57,7 +57,7 @@ def _suites(names: Sequence[str], *, quick: bool = False) -> Make:
 
 
 def _live(instrument: str, bundle: Path | None) -> Mapping[str, Any]:
-    from legando.realtime.bench_live import run_latency
+    from legando.realtime.trials.bench_live import run_latency
 
     about = machine()
     told = run_latency(seconds=LIVE_S, instrument=instrument, bundle=bundle, block_frames=256, lead_ms=None)

@@ -16,7 +16,7 @@ from legando.bench.samples import Outcome, Series
 from legando.bench.suite_chunk import Advance
 from legando.bench.workerlink import environment
 from legando.realtime.errors import DeviceError, LegandoError
-from legando.realtime.playback import Playback
+from legando.realtime.playing.playback import Playback
 from legando.realtime.ring import ReadStatus, Ring
 
 SAMPLE_RATE_HZ = 48_000
@@ -135,11 +135,11 @@ def midi_suite(quick: bool, advance: Advance) -> Outcome:
 
     All is real: the port on a dummy JACK server, the MIDI process, the socket pair, the reader's thread.
     """
-    from legando.realtime.hands import Hands
     from legando.realtime.instrument import SHIPPED
-    from legando.realtime.livemessage import LiveMessage
-    from legando.realtime.rig import read_rig
-    from legando.realtime.stage import Stage
+    from legando.realtime.midi.hands import Hands
+    from legando.realtime.midi.livemessage import LiveMessage
+    from legando.realtime.rigs.rig import read_rig
+    from legando.realtime.trials.stage import Stage
 
     count = 100 if quick else 600
     stamped_us: list[float] = []

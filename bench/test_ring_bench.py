@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from legando.bench.suite_transport import ring_hops_us
-from legando.realtime.playback import Playback
+from legando.realtime.playing.playback import Playback
 from legando.realtime.ring import ReadStatus, Ring
 
 Describe = Callable[..., dict[str, float]]

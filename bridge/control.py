@@ -24,7 +24,7 @@ from legando.bridge.requests import Lead as Lead
 from legando.bridge.requests import Refused, Requests
 from legando.bridge.sockets import ServerSocket
 from legando.realtime.closing import Closing
-from legando.realtime.livemessage import LiveMessage
+from legando.realtime.midi.livemessage import LiveMessage
 
 TURN_MESSAGES = 64
 REST_S = 0.002

@@ -14,11 +14,11 @@ from legando.bridge import controlmessages as say
 from legando.bridge import controlwire as wire
 from legando.bridge.clients import MAX_MESSAGES_PER_S, SILENCE_MS, STALE_MS, Client, Clients
 from legando.bridge.machine import clock_id, same_clock
-from legando.realtime.controlnames import find_control
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import RigError, WireError
-from legando.realtime.livemessage import LiveMessage
-from legando.realtime.ownevent import control_event
+from legando.realtime.midi.livemessage import LiveMessage
+from legando.realtime.performing.ownevent import control_event
+from legando.realtime.rigs.controlnames import find_control
 
 WAITING_MAX = 4096
 TICK_MAX = 1e9

@@ -15,15 +15,15 @@ from legando.bridge.controlwire import clip
 from legando.bridge.keys import server_keys
 from legando.bridge.publisher import Publisher, Track
 from legando.bridge.wire import SampleFormat
-from legando.realtime.controlnames import CONTROLS
 from legando.realtime.enginelink import Made
-from legando.realtime.livemessage import LiveMessage
-from legando.realtime.meter import Levels
-from legando.realtime.ownevent import song_event
+from legando.realtime.midi.livemessage import LiveMessage
+from legando.realtime.performing.ownevent import song_event
+from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.priority import HOST_PRIORITY
 from legando.realtime.render import Frames
-from legando.realtime.rig import Rig
-from legando.realtime.songplace import SongPlace
+from legando.realtime.rigs.controlnames import CONTROLS
+from legando.realtime.rigs.rig import Rig
+from legando.realtime.screen.meter import Levels
 
 LEVELS_NS = 50_000_000
 BUDGET_NS = 500_000_000

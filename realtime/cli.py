@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from legando.realtime.arguments import Parser, number, whole
-from legando.realtime.cli_bench import add_bench_arguments
-from legando.realtime.cli_engines import add_engines
+from legando.realtime.commands.cli_bench import add_bench_arguments
+from legando.realtime.commands.cli_engines import add_engines
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
@@ -170,34 +170,34 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
 def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
     instrument = BACKENDS.get(getattr(arguments, "backend", None) or "", instrument)
     if arguments.command == "render":
-        from legando.realtime.cli_render import render_command
+        from legando.realtime.commands.cli_render import render_command
 
         return render_command(arguments, instrument)
     if arguments.command == "learn":
-        from legando.realtime.cli_learn import learn_command
+        from legando.realtime.commands.cli_learn import learn_command
 
         return learn_command(arguments)
     if arguments.command == "bench":
-        from legando.realtime.cli_bench import bench_command
+        from legando.realtime.commands.cli_bench import bench_command
 
         return bench_command(arguments, instrument)
     if arguments.command == "replay":
-        from legando.realtime.cli_replay import replay_command
+        from legando.realtime.commands.cli_replay import replay_command
 
         return replay_command(arguments, instrument)
     if arguments.command in ("play", "serve"):
-        from legando.realtime.cli_play import play_command, serve_command
+        from legando.realtime.commands.cli_play import play_command, serve_command
 
         return (play_command if arguments.command == "play" else serve_command)(arguments, instrument)
     if arguments.command == "engines":
-        from legando.realtime.cli_engines import engines_command
+        from legando.realtime.commands.cli_engines import engines_command
 
         return engines_command(arguments)
     if arguments.command == "gpu":
-        from legando.realtime.cli_gpu import gpu_command
+        from legando.realtime.commands.cli_gpu import gpu_command
 
         return gpu_command(arguments)
-    from legando.realtime.cli_tools import bundle_command, devices_command, keys_command, listen_command
+    from legando.realtime.commands.cli_tools import bundle_command, devices_command, keys_command, listen_command
 
     commands = {
         "listen": listen_command,

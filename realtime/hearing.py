@@ -7,8 +7,8 @@ import time
 from legando.realtime.outfit import Outfit
 from legando.realtime.ring import PlayerState
 from legando.realtime.schedule import NoteDelay, frames_to_ns, has_a_place
+from legando.realtime.screen.statusmaker import StatusMaker
 from legando.realtime.show import SAMPLE_RATE_HZ
-from legando.realtime.statusmaker import StatusMaker
 
 
 class Hearing:

@@ -17,18 +17,18 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from legando.realtime.display import Display
 from legando.realtime.enginelink import Made, Want
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.hearing import Hearing
-from legando.realtime.journal import Journal
 from legando.realtime.outfit import Outfit
 from legando.realtime.outlet import Outlet
+from legando.realtime.recording.journal import Journal
+from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.render import RenderFigures
 from legando.realtime.report import HostReport
+from legando.realtime.screen.display import Display
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.telling import Telling
-from legando.realtime.wavfile import WavWriter
 from legando.realtime.written import Written
 
 TURN_S = 0.05

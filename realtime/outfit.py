@@ -6,26 +6,26 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from legando.realtime.bridgelink import BridgeLink
-from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, EngineSettings, prefill_frames
-from legando.realtime.hands import Hands
-from legando.realtime.immediate import ImmediateControls, ImmediatePath
 from legando.realtime.instrument import Instrument, load_instrument
-from legando.realtime.journal import Journal
-from legando.realtime.oscfeedback import OscFeedback
-from legando.realtime.oscserver import OscServer
-from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.midi.hands import Hands
+from legando.realtime.osc.oscfeedback import OscFeedback
+from legando.realtime.osc.oscserver import OscServer
+from legando.realtime.performing.immediate import ImmediateControls, ImmediatePath
+from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import HOST_PRIORITY, real_time
+from legando.realtime.recording.journal import Journal
+from legando.realtime.recording.spool import Spool
+from legando.realtime.recording.take import RECORD_CHUNKS, Take
+from legando.realtime.recording.takefile import open_take
+from legando.realtime.recording.takes import Takes
+from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.ring import Ring
 from legando.realtime.rollout import Rollouts
+from legando.realtime.screen.display import Display
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
-from legando.realtime.spool import Spool
 from legando.realtime.supervise import EngineWatch, PlayerWatch
-from legando.realtime.take import RECORD_CHUNKS, Take
-from legando.realtime.takefile import open_take
-from legando.realtime.takes import Takes
 from legando.realtime.version import version
-from legando.realtime.wavfile import WavWriter
 
 
 class Outfit:

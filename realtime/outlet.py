@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from legando.realtime.enginelink import Made
-from legando.realtime.meter import measure
 from legando.realtime.outfit import Outfit
 from legando.realtime.ring import Frames, ReadStatus
+from legando.realtime.screen.meter import measure
 from legando.realtime.show import CHANNELS
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.realtime.instrument import Generator
-from legando.realtime.performance import Performance
+from legando.realtime.performing.performance import Performance
 
 Frames = NDArray[np.float32]
 

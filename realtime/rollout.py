@@ -15,10 +15,10 @@ from typing import Any
 
 from legando.realtime.controls import Controls
 from legando.realtime.crossfade import FADE_FRAMES
-from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, Failed, Made, Past, Ready
+from legando.realtime.recording.take import Take
 from legando.realtime.ring import Ring
-from legando.realtime.take import Take
+from legando.realtime.screen.display import Display
 
 READY_S = 60.0
 PACE_S = 20.0

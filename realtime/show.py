@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from legando.engines.prompt_words import read_prompts
-from legando.realtime.desk import StyledScene
 from legando.realtime.instrument import Instrument
-from legando.realtime.midifile import MidiPiece
-from legando.realtime.performance import Performance
-from legando.realtime.rig import Rig, Scene
+from legando.realtime.midi.midifile import MidiPiece
+from legando.realtime.performing.desk import StyledScene
+from legando.realtime.performing.performance import Performance
+from legando.realtime.rigs.rig import Rig, Scene
 
 SAMPLE_RATE_HZ = 48_000
 CHANNELS = 2

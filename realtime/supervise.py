@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, Failed, Made, Message, Ready
 from legando.realtime.errors import DeviceError, LegandoError
-from legando.realtime.playerlink import PlayerProcess
+from legando.realtime.playing.playerlink import PlayerProcess
 from legando.realtime.ring import PlayerState, Ring
+from legando.realtime.screen.display import Display
 
 READY_TIMEOUT_S = 60.0
 HANG_S = 2.0

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections import Counter
 
 from legando.realtime.enginelink import Made
-from legando.realtime.meter import Levels, to_db
 from legando.realtime.outfit import Outfit
 from legando.realtime.outlet import Outlet
 from legando.realtime.priority import HINT
 from legando.realtime.render import RenderFigures
 from legando.realtime.report import HostReport
 from legando.realtime.schedule import MARGIN_NS
+from legando.realtime.screen.meter import Levels, to_db
+from legando.realtime.screen.status import Status
+from legando.realtime.screen.statusmaker import StatusMaker
 from legando.realtime.show import SAMPLE_RATE_HZ
-from legando.realtime.status import Status
-from legando.realtime.statusmaker import StatusMaker
 
 
 class Telling:

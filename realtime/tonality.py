@@ -6,8 +6,8 @@ from 1; 0 is no key.
 
 from __future__ import annotations
 
-from legando.realtime.checks import nearest
 from legando.realtime.errors import RigError
+from legando.realtime.rigs.checks import nearest
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MODES: dict[str, tuple[int, ...]] = {

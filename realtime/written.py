@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from legando.realtime.enginelink import Made, Past
-from legando.realtime.recall import ticks_in
+from legando.realtime.performing.recall import ticks_in
 
 SCORE_TICKS = 128
 """How much of the score another engine is told, in sixteenths: eight bars."""

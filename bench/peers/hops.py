@@ -20,8 +20,8 @@ from legando.bench.peers.side import Side
 from legando.bench.samples import Series
 from legando.bench.suite_transport import ring_hops_us
 from legando.realtime.errors import LegandoError
-from legando.realtime.jack_server import JackServer
 from legando.realtime.ring import Ring
+from legando.realtime.trials.jack_server import JackServer
 
 JACK = Path(__file__).with_name("foreign_jack.py")
 FRAMES, PERIOD_FRAMES = 3840, 128

@@ -24,13 +24,13 @@ import numpy.typing as npt
 from legando.bench.peers.foreign_output import AHEAD_FRAMES, PERIOD, hold_the_lock, ramp
 from legando.bench.peers.install import ENVIRONMENTS
 from legando.bench.workerlink import environment
-from legando.realtime.devices import JACK_API
 from legando.realtime.errors import LegandoError
-from legando.realtime.jack_recorder import CHANNELS, times_us
-from legando.realtime.jack_server import JackServer
-from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.playing.devices import JACK_API
+from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import urgently
 from legando.realtime.ring import Frames, Ring
+from legando.realtime.trials.jack_recorder import CHANNELS, times_us
+from legando.realtime.trials.jack_server import JackServer
 
 RATE_HZ = 48_000
 SETTLE_S = 1.0
@@ -97,7 +97,7 @@ def recorded(seconds: float) -> Iterator[list[Frames]]:
     kept: list[Frames] = []
     frames = 1 << (round((seconds + 10.0) * RATE_HZ) - 1).bit_length()
     with Ring.create(channels=CHANNELS, capacity_frames=frames) as ring:
-        command = [*urgently(), sys.executable, "-m", "legando.realtime.jack_recorder", "--ring", ring.name]
+        command = [*urgently(), sys.executable, "-m", "legando.realtime.trials.jack_recorder", "--ring", ring.name]
         with subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE) as recorder:
             try:
                 yield kept

@@ -18,7 +18,7 @@ from legando.engines.bundle import default_path
 from legando.engines.graph import Graph
 from legando.realtime.cli import main
 from legando.realtime.errors import DeviceError
-from legando.realtime.jack_server import JackServer
+from legando.realtime.trials.jack_server import JackServer
 
 
 def test_parts_add_up_to_the_whole_chunk(require: Callable[[bool, str], None]) -> None:

@@ -20,8 +20,8 @@ from legando.bridge.publisher import Publisher
 from legando.bridge.remote import Remote
 from legando.bridge.session import ServerError, Session
 from legando.realtime.errors import LegandoError
-from legando.realtime.livemessage import LiveMessage
-from legando.realtime.ownevent import read_own_event
+from legando.realtime.midi.livemessage import LiveMessage
+from legando.realtime.performing.ownevent import read_own_event
 
 STREAM = say.StreamInfo("main", bytes(range(16)), 48_000, 2, 1, 960)
 

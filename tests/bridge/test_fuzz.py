@@ -33,7 +33,7 @@ from legando.bridge import controlmessages as say
 from legando.bridge.control import ControlServer
 from legando.bridge.keys import server_keys
 from legando.bridge.publisher import Publisher
-from legando.realtime.livemessage import LiveMessage
+from legando.realtime.midi.livemessage import LiveMessage
 logging.disable()
 position, strange = 0, 0
 keys = server_keys(Path(sys.argv[3])) if sys.argv[3] != "-" else None

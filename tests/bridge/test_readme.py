@@ -17,8 +17,8 @@ from legando.bridge import publisher as publishing
 from legando.bridge import subscriber as subscribing
 from legando.bridge.control import ControlServer
 from legando.bridge.publisher import Publisher
-from legando.realtime.livemessage import LiveMessage
-from legando.realtime.ownevent import read_own_event
+from legando.realtime.midi.livemessage import LiveMessage
+from legando.realtime.performing.ownevent import read_own_event
 
 BRIDGE = Path(__file__).parents[2] / "bridge"
 PAGE = (BRIDGE / "PROTOCOL.md").read_text()

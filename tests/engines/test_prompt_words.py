@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from legando.engines.prompt_words import read_prompt, read_prompts
 from legando.realtime.controls import PARTS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
-from legando.realtime.prompts import Prompt
-from legando.realtime.rig import Scene
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import Scene
 from legando.realtime.show import with_words
 
 

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from legando.realtime.errors import DeviceError
-from legando.realtime.jack_server import JackServer as DummyServer
+from legando.realtime.trials.jack_server import JackServer as DummyServer
 
 PERIOD_FRAMES = 256
 JACK_TOOLS = ("jackd", "jack_wait", "jack_lsp", "jack_rec")

@@ -10,11 +10,11 @@ from legando.engines.generator import Generator
 from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
 from legando.realtime.errors import LegandoError
-from legando.realtime.onset import first_difference
-from legando.realtime.prompts import Prompt
-from legando.realtime.rig import Binding, MidiRig, Rig, Scene
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import Binding, MidiRig, Rig, Scene
 from legando.realtime.show import Show
-from legando.realtime.twin import Event, Taken, Twin, restore, save
+from legando.realtime.trials.onset import first_difference
+from legando.realtime.trials.twin import Event, Taken, Twin, restore, save
 from tests.realtime.tone_generator import SPEC, make
 
 CHUNK = 3840

@@ -6,13 +6,13 @@ import random
 import numpy as np
 import pytest
 
-from legando.realtime import bench_flood
-from legando.realtime.bench_flood import PANIC, midi_nonsense, osc_nonsense, stuck_notes
-from legando.realtime.bench_sweep import judge
 from legando.realtime.cli import main
-from legando.realtime.journal import MadeChunk, TakeRecord
-from legando.realtime.playback import LEVEL_SLEW_MS
+from legando.realtime.playing.playback import LEVEL_SLEW_MS
+from legando.realtime.recording.journal import MadeChunk, TakeRecord
 from legando.realtime.ring import Frames
+from legando.realtime.trials import bench_flood
+from legando.realtime.trials.bench_flood import PANIC, midi_nonsense, osc_nonsense, stuck_notes
+from legando.realtime.trials.bench_sweep import judge
 from tests.realtime.tone_generator import SPEC
 
 RATE_HZ = 48_000

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.binding import ENCODINGS, Binding, centred, steps_of
-from legando.realtime.curve import CURVES, bend, unbend
 from legando.realtime.errors import RigError
-from legando.realtime.slew import Slew
-from legando.realtime.source import KINDS, Source, parse_source
+from legando.realtime.performing.slew import Slew
+from legando.realtime.rigs.binding import ENCODINGS, Binding, centred, steps_of
+from legando.realtime.rigs.curve import CURVES, bend, unbend
+from legando.realtime.rigs.source import KINDS, Source, parse_source
 
 unit = st.floats(0.0, 1.0)
 

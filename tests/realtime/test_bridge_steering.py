@@ -13,12 +13,12 @@ import pytest
 from legando.bridge import controlmessages as say
 from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
-from legando.realtime.display import Display
 from legando.realtime.host import Host
-from legando.realtime.ownevent import read_own_event, song_event
-from legando.realtime.rig import BridgeRig, Rig, read_rig
+from legando.realtime.performing.ownevent import read_own_event, song_event
+from legando.realtime.performing.songplace import SongPlace
+from legando.realtime.rigs.rig import BridgeRig, Rig, read_rig
+from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
-from legando.realtime.songplace import SongPlace
 from tests.realtime.tone_generator import SPEC
 
 

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from legando.realtime.cli import main
-from legando.realtime.rig import DEFAULT_RIG
+from legando.realtime.rigs.rig import DEFAULT_RIG
 from tests.realtime.tone_generator import SPEC, ToneInstrument
 
 PERFORMANCE = DEFAULT_RIG.with_name("performance.mid")
@@ -207,7 +207,7 @@ def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_
 ) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "legando-no-such-server")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    from legando.realtime.devices import has_output
+    from legando.realtime.playing.devices import has_output
 
     require(not has_output()[0], "this machine has a sound device")
     assert run("play", "--seconds", "2", "--json") == 0
@@ -226,7 +226,7 @@ def test_a_fallback_that_is_stopped_keeps_what_was_made(
 ) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "legando-no-such-server")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    from legando.realtime.devices import has_output
+    from legando.realtime.playing.devices import has_output
 
     require(not has_output()[0], "this machine has a sound device")
     command = [sys.executable, "-c", MAIN, "play", "--live", "--seconds", "20000", "--json"]

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.controllers import Controllers, Move
-from legando.realtime.source import Source
+from legando.realtime.midi.controllers import Controllers, Move
+from legando.realtime.rigs.source import Source
 
 CC = 0xB0
 

@@ -6,9 +6,16 @@ import sys
 
 import pytest
 
-from legando.realtime.devices import JACK_API, OutputDevice, choose_output, has_output, list_outputs, quiet_stderr
 from legando.realtime.errors import DeviceError
-from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.playing.devices import (
+    JACK_API,
+    OutputDevice,
+    choose_output,
+    has_output,
+    list_outputs,
+    quiet_stderr,
+)
+from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.ring import Ring
 
 
@@ -98,7 +105,7 @@ def test_without_the_library_the_debian_package_is_named() -> None:
     program = """
 import ctypes.util
 ctypes.util.find_library = lambda name: None
-from legando.realtime.devices import has_output
+from legando.realtime.playing.devices import has_output
 print(has_output())
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
@@ -129,7 +136,7 @@ def test_absurd_settings_are_refused(field: str, value: int) -> None:
 def test_the_player_imports_nothing_heavy() -> None:
     program = """
 import sys
-import legando.realtime.player
+import legando.realtime.playing.player
 heavy = {"torch", "onnxruntime", "zmq", "rtmidi", "mido", "scipy", "soundfile", "rich", "tokenizers"} & set(sys.modules)
 sys.exit(", ".join(heavy) or 0)
 """

@@ -16,12 +16,12 @@ import soundfile
 
 from legando.bridge.listen import ListenReport, listen
 from legando.realtime.cli import main
-from legando.realtime.display import Display
 from legando.realtime.errors import LegandoError
 from legando.realtime.host import Host
 from legando.realtime.report import HostReport
-from legando.realtime.rig import BridgeRig, Rig, read_rig
+from legando.realtime.rigs.rig import BridgeRig, Rig, read_rig
 from legando.realtime.ring import ring_folder
+from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.tone_generator import SPEC
 

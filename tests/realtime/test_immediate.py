@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from legando.realtime.errors import LegandoError
-from legando.realtime.playback import Playback
+from legando.realtime.playing.playback import Playback
+from legando.realtime.playing.sweepfilter import HIGH_PASS_HZ, HOP, LOW_PASS_HZ, SIDE, SweepFilter
 from legando.realtime.ring import Frames, Ring
-from legando.realtime.sweepfilter import HIGH_PASS_HZ, HOP, LOW_PASS_HZ, SIDE, SweepFilter
 
 RATE_HZ = 48_000
 BLOCK = 256

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime import cli_learn
-from legando.realtime.checks import nearest
-from legando.realtime.controllers import Controllers
-from legando.realtime.controlnames import CONTROLS, find_control
+from legando.realtime.commands import cli_learn
 from legando.realtime.errors import RigError
-from legando.realtime.learning import ENOUGH, QUIET_S, Guess, Listener, guess_of
-from legando.realtime.rig import DEFAULT_RIG, read_rig
-from legando.realtime.rigedit import bind_in, own_rig_text, save_rig
-from legando.realtime.source import Source
+from legando.realtime.midi.controllers import Controllers
+from legando.realtime.midi.learning import ENOUGH, QUIET_S, Guess, Listener, guess_of
+from legando.realtime.rigs.checks import nearest
+from legando.realtime.rigs.controlnames import CONTROLS, find_control
+from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
+from legando.realtime.rigs.rigedit import bind_in, own_rig_text, save_rig
+from legando.realtime.rigs.source import Source
 from tests.realtime.conftest import JackServer
 from tests.realtime.test_midi_live import source
 

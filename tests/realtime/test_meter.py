@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.meter import (
+from legando.realtime.screen.meter import (
     FALL_DB_PER_S,
     FLOOR_DB,
     HOLD_NS,

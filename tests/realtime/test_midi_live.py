@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from legando.realtime.binding import Binding
-from legando.realtime.clockout import ClockOut
 from legando.realtime.controls import STYLE_DIM
-from legando.realtime.desk import StyledScene
-from legando.realtime.devices import quiet_stderr
-from legando.realtime.display import Display
-from legando.realtime.hands import Hands
 from legando.realtime.host import Host
-from legando.realtime.livemessage import LiveMessage
-from legando.realtime.performance import Performance
-from legando.realtime.ports import Ports
-from legando.realtime.prompts import Prompt
-from legando.realtime.rig import ClockRig, MidiRig, Rig, Scene
+from legando.realtime.midi.clockout import ClockOut
+from legando.realtime.midi.hands import Hands
+from legando.realtime.midi.livemessage import LiveMessage
+from legando.realtime.midi.ports import Ports
+from legando.realtime.performing.desk import StyledScene
+from legando.realtime.performing.performance import Performance
+from legando.realtime.playing.devices import quiet_stderr
+from legando.realtime.rigs.binding import Binding
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import ClockRig, MidiRig, Rig, Scene
 from legando.realtime.ring import PlayerState
+from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer, running_server, server_environment
 from tests.realtime.tone_generator import SPEC

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from legando.realtime.midiclock import CLOCK, CONTINUE, SONG_POSITION, START, STOP, ClockFollower
+from legando.realtime.midi.midiclock import CLOCK, CONTINUE, SONG_POSITION, START, STOP, ClockFollower
 
 RATE = 48_000
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import mido
 import pytest
 
-from legando.realtime import make_performance
 from legando.realtime.errors import MidiError
-from legando.realtime.midifile import read_midi_file
-from legando.realtime.rig import DEFAULT_RIG
+from legando.realtime.midi.midifile import read_midi_file
+from legando.realtime.rigs import make_performance
+from legando.realtime.rigs.rig import DEFAULT_RIG
 
 SHIPPED = DEFAULT_RIG.with_name("performance.mid")
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.midistream import MidiStream
+from legando.realtime.midi.midistream import MidiStream
 
 
 def cut(*parts: bytes) -> list[bytes]:

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legando.realtime.bench_soak import ServerLog
-from legando.realtime.comparison import Break, Comparison
-from legando.realtime.jack_recorder import times_us
-from legando.realtime.onset import (
+from legando.realtime.ring import Frames
+from legando.realtime.trials.bench_soak import ServerLog
+from legando.realtime.trials.comparison import Break, Comparison
+from legando.realtime.trials.jack_recorder import times_us
+from legando.realtime.trials.onset import (
     BLOCK,
     breaks,
     first_difference,
@@ -18,7 +19,6 @@ from legando.realtime.onset import (
     percentiles,
     place,
 )
-from legando.realtime.ring import Frames
 
 RATE_HZ = 48_000
 

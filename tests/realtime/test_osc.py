@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.controlnames import CONTROLS
 from legando.realtime.errors import DeviceError, LegandoError, RigError
-from legando.realtime.journal import read_take
-from legando.realtime.oscfeedback import HeardBeat, OscFeedback
-from legando.realtime.oscmap import event_of
-from legando.realtime.oscserver import OscServer
-from legando.realtime.oscwire import OscError, build_osc, parse_osc
-from legando.realtime.ownevent import control_event, read_own_event
-from legando.realtime.rig import OscRig
+from legando.realtime.osc.oscfeedback import HeardBeat, OscFeedback
+from legando.realtime.osc.oscmap import event_of
+from legando.realtime.osc.oscserver import OscServer
+from legando.realtime.osc.oscwire import OscError, build_osc, parse_osc
+from legando.realtime.performing.ownevent import control_event, read_own_event
+from legando.realtime.recording.journal import read_take
+from legando.realtime.rigs.controlnames import CONTROLS
+from legando.realtime.rigs.rig import OscRig
 from tests.realtime.tone_generator import SPEC
 
 SCENES = ("dawn", "night drive")

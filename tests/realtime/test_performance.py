@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.binding import Binding
 from legando.realtime.controls import STYLE_DIM, Controls
-from legando.realtime.immediate import ImmediateControls
-from legando.realtime.ownevent import lead_event
-from legando.realtime.performance import Performance, StyledScene
-from legando.realtime.prompts import Prompt
-from legando.realtime.rig import Scene
+from legando.realtime.performing.immediate import ImmediateControls
+from legando.realtime.performing.ownevent import lead_event
+from legando.realtime.performing.performance import Performance, StyledScene
+from legando.realtime.rigs.binding import Binding
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import Scene
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 
 CHUNK = 3840

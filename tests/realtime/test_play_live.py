@@ -16,13 +16,13 @@ import pytest
 import soundfile
 
 from legando.bridge.listen import ListenReport, listen
-from legando.realtime.devices import quiet_stderr
-from legando.realtime.display import Display
 from legando.realtime.host import Host
-from legando.realtime.midi import LiveMessage, MidiInput, input_names
-from legando.realtime.midifile import MidiPiece, read_midi_file
-from legando.realtime.prompts import Prompt
-from legando.realtime.rig import DEFAULT_RIG, Binding, MidiRig, Rig, Scene
+from legando.realtime.midi.midifile import MidiPiece, read_midi_file
+from legando.realtime.midi.midiinput import LiveMessage, MidiInput, input_names
+from legando.realtime.playing.devices import quiet_stderr
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import DEFAULT_RIG, Binding, MidiRig, Rig, Scene
+from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer
 from tests.realtime.tone_generator import SPEC

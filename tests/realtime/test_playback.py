@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legando.realtime.playback import Playback
+from legando.realtime.playing.playback import Playback
 from legando.realtime.ring import Frames, PlayerState, Ring
 
 RATE_HZ = 48_000

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from legando.realtime.devices import JACK_API, find_output, has_output
 from legando.realtime.errors import DeviceError
-from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.playing.devices import JACK_API, find_output, has_output
+from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.ring import PlayerState, Ring
 from tests.realtime.conftest import JackServer, real_time_is_allowed, running_server
 
@@ -115,7 +115,7 @@ def test_a_killed_player_is_replaced_and_goes_on_where_it_was(jack_server: JackS
 def test_the_player_fades_out_and_ends_when_its_host_dies(jack_server: JackServer) -> None:
     host_program = """
 import sys, time
-from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 player = PlayerProcess(sys.argv[1], PlayerSettings(device="system"))
 player.start()
 print(player.pid, flush=True)

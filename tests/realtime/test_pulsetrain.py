@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legando.realtime.clockout import PlayClock
-from legando.realtime.midiclock import CLOCK, CONTINUE, SONG_POSITION, START, STOP
-from legando.realtime.pulsetrain import PulseTrain
+from legando.realtime.midi.clockout import PlayClock
+from legando.realtime.midi.midiclock import CLOCK, CONTINUE, SONG_POSITION, START, STOP
+from legando.realtime.midi.pulsetrain import PulseTrain
 
 RATE = 48_000
 CHUNK = 3840

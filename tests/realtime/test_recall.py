@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legando.realtime.binding import Binding
 from legando.realtime.controls import STYLE_DIM, Controls
 from legando.realtime.errors import RigError
-from legando.realtime.ownevent import control_event
-from legando.realtime.performance import Performance, StyledScene
-from legando.realtime.prompts import Prompt
-from legando.realtime.recall import PLACES, Glide, TapTempo, next_line, ticks_in
-from legando.realtime.rig import Scene, SceneChanges
+from legando.realtime.performing.ownevent import control_event
+from legando.realtime.performing.performance import Performance, StyledScene
+from legando.realtime.performing.recall import PLACES, Glide, TapTempo, next_line, ticks_in
+from legando.realtime.rigs.binding import Binding
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import Scene, SceneChanges
 from legando.realtime.tonality import KEY_NAMES, key_classes, key_number, key_of, read_key
 
 CHUNK, RATE = 3840, 48_000

@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
-from legando.realtime.display import Display
 from legando.realtime.engine import ControlSource
-from legando.realtime.meter import measure
-from legando.realtime.performance import Performance, StyledScene
-from legando.realtime.prompts import Prompt
+from legando.realtime.performing.performance import Performance, StyledScene
 from legando.realtime.render import RenderFigures, apply_level, render
-from legando.realtime.rig import Binding, Scene
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import Binding, Scene
+from legando.realtime.screen.display import Display
+from legando.realtime.screen.meter import measure
+from legando.realtime.screen.status import Status
 from legando.realtime.snapshot import controls_to_plain
-from legando.realtime.status import Status
 from tests.realtime.tone_generator import ToneChunk, ToneGenerator
 
 STYLE = (0.1,) * STYLE_DIM
@@ -128,7 +128,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_one_line_drawn_over_itself_and_a_log_hardly_any(monkeypatch: pytest.MonkeyPatch) -> None:
     now_ns = 0
-    monkeypatch.setattr("legando.realtime.display.time.perf_counter_ns", lambda: now_ns)
+    monkeypatch.setattr("legando.realtime.screen.display.time.perf_counter_ns", lambda: now_ns)
     levels = measure(np.full((960, 2), 0.5, np.float32))
     terminal, log = Terminal(), io.StringIO()
     displays = [Display(terminal), Display(log)]

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent, Turn
 from legando.realtime.errors import LegandoError
-from legando.realtime.journal import Journal, read_take, seal
+from legando.realtime.recording.journal import Journal, read_take, seal
+from legando.realtime.recording.takefile import open_take
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
-from legando.realtime.takefile import open_take
 from tests.realtime.tone_generator import SPEC
 
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from legando.realtime.binding import ENCODINGS, MODES, Binding
-from legando.realtime.controlnames import CONTROLS, find_control
-from legando.realtime.curve import CURVES
 from legando.realtime.errors import RigError
-from legando.realtime.midifile import read_midi_file
-from legando.realtime.prompts import Prompt, parse_prompt
-from legando.realtime.rig import DEFAULT_RIG, read_rig
-from legando.realtime.source import KINDS, parse_source
+from legando.realtime.midi.midifile import read_midi_file
+from legando.realtime.rigs.binding import ENCODINGS, MODES, Binding
+from legando.realtime.rigs.controlnames import CONTROLS, find_control
+from legando.realtime.rigs.curve import CURVES
+from legando.realtime.rigs.prompts import Prompt, parse_prompt
+from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
+from legando.realtime.rigs.source import KINDS, parse_source
 
 SCENE = '[[scene]]\nname = "a"\nprompts = ["deep house:0.5", "dub"]\n'
 
@@ -171,7 +171,7 @@ def test_every_control_can_be_bound_over_its_whole_range() -> None:
 
 
 def test_the_midi_page_names_every_source_control_mode_and_curve() -> None:
-    page = DEFAULT_RIG.with_name("MIDI.md").read_text()
+    page = (DEFAULT_RIG.parents[1] / "midi" / "MIDI.md").read_text()
     written = [
         parse_source(text) for text in re.findall(r'`(?:source = )?"((?:[a-z0-9]+ [0-9:]+)|bend|aftertouch)"', page)
     ]

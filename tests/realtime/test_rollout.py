@@ -15,13 +15,13 @@ import soundfile
 
 from legando.kernels.seam import DEFAULT_LIMITER
 from legando.realtime.cli import main
-from legando.realtime.comparison import Comparison
 from legando.realtime.crossfade import FADE_FRAMES, Mixer, faded, gains
 from legando.realtime.errors import DeviceError
-from legando.realtime.oscwire import build_osc
+from legando.realtime.osc.oscwire import build_osc
 from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
-from legando.realtime.stage import Stage
+from legando.realtime.trials.comparison import Comparison
+from legando.realtime.trials.stage import Stage
 
 SPEC = "tone_generator:named"
 

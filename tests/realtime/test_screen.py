@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from legando.realtime.controlnames import find_control
-from legando.realtime.meter import MeterState
-from legando.realtime.miditext import describe
-from legando.realtime.screenapp import Canvas, ScreenApp
-from legando.realtime.screenkeys import HELP, Move, moves_of
-from legando.realtime.screenline import plain, width_of
-from legando.realtime.screentheme import ROLES, colours, contrast, styles, theme_of
-from legando.realtime.screenview import View, draw
-from legando.realtime.status import KNOBS, SHOWN, Heard, Place, Status, status_from_plain, status_to_plain
+from legando.realtime.midi.miditext import describe
+from legando.realtime.rigs.controlnames import find_control
+from legando.realtime.screen.meter import MeterState
+from legando.realtime.screen.screenapp import Canvas, ScreenApp
+from legando.realtime.screen.screenkeys import HELP, Move, moves_of
+from legando.realtime.screen.screenline import plain, width_of
+from legando.realtime.screen.screentheme import ROLES, colours, contrast, styles, theme_of
+from legando.realtime.screen.screenview import View, draw
+from legando.realtime.screen.status import KNOBS, SHOWN, Heard, Place, Status, status_from_plain, status_to_plain
 
 VALUES = dict.fromkeys(SHOWN, 0.0) | {"density": 0.62, "tempo_bpm": 124.0, "level": 1.0, "guidance": 1.0}
 STATUS = Status(

@@ -22,11 +22,11 @@ import pytest
 import soundfile
 
 from legando.bridge.listen import ListenReport, listen
-from legando.realtime.display import TERMINAL_EVERY_NS, Display
-from legando.realtime.meter import measure
-from legando.realtime.rig import DEFAULT_RIG
-from legando.realtime.status import Status
-from legando.realtime.terminal import can_take
+from legando.realtime.rigs.rig import DEFAULT_RIG
+from legando.realtime.screen.display import TERMINAL_EVERY_NS, Display
+from legando.realtime.screen.meter import measure
+from legando.realtime.screen.status import Status
+from legando.realtime.screen.terminal import can_take
 from tests.realtime.tone_generator import SPEC
 
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"

@@ -5,17 +5,17 @@ import time
 
 import pytest
 
-from legando.realtime.binding import Binding
 from legando.realtime.controls import GENRE_SLOTS, MOODS, STYLE_DIM, Controls
-from legando.realtime.desk import StyledScene
 from legando.realtime.errors import RigError
-from legando.realtime.immediate import ImmediateControls
-from legando.realtime.keys import SOSTENUTO_CC, SUSTAIN_CC, Keys
-from legando.realtime.midistream import MidiStream
-from legando.realtime.ownevent import control_event, lead_event, read_own_event
-from legando.realtime.performance import Performance
-from legando.realtime.prompts import Prompt
-from legando.realtime.rig import Scene
+from legando.realtime.midi.midistream import MidiStream
+from legando.realtime.performing.desk import StyledScene
+from legando.realtime.performing.immediate import ImmediateControls
+from legando.realtime.performing.keys import SOSTENUTO_CC, SUSTAIN_CC, Keys
+from legando.realtime.performing.ownevent import control_event, lead_event, read_own_event
+from legando.realtime.performing.performance import Performance
+from legando.realtime.rigs.binding import Binding
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rig import Scene
 
 CHUNK = 3840
 ON, OFF, CC, PROGRAM, BEND = 0x90, 0x80, 0xB0, 0xC0, 0xE0

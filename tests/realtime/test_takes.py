@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from legando.realtime.display import Display
 from legando.realtime.enginelink import EngineProcess, Made
-from legando.realtime.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.recording.takes import Takes, take_path
 from legando.realtime.ring import Frames, PlayerState, Ring
+from legando.realtime.screen.display import Display
 from legando.realtime.supervise import SPARE_AFTER_CHUNKS, SPARE_AFTER_FRAMES, EngineWatch, PlayerWatch
-from legando.realtime.takes import Takes, take_path
 from tests.realtime.test_pacer import SETTINGS
 
 

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from legando.realtime.errors import LegandoError
+from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.ring import Frames
-from legando.realtime.wavfile import WavWriter
 
 
 def noise(frames: int, channels: int = 2) -> Frames:
@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 import resource, signal, sys
 import numpy as np
 from legando.realtime.errors import LegandoError
-from legando.realtime.wavfile import WavWriter
+from legando.realtime.recording.wavfile import WavWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:

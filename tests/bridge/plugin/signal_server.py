@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from legando.bridge import controlmessages as say
 from legando.bridge.control import ControlServer, Lead
 from legando.bridge.publisher import Publisher
-from legando.realtime.controlnames import CONTROLS
-from legando.realtime.ownevent import read_own_event
+from legando.realtime.performing.ownevent import read_own_event
+from legando.realtime.rigs.controlnames import CONTROLS
 
 RATE_HZ = 48_000
 MARKS = 1 << 24

@@ -23,9 +23,9 @@ from legando.bridge import controlmessages as say
 from legando.bridge import controlwire, wire
 from legando.bridge.endpoint import parse_endpoint
 from legando.bridge.keys import client_keys, new_keys
-from legando.realtime.controlnames import CONTROLS, find_control
 from legando.realtime.controls import SECTIONS
 from legando.realtime.errors import LegandoError, WireError
+from legando.realtime.rigs.controlnames import CONTROLS, find_control
 from legando.realtime.tonality import KEY_NAMES
 
 REPOSITORY = Path(__file__).parents[3]

@@ -21,7 +21,7 @@ PATIENCE_S = 120.0  # a busy machine takes so long to load the networks
 @contextmanager
 def served(folder: Path) -> Iterator[None]:
     """Run the server where the `host` fixture's plug-ins look for it."""
-    rig = (REPOSITORY / "realtime" / "default_rig.toml").read_text()
+    rig = (REPOSITORY / "realtime" / "rigs" / "default_rig.toml").read_text()
     addresses = f'publish = "ipc://{folder}/a.ipc"\ncontrol = "ipc://{folder}/c.ipc"\n#'
     assert 'publish = ""' in rig
     (folder / "rig.toml").write_text(rig.replace('publish = ""', addresses))

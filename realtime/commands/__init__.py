@@ -1,0 +1,1 @@
+"""What each command of `legando` does, once its words are read. [control]"""

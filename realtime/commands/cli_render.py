@@ -1,0 +1,89 @@
+"""`legando render`: a piece to a WAV file, with figures. [control]"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from legando.realtime.instrument import Instrument, load_instrument
+from legando.realtime.midi.midifile import read_midi_file
+from legando.realtime.recording.wavfile import WavWriter
+from legando.realtime.render import Frames, RenderFigures, render
+from legando.realtime.report import made_in
+from legando.realtime.rigs.prompts import parse_prompts
+from legando.realtime.rigs.rig import EngineRig, Rig, Scene, read_rig
+from legando.realtime.screen.display import Display
+from legando.realtime.screen.meter import measure
+from legando.realtime.show import SAMPLE_RATE_HZ, Show
+
+DEFAULT_SECONDS = 30.0
+
+
+def render_command(arguments: argparse.Namespace, instrument: str) -> int:
+    """Render to `--out`; Ctrl-C leaves nothing behind. [control]"""
+    show = _show(arguments)
+    display = Display()
+    with WavWriter(arguments.out, SAMPLE_RATE_HZ) as writer:
+        loaded = load_instrument(instrument, show.bundle)
+        figures, engine = render_show(show, loaded, writer, display)
+    tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None)
+    return 0
+
+
+def tell_render(
+    figures: RenderFigures, instrument: Instrument, engine: str, show: Show, writer: WavWriter, display: Display | None
+) -> None:
+    """Say in a line what a render came to, or print it as a JSON object where there is no display. [control]"""
+    if display is not None:
+        took_s = sum(figures.costs_ns) / 1e9
+        display.say(
+            f"{writer.path}: {figures.seconds:.1f} s made in {took_s:.1f} s, rtf {figures.rtf:.2f}; {made_in(figures)}"
+        )
+        return
+    summary = {
+        "seconds": figures.seconds,
+        "sample_rate_hz": figures.sample_rate_hz,
+        "chunk_ms": figures.chunk_ms,
+        "chunks": len(figures.costs_ns),
+        "compute_ms": figures.compute_ms(),
+        "rtf": round(figures.rtf, 4),
+        "bundle": instrument.name,
+        "bundle_sha256": instrument.hash,
+        "engine": engine,
+        "seed": show.rig.engine.seed,
+        "pcm_sha256": writer.pcm_sha256,
+        "out": str(writer.path),
+    }
+    print(json.dumps(summary))
+
+
+def render_show(show: Show, instrument: Instrument, writer: WavWriter, display: Display) -> tuple[RenderFigures, str]:
+    """Render a whole show into a writer; return the figures and the engine's name. [control]"""
+    rig = show.rig.engine
+    assert show.frames is not None, "a render has an end"
+    display.wait_for("reading the model")
+    try:
+        performance = show.performance(instrument)
+        generator = instrument.generator(seed=rig.seed, chunk_latents=rig.chunk_latents, steps=rig.steps, eco=rig.eco)
+
+        def on_chunk(block: Frames, done_s: float) -> None:
+            display.show_render(measure(block), done_s, show.seconds or 0.0)
+
+        return render(generator, performance, show.frames, writer.write, on_chunk), generator.engine
+    finally:
+        display.end()
+
+
+def _show(arguments: argparse.Namespace) -> Show:
+    """Read what is to be rendered; every mistake in it is found here, before anything is made."""
+    prompts = parse_prompts(arguments.prompt or ())
+    piece = read_midi_file(arguments.midi, SAMPLE_RATE_HZ) if arguments.midi is not None else None
+    rig = Rig(
+        binds=tuple(binding for binding in read_rig().bindings if "." not in binding.control),
+        engine=EngineRig(seed=arguments.seed, steps=arguments.steps, chunk_latents=arguments.chunk, eco=arguments.eco),
+        scenes=(Scene(name="prompt", prompts=prompts),),
+    )
+    seconds = arguments.seconds
+    if seconds is None:
+        seconds = max(1.0, piece.frames / SAMPLE_RATE_HZ) if piece is not None else DEFAULT_SECONDS
+    return Show(rig=rig, bundle=arguments.bundle, piece=piece, seconds=seconds, tempo_bpm=arguments.tempo)

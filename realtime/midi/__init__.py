@@ -1,0 +1,1 @@
+"""MIDI: ports that come and go, messages in and out, clocks, lights, learning. [control]"""

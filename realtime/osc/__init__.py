@@ -1,0 +1,1 @@
+"""OSC under the names of the rig. [control]"""

@@ -1,0 +1,1 @@
+"""What a performer does, until it is a snapshot of controls for a chunk; pure. [control]"""

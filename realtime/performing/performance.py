@@ -1,0 +1,312 @@
+"""The performance: MIDI messages placed at frames go in, one Controls snapshot for each chunk comes out. [control]
+
+Pure: no clock, no port, no file. The same messages at the same frames give the same snapshots, whether they come
+from a keyboard, a file or a journal.
+
+- Notes sound at once, at their frame inside the chunk; sustain (CC 64) and sostenuto (CC 66) hold them. Channel 10,
+  where General MIDI keeps drum kits, plays no notes, nor does a key that is bound to a control.
+- What is bound moves its control, slewed. A program change that is not bound recalls a scene, which sets every control
+  to what the scene says.
+- All sound off and all notes off (CC 120, 123 and the modes that imply it) end the notes of a channel; the control
+  `panic` ends all, with pedals and held sections.
+- Clock, start, stop, continue and song position set tempo and position when the rig follows MIDI clock.
+- A scene comes in with the next chunk, or at the next beat, bar or phrase (`recall`); its style may fade in and its
+  tempo ramp. Before the show a metronome may count; `tap` sets the tempo to that of the taps.
+- A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock. As long as
+  no scene, knob, file or clock has given a tempo, each scene plays at the usual tempo of its style.
+- Events of our own (`ownevent`) set controls by name, say how far ahead an outside clock is met, and where another's
+  song is, which then leads tempo and position in place of a clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from legando.realtime.controls import Controls, NoteEvent, Turn
+from legando.realtime.performing.crossing import Crossing, crossing_to, ramped, snapshot
+from legando.realtime.performing.desk import Desk
+from legando.realtime.performing.desk import StyledScene as StyledScene
+from legando.realtime.performing.keys import Keys
+from legando.realtime.performing.outsidetime import OutsideTime
+from legando.realtime.performing.ownevent import read_own_event
+from legando.realtime.performing.recall import TICKS_PER_BAR, TapTempo, next_line, ticks_in
+from legando.realtime.performing.songplace import SongPlace
+from legando.realtime.performing.steering import Setting, Steering
+from legando.realtime.rigs.binding import Binding
+from legando.realtime.rigs.controlnames import counted
+from legando.realtime.rigs.rig import Scene, SceneChanges
+
+DRUM_CHANNEL = 9
+"""General MIDI's channel 10, counted from 0."""
+
+_NOTES_MAX = 256
+"""Beyond this many notes in one chunk only the last event of each pitch is kept: a flood costs no more than music."""
+
+
+class Performance:
+    """Turns messages into snapshots. Owned by one thread.
+
+    `feed` takes whole MIDI messages with the frame at which they should take effect, in any order; a message whose
+    frame has passed acts at the start of the next chunk. `controls_for_chunk` must be called for chunks in order.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[StyledScene],
+        bindings: Sequence[Binding] = (),
+        *,
+        sample_rate_hz: int = 48000,
+        follow_clock: bool = False,
+        tempo_bpm: float | None = None,
+        level: float = 1.0,
+        changes: SceneChanges | None = None,
+    ) -> None:
+        self._changes = changes or SceneChanges()
+        self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm)
+        self._steering = Steering(bindings, self._desk.value_of)
+        self._outside = OutsideTime(sample_rate_hz, follow_clock=follow_clock)
+        self._sample_rate_hz = sample_rate_hz
+        self._queue: list[tuple[int, int, bytes, bool]] = []
+        self._fed = 0
+        self._keys = Keys()
+        self._notes: list[NoteEvent] = []
+        self._moved: set[str] = set()  # immediate controls that the player has not been told
+        self._tick = 0.0  # where the chunk of now begins, and later the next
+        self._start_frame = 0
+        self._coming: tuple[int, int] | None = None  # a scene's index, and the tick at which it comes in
+        self._crossing: Crossing | None = None
+        self._tap = TapTempo(sample_rate_hz)
+        self._taps = tuple(binding.origin for binding in bindings if binding.control == "tap")
+        self._count_in_ticks = 0 if follow_clock else self._changes.count_in_bars * TICKS_PER_BAR
+
+    @property
+    def scene(self) -> Scene:
+        """Return the scene that plays now."""
+        return self._desk.styled.scene
+
+    @property
+    def scene_index(self) -> int:
+        """Return its index from 0."""
+        return self._desk.scene_index
+
+    @property
+    def section(self) -> str | None:
+        """Return the section that hands or the scene hold."""
+        return self._desk.section
+
+    @property
+    def key(self) -> str | None:
+        """Return the key that hands or the scene hold the music in."""
+        return self._desk.key
+
+    @property
+    def tempo_bpm(self) -> float:
+        """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
+        outside_bpm = self._outside.tempo_bpm()
+        return outside_bpm or ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
+
+    @property
+    def coming(self) -> Scene | None:
+        """Return the scene that waits for its line."""
+        return self._desk.scene_at(self._coming[0]) if self._coming is not None else None
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Return the pitches that sound now, because of a key or a pedal."""
+        return tuple(sorted(self._keys.sounding))
+
+    @property
+    def level(self) -> float:
+        """Return the level that the messages so far have set, as a gain: 0 while `mute` is on."""
+        immediate = self._desk.immediate
+        return 0.0 if immediate["mute"] >= 0.5 else immediate["level"]
+
+    def value_of(self, name: str) -> float:
+        """Return what a control is set to, 0 or 1 for a switch: what lights and screens show."""
+        return self._desk.value_of(name)
+
+    def take_moved(self) -> dict[str, float]:
+        """Return the immediate controls that have moved since the last call, but for those that had acted already."""
+        moved = {name: self._desk.immediate[name] for name in sorted(self._moved)}
+        self._moved.clear()
+        return moved
+
+    def feed(self, frame: int, message: bytes, *, acted: bool = False) -> None:
+        """Queue one whole MIDI message for a frame; nonsense is ignored when its time comes.
+
+        `acted` says that the player has been told already of the immediate controls that it moves.
+        """
+        heapq.heappush(self._queue, (frame, self._fed, message, acted))
+        self._fed += 1
+
+    def has_a_place(self, message: bytes) -> bool:
+        """Say whether a message acts at its frame because of what it moves: a tap."""
+        told = read_own_event(message) if message[:1] == b"\xff" else None
+        if isinstance(told, tuple):
+            return told[0] == "tap"
+        kind = message[0] & 0xF0 if message else 0
+        return any(
+            kind == 0xC0 if origin.kind == "program" else kind == 0xB0 and message[1] == origin.number
+            for origin in self._taps
+            if origin.kind in ("program", "cc")
+        )
+
+    def withdraw(self, frame: int, message: bytes) -> None:
+        """Take back one queued message, as if it had never come; harmless when there is none such."""
+        index = next((n for n, entry in enumerate(self._queue) if entry[0] == frame and entry[2] == message), None)
+        if index is not None:
+            del self._queue[index]
+            heapq.heapify(self._queue)
+
+    def controls_for_chunk(self, start_frame: int, frames: int, tick: float | None = None) -> Controls:
+        """Apply all messages before the chunk's end and return its snapshot.
+
+        `tick` is where the engine says that the chunk begins, in sixteenths; without it the tempo so far tells.
+        """
+        self._start_frame = start_frame
+        self._tick = self._outside.leaned(self._tick if tick is None else tick, start_frame)
+        held = self.held
+        self._notes = []
+        end = start_frame + frames
+        while self._queue and self._queue[0][0] < end:
+            frame, _, message, acted = heapq.heappop(self._queue)
+            self._apply(message, max(frame, start_frame), start_frame, acted)
+        self._desk.step(frames / self._sample_rate_hz)
+        if self._coming is not None and self._coming[1] <= self._tick + 1e-6:
+            index, line = self._coming
+            self._enter(index, line)
+        notes = tuple(self._notes if len(self._notes) <= _NOTES_MAX else last_of_each_pitch(self._notes))
+        controls = replace(
+            self._snapshot(self._desk, self._crossing, self._tick, held),
+            notes=notes,
+            position_ticks=self._outside.position_ticks(start_frame),
+        )
+        controls = replace(controls, turn=self._turn(controls, frames))
+        if controls.turn is not None and self._tick < self._count_in_ticks:
+            controls = replace(controls, click=True)
+        self._tick = self._end_tick(controls, frames)
+        return controls
+
+    # Scenes and time.
+
+    @property
+    def follows(self) -> bool:
+        """Whether somebody else's song leads."""
+        return self._outside.led
+
+    def _snapshot(self, desk: Desk, crossing: Crossing | None, tick: float, held: tuple[int, ...]) -> Controls:
+        return snapshot(desk, crossing, tick, held=held, outside_bpm=self._outside.tempo_bpm())
+
+    def _cross(self, desk: Desk, tick: float) -> Crossing:
+        """Return the way from what plays now to the scene of another desk."""
+        return crossing_to(desk, self._snapshot(self._desk, self._crossing, tick, ()), tick, self._changes)
+
+    def _recall(self, index: int) -> None:
+        """Let a scene come in when it is due; one that is not there changes nothing."""
+        scene = self._desk.scene_at(index)
+        if scene is None:
+            return
+        line = next_line(self._tick, scene.at or self._changes.at)
+        if line is None:
+            self._enter(index, self._tick)
+        else:
+            self._coming = (index, line)
+
+    def _enter(self, index: int, tick: float) -> None:
+        desk = self._desk.after(index)
+        self._crossing = self._cross(desk, tick)
+        self._desk.recall(index)
+        self._coming = None
+
+    def _turn(self, controls: Controls, frames: int) -> Turn | None:
+        """Return what comes in inside this chunk or the next, for an engine that may have to do without an answer."""
+        soon = self._tick + 2.0 * ticks_in(frames, controls.tempo_bpm, self._sample_rate_hz)
+        line, later = self._count_in_ticks, replace(controls, notes=(), position_ticks=None)
+        counts = self._tick < self._count_in_ticks
+        if self._coming is not None and (not counts or self._coming[1] <= line):
+            index, line = self._coming[0], max(line, self._coming[1])
+            desk = self._desk.after(index)
+            later = self._snapshot(desk, self._cross(desk, line), line, controls.held)
+        elif not counts:
+            return None
+        return Turn(tick=line, controls=later) if counts or line < soon else None
+
+    def _end_tick(self, controls: Controls, frames: int) -> float:
+        """Return where the chunk after this one begins."""
+        rate, turn = self._sample_rate_hz, controls.turn
+        end = self._tick + ticks_in(frames, controls.tempo_bpm, rate)
+        if turn is None or turn.tick >= end:
+            return end
+        first = math.ceil((turn.tick - self._tick) / ticks_in(1, controls.tempo_bpm, rate) - 1e-6)
+        line = self._tick + ticks_in(first, controls.tempo_bpm, rate)
+        return line + ticks_in(frames - first, turn.controls.tempo_bpm, rate)
+
+    def _apply(self, message: bytes, frame: int, start_frame: int, acted: bool) -> None:
+        if not message or message[0] < 0x80 or (any(byte > 0x7F for byte in message[1:]) and message[0] != 0xFF):
+            return
+        offset = frame - start_frame
+        kind, channel = message[0] & 0xF0, message[0] & 0x0F
+        if kind == 0xF0:
+            self._apply_system(message, frame, offset, acted)
+            return
+        settings, taken = self._steering.feed(message)
+        for setting in settings:
+            self._set(setting, offset, acted)
+        if kind == 0xC0 and len(message) == 2:
+            if not taken:
+                self._recall(message[1])
+        elif len(message) != 3:
+            return
+        elif kind == 0x90 and message[2] > 0:
+            if not taken and channel != DRUM_CHANNEL:
+                self._keys.press(channel, message[1])
+                self._notes.append(NoteEvent(offset_frames=offset, pitch=message[1], velocity=message[2] / 127.0))
+        elif kind in (0x80, 0x90):
+            self._end(self._keys.let_go(channel, message[1]), offset)
+        elif kind == 0xB0:
+            self._end(self._keys.controller(channel, message[1], message[2]), offset)
+
+    def _set(self, setting: Setting, offset: int, acted: bool) -> None:
+        if setting.control.startswith("scene."):
+            if setting.pressed:
+                self._recall(counted(setting.control))
+            return
+        if setting.control == "tap":
+            tempo = self._tap.tap(self._start_frame + offset) if setting.pressed else None
+            if tempo is not None:
+                self._desk.set_tempo(tempo)
+            return
+        self._desk.apply(setting)
+        if setting.control in self._desk.immediate and not acted:
+            self._moved.add(setting.control)
+        if setting.control == "panic" and setting.pressed:
+            self._end(self._keys.release(pedals=True), offset)
+
+    def _end(self, pitches: Iterable[int], offset: int) -> None:
+        self._notes += [NoteEvent(offset_frames=offset, pitch=pitch, velocity=0.0) for pitch in pitches]
+
+    def _apply_system(self, message: bytes, frame: int, offset: int, acted: bool) -> None:
+        if message[:3] == b"\xff\x51\x03" and len(message) == 6:
+            beat_us = int.from_bytes(message[3:], "big")
+            if beat_us:
+                self._desk.set_tempo(60e6 / beat_us)
+        elif message[0] == 0xFF:
+            told = read_own_event(message)
+            if isinstance(told, int):
+                self._outside.clock_lead_frames = told
+            elif isinstance(told, SongPlace):
+                self._outside.song(told)
+            elif told is not None:
+                name, value = told
+                self._set(Setting(name, value, math.inf, value >= 0.5), offset, acted)
+        else:
+            self._outside.clock(message, frame)
+
+
+def last_of_each_pitch(notes: Sequence[NoteEvent]) -> list[NoteEvent]:
+    """Return the last event of each pitch, in the order in which they come. [any]"""
+    last = {note.pitch: index for index, note in enumerate(notes)}
+    return [notes[index] for index in sorted(last.values())]

@@ -1,0 +1,1 @@
+"""The player process: from the ring to the sound device. [audio]"""

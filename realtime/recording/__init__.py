@@ -1,0 +1,1 @@
+"""Takes: on disk, in a journal, made again. [control]"""

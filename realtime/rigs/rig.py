@@ -1,0 +1,292 @@
+"""The rig: everything a performer sets up before playing, read from a TOML file into frozen values. [control]
+
+| table | holds |
+|---|---|
+| `[audio]` | device, host API, block size, lead, level |
+| `[midi]` | input ports, feedback to their lights |
+| `[[bind]]` | what on a controller moves which control, and how; `[[midi.bind]]` is an older name for it |
+| `[clock]` | whose MIDI clock is followed, and who is sent one |
+| `[engine]` | bundle, seed, denoising steps, chunk size |
+| `[live]` | whether spare processes stand by, where takes go |
+| `[bridge]` | where the audio is published, and where programs steer |
+| `[performance]` | a MIDI file that plays as if live, how long a run lasts |
+| `[[scene]]` | prompts and controls that a program change recalls; the first one starts the show |
+| `[scenes]` | when a scene comes in and how it gets there, for those that do not say so themselves |
+| `[osc]` | where OSC is listened to, and where the beat, scene, chord and levels are told |
+
+Paths are relative to the rig file. A key that legando does not know is refused, and the nearest known one is named.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from legando.realtime.controls import MOODS, PARTS, SECTIONS
+from legando.realtime.errors import LegandoError, RigError
+from legando.realtime.midi.portname import check_port_name
+from legando.realtime.osc.oscaddress import check_osc_addresses
+from legando.realtime.performing.recall import PLACES
+from legando.realtime.rigs.binding import Binding as Binding
+from legando.realtime.rigs.checks import check_choice, check_range
+from legando.realtime.rigs.controlnames import CONTROLS, counted
+from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.rigtable import read_table
+from legando.realtime.tonality import read_key
+
+DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
+
+CLOCKS = ("internal", "midi")
+MIDI_APIS = ("auto", "alsa", "jack", "core", "windows")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioRig:
+    """The sound device. An empty `device` means the default one; `lead_ms` is what the ring keeps ahead of it."""
+
+    device: str = ""
+    host_api: str = ""
+    block_frames: int = 256
+    lead_ms: float = 10.0
+    level: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range("block_frames", self.block_frames, 16, 8192)
+        check_range("lead_ms", self.lead_ms, 0.0, 2000.0)
+        check_range("level", self.level, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MidiRig:
+    """MIDI input. `inputs` are port names as `portname` reads them; `virtual_input` is a port to offer.
+
+    With `feedback` the lights of a controller show what its pads and buttons have set.
+    """
+
+    inputs: tuple[str, ...] = ()
+    virtual_input: str = ""
+    api: str = "auto"
+    clock: str = "internal"
+    feedback: bool = False
+    bindings: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
+
+    def __post_init__(self) -> None:
+        for name in self.inputs:
+            check_port_name("inputs", name)
+        check_choice("clock", self.clock, CLOCKS)
+        check_choice("api", self.api, MIDI_APIS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRig:
+    """MIDI clock. `in` is the port whose clock is followed, `out` the port that is sent ours; empty is nobody."""
+
+    input: str = field(default="", metadata={"key": "in"})
+    output: str = field(default="", metadata={"key": "out"})
+
+    def __post_init__(self) -> None:
+        check_port_name("in", self.input)
+        check_port_name("out", self.output)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRig:
+    """The generator. An empty `bundle` means the shipped one, whose own `steps` and `chunk_latents` hold by default.
+
+    `eco` spends about half the energy: int8 weights and fewer steps. `candidates` are bundles that may come in live.
+    """
+
+    bundle: str = ""
+    seed: int = 0
+    steps: int | None = None
+    chunk_latents: int | None = None
+    eco: bool = False
+    candidates: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("steps", self.steps, 1, 64)
+        check_range("chunk_latents", self.chunk_latents, 2, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRig:
+    """What stands by, and where takes go.
+
+    With `spares` a second engine and player wait for the first to fail: no pause, for twice the engine's memory.
+    `takes` is the folder of what the record key records; empty is where legando was started.
+    """
+
+    spares: bool = True
+    takes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRig:
+    """Where the audio is published and where programs steer, such as `ipc://audio` and `ipc://control`, or
+    `tcp://127.0.0.1:5580`; empty is nowhere. `int16_stream` names a second stream of half the bytes, `keys` a folder
+    that `legando keys new` has made: with it only those who have a key connect, from other machines too.
+    """
+
+    publish: str = ""
+    stream: str = "main"
+    int16_stream: str = ""
+    control: str = ""
+    keys: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("publish", "control"):
+            value: str = getattr(self, key)
+            if value and not value.startswith(("tcp://", "ipc://")):
+                raise RigError(f"{key} = {value!r} is no end point; write tcp://127.0.0.1:PORT or ipc://PATH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceRig:
+    """A MIDI file that plays as if live, and the length of a run; without `seconds` it lasts until Ctrl-C."""
+
+    midi_file: str = ""
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        check_range("seconds", self.seconds, 0.1, 86400.0)
+
+
+def check_change(at: str | None, fade_beats: float | None, tempo_ramp_bars: float | None) -> None:
+    """Raise RigError unless these say when and how a scene comes in. [any]"""
+    if at is not None:
+        check_choice("at", at, tuple(PLACES))
+    check_range("fade_beats", fade_beats, 0.0, 256.0)
+    check_range("tempo_ramp_bars", tempo_ramp_bars, 0.0, 64.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneChanges:
+    """When a scene comes in (`recall.PLACES`), over how many beats its style fades in, its tempo ramps over how many
+    bars; and how many bars a metronome counts before the show.
+    """
+
+    at: str = "now"
+    fade_beats: float = 0.0
+    tempo_ramp_bars: float = 0.0
+    count_in_bars: int = 0
+
+    def __post_init__(self) -> None:
+        check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
+        check_range("count_in_bars", self.count_in_bars, 0, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscRig:
+    """OSC over UDP, as HOST:PORT; empty is nobody. An address that others can reach needs `remote = true` too.
+
+    More messages than `max_per_s` in a second are dropped, and counted.
+    """
+
+    listen: str = ""
+    feedback: str = ""
+    remote: bool = False
+    max_per_s: int = 2000
+
+    def __post_init__(self) -> None:
+        check_osc_addresses(self.listen, self.feedback, remote=self.remote)
+        check_range("max_per_s", self.max_per_s, 10, 100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Prompts and controls that a program change recalls.
+
+    None leaves a control to the prompts, and the last three to `[scenes]`. Without `tempo_bpm` the tempo stays as it
+    was given; where nobody has given one, it is the usual tempo of the prompts' style.
+    """
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    tempo_bpm: float | None = None
+    density: float | None = None
+    brightness: float | None = None
+    space: float | None = None
+    drive: float | None = None
+    temperature: float = 1.0
+    muted: frozenset[str] = frozenset()
+    section: str | None = None
+    key: str | None = None
+    at: str | None = None
+    fade_beats: float | None = None
+    tempo_ramp_bars: float | None = None
+
+    def __post_init__(self) -> None:
+        check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
+        if self.section is not None:
+            check_choice("section", self.section, SECTIONS)
+        if self.key is not None:
+            object.__setattr__(self, "key", read_key(self.key))
+        if not self.prompts:
+            raise RigError(f"scene {self.name!r} has no prompts; give it at least one, such as 'warm deep house'")
+        if not sum(prompt.weight for prompt in self.prompts) > 0:
+            raise RigError(f"the prompts of scene {self.name!r} weigh 0 in all; give at least one a positive weight")
+        for name in (*MOODS, "tempo_bpm", "temperature"):
+            check_range(name, getattr(self, name), CONTROLS[name].least, CONTROLS[name].most)
+        for part in sorted(self.muted):
+            check_choice("muted", part, PARTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """A whole rig. `folder` is where the rig file lies, for relative paths."""
+
+    audio: AudioRig = AudioRig()
+    midi: MidiRig = MidiRig()
+    binds: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
+    clock: ClockRig = ClockRig()
+    engine: EngineRig = EngineRig()
+    live: LiveRig = LiveRig()
+    bridge: BridgeRig = BridgeRig()
+    performance: PerformanceRig = PerformanceRig()
+    osc: OscRig = OscRig()
+    changes: SceneChanges = field(default=SceneChanges(), metadata={"key": "scenes"})
+    scenes: tuple[Scene, ...] = field(metadata={"key": "scene"})
+    folder: Path = field(default=Path(), metadata={"key": None})
+
+    def __post_init__(self) -> None:
+        if not self.scenes:
+            raise RigError("the rig has no scene; add a [[scene]] with a name and prompts")
+        for binding in self.bindings:
+            family = binding.control.partition(".")[0]
+            have = {"scene": len(self.scenes), "weight": max(len(scene.prompts) for scene in self.scenes)}.get(family)
+            if have is not None and counted(binding.control) >= have:
+                raise RigError(f"control = {binding.control!r}, but the last one is {family}.{have}; lower it")
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """All bindings, whichever way they are written."""
+        return self.midi.bindings + self.binds
+
+    @property
+    def follows_clock(self) -> bool:
+        """Whether an outside MIDI clock sets tempo and position."""
+        return self.midi.clock == "midi" or bool(self.clock.input)
+
+    def path(self, name: str) -> Path | None:
+        """Return a path named in the rig, relative to the rig file; None for an empty name."""
+        return self.folder / Path(name).expanduser() if name else None
+
+
+def read_rig(path: Path | None = None) -> Rig:
+    """Read a rig file; None reads the one that legando ships. [control]
+
+    Raises RigError, one sentence that names the file, the key and what is allowed.
+    """
+    path = DEFAULT_RIG if path is None else path
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RigError(f"cannot read the rig file {path}: {error.strerror or error}; check the name") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RigError(f"the rig file {path} is not TOML: {error}") from error
+    try:
+        return replace(read_table(Rig, document, ""), folder=path.resolve().parent)
+    except LegandoError as error:
+        raise RigError(f"rig file {path}: {error}") from error
