@@ -1,47 +1,32 @@
 #include "client_config.hpp"
 
+#ifdef _WIN32
+#include <ws2tcpip.h>
+#else
 #include <arpa/inet.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <netinet/in.h>
+#endif
 
-#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <sstream>
+
+#include "system.hpp"
 
 namespace legando {
 
 namespace {
 
-std::string environment(const char* name)
-{
-    const char* value = std::getenv(name);
-    return value ? value : "";
-}
+namespace fs = std::filesystem;
 
-bool is_folder(const std::string& path)
+fs::path expand(const std::string& path)
 {
-    struct stat about {};
-    return ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-std::string expand(const std::string& path)
-{
-    return path.rfind("~/", 0) == 0 ? environment("HOME") + path.substr(1) : path;
-}
-
-// The folder of sockets that have a name only (`endpoint.private_folder`).
-std::string private_folder()
-{
-    const std::string run_time = environment("XDG_RUNTIME_DIR");
-    if (!run_time.empty() && is_folder(run_time))
-        return run_time + "/legando";
-    for (const char* name : {"TMPDIR", "TEMP", "TMP"}) {  // in the order of Python's tempfile
-        const std::string folder = environment(name);
-        if (!folder.empty() && is_folder(folder))
-            return folder + "/legando-" + std::to_string(::getuid());
+    try {
+        return path.rfind("~/", 0) == 0 ? home_folder() / fs::u8path(path.substr(2)) : fs::u8path(path);
+    } catch (const std::exception&) {  // not UTF-8, where that matters
+        return {};
     }
-    return "/tmp/legando-" + std::to_string(::getuid());
 }
 
 bool is_loopback(const std::string& host)
@@ -56,7 +41,7 @@ bool is_loopback(const std::string& host)
 }
 
 // The value of `NAME = "..."` in a certificate of ZeroMQ's format: 40 characters of Z85.
-std::string read_key(const std::string& path, const char* name)
+std::string read_key(const fs::path& path, const char* name)
 {
     std::ifstream file(path);
     std::string line;
@@ -81,8 +66,8 @@ Config with_defaults(Config config)
         if (value.empty())
             value = usual;
     };
-    fill(config.audio, "LEGANDO_AUDIO", "ipc://audio");
-    fill(config.control, "LEGANDO_CONTROL", "ipc://control");
+    fill(config.audio, "LEGANDO_AUDIO", kHasIpc ? "ipc://audio" : "tcp://127.0.0.1:5580");
+    fill(config.control, "LEGANDO_CONTROL", kHasIpc ? "ipc://control" : "tcp://127.0.0.1:5581");
     fill(config.stream, "LEGANDO_STREAM", "main");
     fill(config.keys, "LEGANDO_KEYS", "");
     fill(config.client, "LEGANDO_CLIENT", "client");
@@ -91,8 +76,7 @@ Config with_defaults(Config config)
 
 Config from_list(int number)
 {
-    const std::string home = environment("XDG_CONFIG_HOME");
-    std::ifstream file((home.empty() ? environment("HOME") + "/.config" : home) + "/legando/servers");
+    std::ifstream file(config_folder() / "servers");
     std::string line;
     while (number > 0 && std::getline(file, line)) {
         std::istringstream words(line);
@@ -116,9 +100,9 @@ std::string resolve(const std::string& endpoint, bool encrypted)
 {
     if (endpoint.rfind("ipc://", 0) == 0) {
         std::string rest = endpoint.substr(6);
-        if (rest.empty() || rest[0] == '@' || rest[0] == '*' || rest.back() == '/')
+        if (!kHasIpc || rest.empty() || rest[0] == '@' || rest[0] == '*' || rest.back() == '/')
             return "";
-        rest = rest.find('/') == std::string::npos ? private_folder() + "/" + rest : expand(rest);
+        rest = rest.find('/') == std::string::npos ? private_folder() + "/" + rest : expand(rest).u8string();
         return rest.size() <= 107 ? "ipc://" + rest : "";
     }
     if (endpoint.rfind("tcp://", 0) == 0) {
@@ -141,11 +125,10 @@ std::string resolve(const std::string& endpoint, bool encrypted)
 
 Keys read_keys(const std::string& folder, const std::string& client)
 {
-    const std::string at = expand(folder), mine = at + "/" + client + ".key_secret";
-    struct stat about {};
-    if (::stat(mine.c_str(), &about) != 0 || (about.st_mode & 077))
+    const fs::path at = expand(folder), mine = at / expand(client + ".key_secret");
+    if (!is_private(mine))
         return {};
-    Keys keys{read_key(at + "/server.key", "public-key"), read_key(mine, "public-key"), read_key(mine, "secret-key")};
+    Keys keys{read_key(at / "server.key", "public-key"), read_key(mine, "public-key"), read_key(mine, "secret-key")};
     if (keys.server.empty() || keys.publics.empty() || keys.secret.empty())
         return {};
     return keys;

@@ -22,11 +22,12 @@ Config with_defaults(Config config);
 
 // Return what the user's own list of servers says of number `number`, from 1; empty members where it says nothing.
 //
-// `$XDG_CONFIG_HOME/legando/servers`, a line each: AUDIO CONTROL [STREAM [KEYS [CLIENT]]], `-` for what is usual. Lines
+// `servers` in `config_folder()`, a line each: AUDIO CONTROL [STREAM [KEYS [CLIENT]]], `-` for what is usual. Lines
 // that are empty or begin with `#` do not count.
 Config from_list(int number);
 
-// Return the address that libzmq is given; empty for one that is not allowed without keys, or is none at all.
+// Return the address that libzmq is given; empty for one that is not allowed without keys or not on this system, or is
+// none at all.
 std::string resolve(const std::string& endpoint, bool encrypted);
 
 struct Keys {

@@ -10,6 +10,7 @@
 
 namespace legando {
 
+constexpr int kTurnMessages = 256;  // of each socket, so that a flood on one does not silence the other
 constexpr int kReconnectMs = 50;
 constexpr int kCurveBytes = 33;  // libzmq counts the encryption of a message towards its greatest size
 

@@ -20,6 +20,7 @@ __all__ = ["jack_server", "jack_server_or_reason"]  # fixtures
 
 HOSTS = REPOSITORY / "bridge" / "plugin" / "hosts"
 CLAP_HEADERS = Path("/usr/share/dpf/distrho/src")
+CLAPHOST = ("claphost.c", "clapplay.c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ class Built:
     jackprobe: Path | None
 
 
-def compile_c(source: str, out: Path, *options: str) -> None:
+def compile_c(sources: tuple[str, ...], out: Path, *options: str, compiler: str = "cc") -> None:
     """Compile one of the test hosts, warnings being errors."""
     out.parent.mkdir(parents=True, exist_ok=True)
     warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
-    command = ["cc", "-O2", "-g", *warnings, str(HOSTS / source), "-o", str(out), *options, "-lpthread", "-ldl"]
+    paths = [str(HOSTS / source) for source in sources]
+    libraries = ("-lpthread",) if compiler != "cc" else ("-lpthread", "-ldl")
+    command = [compiler, "-O2", "-g", *warnings, *paths, "-o", str(out), *options, *libraries]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -66,11 +69,11 @@ def built_or_reason() -> Built | str:
     make_plugin()
     folder = Path(os.environ.get("PLUGIN_BUILD") or REPOSITORY / "build" / "plugin")  # where the Makefile puts it
     hosts = folder / "hosts"
-    compile_c("claphost.c", hosts / "claphost", f"-I{CLAP_HEADERS}")
-    compile_c("rtcheck.c", hosts / "rtcheck.so", "-shared", "-fPIC")
+    compile_c(CLAPHOST, hosts / "claphost", f"-I{CLAP_HEADERS}")
+    compile_c(("rtcheck.c",), hosts / "rtcheck.so", "-shared", "-fPIC")
     has_jack = Path("/usr/include/jack/jack.h").exists()
     if has_jack:
-        compile_c("jackprobe.c", hosts / "jackprobe", "-ljack")
+        compile_c(("jackprobe.c",), hosts / "jackprobe", "-ljack")
     return Built(
         folder=folder,
         clap=folder / "bin" / "legando.clap",

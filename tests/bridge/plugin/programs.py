@@ -92,10 +92,10 @@ class Program:
 
 
 class SignalServer(Program):
-    """`signal_server.py`: its two endpoints, and what it was told."""
+    """`signal_server.py`: its two endpoints, in the folder unless others are given, and what it was told."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.audio, self.control = f"ipc://{folder}/a.ipc", f"ipc://{folder}/c.ipc"
+    def __init__(self, folder: Path, *, audio: str = "", control: str = "", **options: Any) -> None:
+        audio, control = audio or f"ipc://{folder}/a.ipc", control or f"ipc://{folder}/c.ipc"
         self.heard: list[dict[str, Any]] = []
         self._news = threading.Condition()
         arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not True]
@@ -103,11 +103,12 @@ class SignalServer(Program):
         script = str(Path(__file__).with_name("signal_server.py"))
         path = os.pathsep.join([str(REPOSITORY / ".path"), str(REPOSITORY), *sys.path])
         super().__init__(
-            [sys.executable, script, f"--audio={self.audio}", f"--control={self.control}", *arguments],
+            [sys.executable, script, f"--audio={audio}", f"--control={control}", *arguments],
             environment={"PYTHONPATH": path},
         )
         start = json.loads(self.line())
         self.began_ns, self.position = int(start["began_ns"]), int(start["position"])
+        self.audio, self.control = str(start["audio"]), str(start["control"])
         self._readers.append(threading.Thread(target=self._read))
         self._readers[1].start()
 

@@ -110,7 +110,8 @@ def main() -> None:
         ]
         with ControlServer(options.control, streams=infos) as control:
             began_ns, position, clients = time.perf_counter_ns(), options.start, [0]
-            tell(kind="start", began_ns=began_ns, position=position)
+            addresses = {"audio": publisher.endpoint, "control": control.endpoint}
+            tell(kind="start", began_ns=began_ns, position=position, **addresses)
             while not ended.is_set():
                 due_ns = began_ns + (position - options.start + options.chunk) * 1_000_000_000 // RATE_HZ
                 due_ns += int(chance.random() * options.jitter_ms * 1e6)

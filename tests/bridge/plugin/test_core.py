@@ -45,7 +45,7 @@ def core_or_reason() -> Path | str:
     if shutil.which("c++") is None or not Path("/usr/include/samplerate.h").exists():
         return "the plug-in's parts need a C++ compiler and libsamplerate0-dev"
     program = REPOSITORY / "build" / "plugin-core" / "core"
-    sources = (SOURCE, PLUGIN / "client_config.cpp")
+    sources = (SOURCE, PLUGIN / "client_config.cpp", PLUGIN / "system_posix.cpp")
     newest = max(path.stat().st_mtime for path in (*sources, *PLUGIN.glob("*.hpp")))
     if not program.exists() or program.stat().st_mtime < newest:
         program.parent.mkdir(parents=True, exist_ok=True)

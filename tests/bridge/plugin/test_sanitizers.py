@@ -7,10 +7,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.bridge.plugin.conftest import CLAP_HEADERS, HOSTS, compile_c, why_no_build
+from tests.bridge.plugin.conftest import CLAP_HEADERS, CLAPHOST, HOSTS, compile_c, why_no_build
 from tests.bridge.plugin.programs import REPOSITORY, ClapHost, SignalServer, hear
 from tests.bridge.plugin.signal_server import RATE_HZ
 
@@ -31,8 +32,25 @@ def build(kind: str) -> tuple[Path, Path]:
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     host = folder / "claphost"
-    compile_c("claphost.c", host, f"-fsanitize={kind}", f"-I{CLAP_HEADERS}")
+    compile_c(CLAPHOST, host, f"-fsanitize={kind}", f"-I{CLAP_HEADERS}")
     return host, folder / "bin" / "legando.clap"
+
+
+def play_a_second(daw: ClapHost, rate_hz: int, block: int, parameters: dict[str, dict[str, Any]]) -> None:
+    """Play at another rate and size until something sounds, and for a second more, the host's hands on all of it."""
+    since, until = len(daw.sound()), time.monotonic() + 60
+    daw.ask(f"activate {rate_hz} {block}")
+    daw.ask("start paced")
+    while not daw.sound()[since:].any():
+        assert time.monotonic() < until, f"no sound at {rate_hz} Hz in blocks of {block}"
+        time.sleep(0.05)
+    for step in range(20):
+        daw.ask(f"midi 0 {step % block} 144 {40 + step} 100")
+        daw.ask(f"param 0 {parameters['buffer']['id']} {250 + 10 * (step % 5)}")
+        daw.ask(f"transport {step % 2} {100 + step} {step}")
+        time.sleep(0.05)
+    daw.ask("stop")
+    daw.ask("deactivate")
 
 
 @pytest.mark.hosts
@@ -74,12 +92,8 @@ def test_all_that_it_does_is_clean(
         daw.wait_for_sound(0, since=len(daw.sound()), timeout_s=60)
         daw.ask("stop")
         daw.ask("deactivate")
-        daw.ask("activate 44100 128")
-        since = len(daw.sound())
-        daw.ask("start paced")
-        daw.wait_for_sound(0, since=since, timeout_s=60)
-        daw.ask("stop")
-        daw.ask("deactivate")
+        for rate_hz, block in ((44_100, 128), (44_100, 1), (48_000, 17), (44_100, 17), (96_000, 4096)):
+            play_a_second(daw, rate_hz, block, parameters)
         found = hear(daw.sound())
         status = daw.end()
         errors = "\n".join(daw.errors)
