@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from legando.bridge import controlmessages as say
 from legando.bridge.control import ControlServer, Lead
@@ -76,6 +77,16 @@ class BridgeLink:
         return self._audio is not None
 
     def open_control(self, on_set: Callable[[str, float], None], *, latency_frames: int) -> None:
+    @property
+    def account(self) -> dict[str, dict[str, Any]]:
+        """Who is there, and what was refused, for each socket."""
+        sockets: dict[str, dict[str, Any]] = {}
+        if self._audio is not None:
+            sockets["audio"] = {"clients": self._audio.connections, "refused": self._audio.refusals.plain()}
+        if self._control is not None:
+            sockets["control"] = {"clients": self._control.clients, "refused": self._control.refusals.plain()}
+        return sockets
+
         """Let programs steer from now on; `on_set` hears at once of each control that one sets, on another thread."""
         self._latency_frames = latency_frames
         if not self._rig.bridge.control:

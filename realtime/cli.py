@@ -23,6 +23,7 @@ from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
 from legando.realtime.instrument import BACKENDS, SHIPPED
 
 SECONDS_MAX = 86_400.0
+METRICS_ADDRESS = "127.0.0.1:9464"
 TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 
 
@@ -134,6 +135,13 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     _add_backend(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
+    parser.add_argument(
+        "--metrics",
+        nargs="?",
+        const=METRICS_ADDRESS,
+        metavar="HOST:PORT",
+        help=f"tell Prometheus how it goes; default: {METRICS_ADDRESS}",
+    )
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--tui", action="store_true", help="the screen; default for play on a terminal, less --json")
     shown.add_argument("--plain", action="store_true", help="one line instead of the screen")

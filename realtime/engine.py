@@ -25,7 +25,7 @@ from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.crossfade import Mixer
 from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, send_message
 from legando.realtime.errors import LegandoError
-from legando.realtime.instrument import Chunk, Generator, load_instrument
+from legando.realtime.instrument import Chunk, Generator, Instrument, load_instrument
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
 from legando.realtime.ring import Ring
@@ -80,7 +80,10 @@ class ControlSource:
 def run(connection: Connection, settings: EngineSettings) -> None:
     """Make chunks until the host says stop or is gone; a spare engine waits before that for its turn. [engine]"""
     with contextlib.closing(Ring.attach(settings.ring)) as ring:
-        generator = _prepare(settings, ring)
+        instrument = load_instrument(
+            settings.instrument, Path(settings.bundle) if settings.bundle is not None else None
+        )
+        generator = _prepare(instrument, settings, ring)
         lock_memory()
         if settings.spare and "go" not in json.loads(connection.recv_bytes()):
             return
@@ -94,6 +97,8 @@ def run(connection: Connection, settings: EngineSettings) -> None:
                 engine=generator.engine,
                 steps=generator.default_steps,
                 priority=real_time(ENGINE_PRIORITY),
+                bundle_name=instrument.name,
+                bundle_sha256=instrument.hash,
             ),
         )
         gc.collect()
@@ -212,9 +217,8 @@ def _report(
     )
 
 
-def _prepare(settings: EngineSettings, ring: Ring) -> Generator:
-    bundle = Path(settings.bundle) if settings.bundle is not None else None
-    generator = load_instrument(settings.instrument, bundle).generator(
+def _prepare(instrument: Instrument, settings: EngineSettings, ring: Ring) -> Generator:
+    generator = instrument.generator(
         seed=settings.seed, chunk_latents=settings.chunk_latents, steps=settings.steps, eco=settings.eco
     )
     made = (generator.sample_rate_hz, generator.channels)

@@ -49,7 +49,10 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The generator is warm. `priority` is the engine's real-time priority, 0 where it may have none."""
+    """The generator is warm. `priority` is the engine's real-time priority, 0 where it may have none.
+
+    `bundle_name` and `bundle_sha256` say which bundle it has read.
+    """
 
     sample_rate_hz: int
     channels: int
@@ -58,6 +61,8 @@ class Ready:
     engine: str
     steps: int
     priority: int
+    bundle_name: str = ""
+    bundle_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

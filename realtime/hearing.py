@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from legando.realtime.outfit import Outfit
 from legando.realtime.ring import PlayerState
@@ -19,6 +20,8 @@ class Hearing:
         self._shown = shown
         self._delay = NoteDelay()
         self._heard_ns = time.perf_counter_ns()
+        self.counts: Counter[str] = Counter(midi=0, osc=0, key=0, bridge=0)
+        """How many messages have come, by source."""
 
     def hear(self, position_frames: int) -> None:
         """Place live notes all at one delay after they came, without jitter; a knob in the next chunk."""
@@ -28,7 +31,9 @@ class Hearing:
         osc = out.osc.take() if out.osc is not None else ()
         heard_at_ns = sounds_at_ns + out.ring.latency_ns
         programs = out.bridge.take(position_frames=position_frames, sounds_at_ns=heard_at_ns)
-        for live in (*out.hands.take(), *osc, *out.display.take(), *programs):
+        sources = {"midi": out.hands.take(), "osc": osc, "key": out.display.take(), "bridge": programs}
+        for source, live in ((source, live) for source, lives in sources.items() for live in lives):
+            self.counts[source] += 1
             self._shown.hand(live.message)
             frame = position_frames
             if has_a_place(live.message) or out.performance.has_a_place(live.message):

@@ -137,6 +137,7 @@ class Host:
         self._outlet = Outlet(self._outfit)
         self._telling = Telling(self._outfit, self._outlet, self._figures)
         self._hearing = Hearing(self._outfit, self._telling.shown)
+        self._telling.messages = self._hearing.counts
         gc.freeze()  # what is there stays; no long collection later
         self._telling.announce()
 

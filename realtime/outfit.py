@@ -27,6 +27,7 @@ from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.supervise import EngineWatch, PlayerWatch
 from legando.realtime.version import version
 
+from legando.realtime.watching.monitorlink import MonitorLink
 
 class Outfit:
     """Everything is open once it is made; `stack` closes it. Owned by the host's thread.
@@ -64,8 +65,9 @@ class Outfit:
         self.bridge = BridgeLink(rig, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
         stack.callback(self.bridge.close)
         # Reading the prompts takes a moment, in which the engine warms up.
+        self.monitor = self._open_monitor(stack)
         loaded = load_instrument(instrument, show.bundle)
-        self.bundle_name = loaded.name
+        self.bundle_name, self.bundle_sha256 = loaded.name, loaded.hash
         self.performance = show.performance(loaded)
         self.hands = self._open_hands(stack)
         self.osc = self._open_osc(stack)
@@ -133,6 +135,10 @@ class Outfit:
 
     def _open_feedback(self, stack: ExitStack) -> OscFeedback | None:
         address = self.show.rig.osc.feedback
+    def _open_monitor(self, stack: ExitStack) -> MonitorLink | None:
+        address = self.show.rig.monitor.address
+        return stack.enter_context(MonitorLink(address, self.ring.name)) if address else None
+
         if not address:
             return None
         feedback = OscFeedback(address)

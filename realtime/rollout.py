@@ -8,6 +8,7 @@ second one takes the first one's place. A candidate that fails at any point befo
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -56,7 +57,7 @@ class Rollout:
         self.candidate = EngineProcess(replace(self.settings, ring=self._side.name, candidate=True))
         self.candidate.start()
         self._since_s = time.monotonic()
-        self._engine_ready: Ready | None = None
+        self.engine_ready: Ready | None = None
         self._base = self._begin = -1
         self._made = -1
         self.news: list[dict[str, Any]] = []  # what a journal keeps
@@ -73,13 +74,13 @@ class Rollout:
         if isinstance(message, Failed):
             self.refused = message.sentence
         elif isinstance(message, Ready):
-            self._engine_ready, self._since_s = message, time.monotonic()
+            self.engine_ready, self._since_s = message, time.monotonic()
             ours, theirs = self._shape(self._ready), self._shape(message)
             if ours != theirs:
                 self.refused = f"its chunks are {theirs}, those that play are {ours} (frames, latency, rate, channels)"
         elif isinstance(message, Made):
             self._made = message.position_frames
-        if not self.fading and time.monotonic() - self._since_s > (READY_S if self._engine_ready is None else PACE_S):
+        if not self.fading and time.monotonic() - self._since_s > (READY_S if self.engine_ready is None else PACE_S):
             self.refused = "it does not keep pace; close other programs"
 
     @staticmethod
@@ -88,12 +89,13 @@ class Rollout:
 
     def steer(self, position: int, controls: Controls, past: Past) -> Mix | None:
         """Let the candidate make the same chunk; return what the other engine must know, once."""
-        if self._engine_ready is None:
+        if self.engine_ready is None:
             return None
         first = self._base < 0
         if first:
             self._base = position
-            self.news.append({"bundle": self.settings.bundle or "", "past": asdict(past)})
+            about = {"name": self.engine_ready.bundle_name, "sha256": self.engine_ready.bundle_sha256}
+            self.news.append({"bundle": self.settings.bundle or "", **about, "past": asdict(past)})
         self.candidate.answer(position, controls, past if first else None)
         if self.fading or self._made < position - 2 * self._ready.chunk_frames:
             return None
@@ -129,10 +131,13 @@ class Rollouts:
         self._bundle = self._bundle_before = bundle
         self._engine = engine
         self._ready = ready
+        self.playing = ready
+        """What the engine that plays said of itself: its bundle, too."""
         self._ring = ring
         self._take = take
         self._display = display
         self._rollout: Rollout | None = None
+        self.outcomes: Counter[str] = Counter(tried=0, played=0, refused=0)
         self._restarts = 0  # how often the engine had been replaced when the roll-out began
 
     def begin(self, word: str, *, restarts: int) -> None:
@@ -143,6 +148,7 @@ class Rollouts:
             return
         self._restarts = restarts
         self._rollout = Rollout(self._engine, self._ready, wanted)
+        self.outcomes["tried"] += 1
         self._display.say(f"bundle {wanted or 'shipped'} is being tried")
 
     def look_after(self, frame: int, *, restarts: int) -> None:
@@ -154,6 +160,7 @@ class Rollouts:
         if restarts != self._restarts:
             rollout.refused = "the engine had to be replaced meanwhile"
         if rollout.refused is not None:
+            self.outcomes["refused"] += 1
             self._display.say(f"bundle {rollout.bundle or 'shipped'} is refused: {rollout.refused}; the other plays on")
             self._take.rolled(frame, {"dropped": True})
             self.close()
@@ -185,6 +192,8 @@ class Rollouts:
             pass  # what it has made while it followed is not the music's account
         self._engine.adopt(rollout.candidate, rollout.settings)
         self._bundle_before, self._bundle = self._bundle, rollout.bundle
+        self.outcomes["played"] += 1
+        self.playing = rollout.engine_ready or self.playing
         self._display.say(f"bundle {rollout.bundle or 'shipped'} plays")
         self._take.rolled(position_frames, {"main": True})
         self.close()

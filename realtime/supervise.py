@@ -42,6 +42,11 @@ class EngineWatch:
         self._failures = self._made = 0
         self.restarts = 0
 
+    @property
+    def ready(self) -> bool:
+        """Whether the engine of now is warm."""
+        return self._ready
+
     def wait_until_ready(self) -> Ready:
         """Return the figures of the engine once it is warm; raises LegandoError when it cannot start."""
         deadline = time.monotonic() + READY_TIMEOUT_S

@@ -18,6 +18,8 @@ from legando.realtime.screen.meter import Levels, to_db
 from legando.realtime.screen.status import Status
 from legando.realtime.screen.statusmaker import StatusMaker
 from legando.realtime.show import SAMPLE_RATE_HZ
+from legando.realtime.watching.reading import ChunkTally
+from legando.realtime.watching.readingmaker import reading_of
 
 
 class Telling:
@@ -29,7 +31,9 @@ class Telling:
         self._figures = figures
         self._levels = outlet.levels
         self._chord = ""
-        self._rungs: Counter[int] = Counter()
+        self._tally = ChunkTally()
+        self.messages: Counter[str] = Counter()
+        """How many messages hands and programs have sent, by source; `hearing` counts them."""
         self.shown = StatusMaker(outfit.show, lead_frames=outfit.lead_frames)
         self.shown.ready(outfit.ready, bundle=outfit.bundle_name, device=outfit.device)
 
@@ -40,6 +44,8 @@ class Telling:
         if out.bridge.endpoints:
             parts.append(f"at {' and '.join(out.bridge.endpoints)}")
         if out.hands.names:
+        if out.monitor is not None:
+            parts.append(f"metrics at {out.monitor.url}")
             parts.append(f"with {', '.join(out.hands.names)}")
         out.display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
         if out.player is not None and not all(out.real_time.values()):
@@ -49,7 +55,7 @@ class Telling:
         """Take in one more chunk, and tell programs and beats of it."""
         out, performance = self._outfit, self._outfit.performance
         self._chord = made.chord
-        self._rungs[made.steps] += 1
+        self._tally.made(made, SAMPLE_RATE_HZ)
         self.shown.made(made)
         self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
@@ -85,6 +91,10 @@ class Telling:
         out.display.show_live(self._levels, self._status)
 
     def _status(self) -> Status:
+        if out.monitor is not None and out.monitor.is_time():
+            out.monitor.tell(
+                reading_of(out, self._status(), self._tally, made_s=self._figures.seconds, messages=self.messages)
+            )
         """Return what a screen shows."""
         out = self._outfit
         recorded = out.takes.seconds
@@ -146,7 +156,7 @@ class Telling:
             concealed_frames=out.ring.concealed_frames,
             xruns=out.ring.xruns,
             skipped_frames=out.ring.skipped_frames,
-            steps=dict(sorted(self._rungs.items(), reverse=True)),
+            steps=dict(sorted(self._tally.chunks.items(), reverse=True)),
             full_steps=out.ready.steps,
             real_time=out.real_time,
             engine_restarts=out.engine_watch.restarts,

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-LIVE = ("commands", "midi", "osc", "performing", "playing", "recording", "rigs", "screen", "trials")
+LIVE = ("commands", "midi", "osc", "performing", "playing", "recording", "rigs", "screen", "trials", "watching")
 TRAINING = tuple(f"engines/training/{name}" for name in ("music", "networks", "measures", "figures"))
 
 

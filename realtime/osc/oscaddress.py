@@ -7,12 +7,12 @@ import ipaddress
 from legando.realtime.errors import RigError
 
 
-def read_osc_address(name: str, text: str) -> tuple[str, int]:
+def read_osc_address(name: str, text: str, example: str = "127.0.0.1:9000") -> tuple[str, int]:
     """Return host and port of HOST:PORT; RigError says what to write. [any]"""
     host, colon, port = text.rpartition(":")
     host = host.strip("[]")
     if not colon or not host or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536):
-        raise RigError(f"{name} = {text!r} is no address; write for example 127.0.0.1:9000")
+        raise RigError(f"{name} = {text!r} is no address; write for example {example}")
     return host, int(port)
 
 

@@ -109,9 +109,14 @@ class PlayerProcess:
         self._reap(patience_s=0.0)
         raise DeviceError(sentence)
 
+    @property
+    def has_spare(self) -> bool:
+        """Whether another player stands by."""
+        return self._spare is not None and self._spare[0].alive
+
     def keep_spare(self) -> None:
         """Start another player that gets ready, but opens no device before it is needed, unless there is one."""
-        if self._spare is None or not self._spare[0].alive:
+        if not self.has_spare:
             self._drop_spare()
             self._spare = self._launch("--spare")
 

@@ -13,6 +13,7 @@
 | `[[scene]]` | prompts and controls that a program change recalls; the first one starts the show |
 | `[scenes]` | when a scene comes in and how it gets there, for those that do not say so themselves |
 | `[osc]` | where OSC is listened to, and where the beat, scene, chord and levels are told |
+| `[monitor]` | where metrics are told |
 
 Paths are relative to the rig file. A key that legando does not know is refused, and the nearest known one is named.
 """
@@ -26,7 +27,7 @@ from pathlib import Path
 from legando.realtime.controls import MOODS, PARTS, SECTIONS
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.midi.portname import check_port_name
-from legando.realtime.osc.oscaddress import check_osc_addresses
+from legando.realtime.osc.oscaddress import check_osc_addresses, is_local, read_osc_address
 from legando.realtime.performing.recall import PLACES
 from legando.realtime.rigs.binding import Binding as Binding
 from legando.realtime.rigs.checks import check_choice, check_range
@@ -202,6 +203,26 @@ class Scene:
     was given; where nobody has given one, it is the usual tempo of the prompts' style.
     """
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorRig:
+    """Where metrics are told over HTTP, as HOST:PORT; empty is nowhere. An address that others can reach needs
+    `remote = true` too.
+    """
+
+    address: str = ""
+    remote: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.address:
+            return
+        host, _ = read_osc_address("address", self.address, "127.0.0.1:9464")
+        if not is_local(host) and not self.remote:
+            raise RigError(
+                f"address = {self.address!r} is open to other machines, and metrics ask for no password; write "
+                f"127.0.0.1, or remote = true in [monitor] where the network is your own"
+            )
+
+
     name: str
     prompts: tuple[Prompt, ...]
     tempo_bpm: float | None = None
@@ -254,6 +275,7 @@ class Rig:
         if not self.scenes:
             raise RigError("the rig has no scene; add a [[scene]] with a name and prompts")
         for binding in self.bindings:
+    monitor: MonitorRig = MonitorRig()
             family = binding.control.partition(".")[0]
             have = {"scene": len(self.scenes), "weight": max(len(scene.prompts) for scene in self.scenes)}.get(family)
             if have is not None and counted(binding.control) >= have:

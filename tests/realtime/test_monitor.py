@@ -1,0 +1,424 @@
+"""Metrics: what Prometheus is told is true, after its conventions, and costs the music nothing."""
+
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from legando.bridge.listen import ListenReport, listen
+from legando.realtime.cli import main
+from legando.realtime.enginelink import Made
+from legando.realtime.errors import DeviceError
+from legando.realtime.ring import Ring
+from legando.realtime.watching import soundwatch
+from legando.realtime.watching.costs import Costs
+from legando.realtime.watching.families import METRICS
+from legando.realtime.watching.monitorlink import MonitorLink
+from legando.realtime.watching.reading import COST_BUCKETS_S, ChunkTally, Reading, reading_from_line, reading_to_line
+from legando.realtime.watching.soundwatch import SoundWatch
+from tests.realtime.tone_generator import SPEC
+
+WATCHING = Path(__file__).parents[2] / "realtime" / "watching"
+MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
+LATE_NS = 5_000_001
+READING = Reading(
+    version="1.2",
+    bundle="tone",
+    bundle_sha256="0" * 64,
+    engine="sines",
+    costs=(3,) + (0,) * len(COST_BUCKETS_S),
+    costs_sum_s=0.004,
+    chunks={"4": 2, "2": 1},
+    playing="playing",
+    peaks=(0.5, 0.25),
+    latency_s={"chunk": 0.08, "codec": 0.01},
+    bridge={"audio": {"clients": 1, "refused": {"key": 2}}},
+    messages={"midi": 7},
+    restarts={"engine": 1},
+)
+
+Page = dict[str, dict[tuple[str, ...], float]]
+
+
+@pytest.fixture(autouse=True)
+def tone_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+
+
+def fetch(url: str, accept: str = "") -> tuple[str, str]:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=10) as answer:
+        return answer.read().decode(), answer.headers["Content-Type"]
+
+
+def page_of(url: str) -> Page:
+    """Return samples by name and label values."""
+    page: Page = {}
+    for family in read_text(fetch(url)[0]):
+        for sample in family.samples:
+            page.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return page
+
+
+@pytest.fixture(scope="module")
+def ring() -> Iterator[Ring]:
+    with Ring.create(sample_rate_hz=48_000, channels=2) as ring:
+        yield ring
+
+
+@pytest.fixture(scope="module")
+def link(ring: Ring) -> Iterator[MonitorLink]:
+    """One process for all tests that leave it alive; what each tells of it holds whatever the others did."""
+    with MonitorLink("127.0.0.1:0", ring.name) as link:
+        link.tell(READING)
+        until = time.monotonic() + 20
+        while not page_of(link.url)["legando_build_info"].get(("tone", "0" * 64, "sines", "1.2")):
+            assert time.monotonic() < until, "the process has not taken the reading"
+            time.sleep(0.05)
+        yield link
+
+
+# What is told.
+
+
+def test_a_reading_crosses_as_a_line() -> None:
+    line = reading_to_line(READING)
+    assert line.count(b"\n") == 1 and reading_from_line(line) == READING
+
+
+def test_chunks_are_counted_by_cost_steps_and_lateness() -> None:
+    tally = ChunkTally()
+    about = {"frames": 3840, "tick": 0.0, "chord": "", "score": [], "next_tick": 0.0}
+    for cost_ns, late_ns, steps in ((1_000_000, 0, 4), (12_000_000, LATE_NS, 4), (90_000_000, 0, 2)):
+        tally.made(Made(position_frames=0, cost_ns=cost_ns, late_ns=late_ns, steps=steps, **about), 48_000)  # type: ignore[arg-type]
+    assert tally.late == 2, "one began late, one took longer than it lasts"
+    assert tally.chunks == {4: 2, 2: 1} and sum(tally.costs) == 3 and tally.costs[0] == 1
+    assert tally.costs[COST_BUCKETS_S.index(0.015)] == 1 and tally.costs[COST_BUCKETS_S.index(0.12)] == 1
+
+
+def test_the_page_follows_the_conventions_in_both_formats(link: MonitorLink) -> None:
+    text, kind = fetch(link.url)
+    assert kind.startswith("text/plain")
+    page = page_of(link.url)
+    assert page["legando_chunks_total"] == {("2",): 1, ("4",): 2}
+    assert page["legando_chunk_compute_seconds_count"] == {(): 3} and page["legando_messages_total"] == {("midi",): 7}
+    assert page["legando_bridge_refusals_total"] == {("key", "audio"): 2}
+    assert page["legando_player_state"][("playing",)] == 1 and sum(page["legando_player_state"].values()) == 1
+    opened, kind = fetch(link.url, "application/openmetrics-text; version=1.0.0")
+    assert kind.startswith("application/openmetrics-text") and opened.endswith("# EOF\n")
+    names = {family.name for family in read_openmetrics(opened)}
+    assert {name.removesuffix("_total") for name in METRICS} >= {name.removeprefix("legando_") for name in names}
+    promtool = shutil.which("promtool")
+    if promtool is not None:
+        told = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True, timeout=30)
+        assert told.returncode == 0, told.stderr
+
+
+def test_the_page_explains_every_metric_and_every_alert() -> None:
+    page = (WATCHING / "MONITORING.md").read_text()
+    rows = " ".join(row.split("|")[1] for row in page.splitlines() if row.startswith("| `"))
+    explained = set(re.findall(r"`(\w+)`", rows))
+    assert explained == {"build_info" if name == "build" else name for name in METRICS}
+    for rule in rules():
+        assert rule["alert"] in page
+
+
+def rules() -> list[dict[str, str]]:
+    groups = yaml.safe_load((WATCHING / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def metric_names() -> set[str]:
+    names = {f"legando_{name}" for name in METRICS} - {"legando_build"} | {"legando_build_info"}
+    return names | {f"legando_chunk_compute_seconds_{part}" for part in ("bucket", "sum", "count")}
+
+
+def test_alerts_and_dashboard_ask_for_metrics_that_there_are() -> None:
+    dashboard = json.loads((WATCHING / "dashboard.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [rule["expr"] for rule in rules()]
+    assert len(asked) > 30
+    for expression in asked:
+        wanted = set(re.findall(r"legando_\w+", expression)) - {"legando"}
+        assert wanted <= metric_names(), f"{wanted - metric_names()} in {expression}"
+
+
+def test_prometheus_reads_the_rules(require: object, tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    require(promtool is not None, "promtool not found; install prometheus")  # type: ignore[operator]
+    assert promtool is not None
+    told = subprocess.run([promtool, "check", "rules", str(WATCHING / "alerts.yml")], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
+    cases = tmp_path / "cases.yml"
+    cases.write_text(
+        yaml.safe_dump(
+            {
+                "rule_files": [str(WATCHING / "alerts.yml")],
+                "evaluation_interval": "5s",
+                "tests": [
+                    fires("LegandoPlaysSilence", {"legando_silence_seconds": "0+5x20"}, "1m", ("page", SILENCE)),
+                    fires("LegandoHostIsSilent", {"legando_host_age_seconds": "1 2 9 14"}, "15s", ("page", HANGS)),
+                    fires(
+                        "LegandoChunksAreLate",
+                        {"legando_chunks_late_total": "0+3x60", 'legando_chunks_total{steps="4"}': "0+60x60"},
+                        "4m",
+                        ("warn", "5% of the chunks are late; another program takes the time"),
+                    ),
+                    fires("LegandoPlaysSilence", {"legando_silence_seconds": "0 1 2 0 1"}, "20s"),
+                ],
+            }
+        )
+    )
+    told = subprocess.run([promtool, "test", "rules", str(cases)], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+SILENCE = "silence for 1m 0s although chunks are made"
+HANGS = "the host has said nothing for 14s: it hangs or is stopped"
+
+
+def fires(alert: str, series: dict[str, str], at: str, told: tuple[str, str] | None = None) -> dict[str, object]:
+    """Return a case for promtool: at that time the alert fires, with severity and summary, or does not."""
+    expected = [{"exp_labels": {"severity": told[0]}, "exp_annotations": {"summary": told[1]}}] if told else []
+    return {
+        "interval": "5s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": at, "alertname": alert, "exp_alerts": expected}],
+    }
+
+
+# What is heard.
+
+
+def noise(
+    seconds: float, level: float = 0.1, *, dull: bool = False
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    sound = np.random.default_rng(3).normal(0.0, level, (round(seconds * 48_000), 2))
+    if dull:
+        sound[1:] += sound[:-1]
+        sound[2:] += sound[:-2]
+    return sound.astype(np.float32)
+
+
+def test_level_silence_clipping_and_brightness_are_heard() -> None:
+    watch = SoundWatch(48_000)
+    t = np.arange(48_000 * 4) / 48_000
+    sine = (0.5 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
+    for block in np.array_split(np.stack((sine, sine), axis=1), 31):  # in blocks of any length
+        watch.hear(block)
+    assert watch.peak == pytest.approx(0.5, abs=1e-3) and watch.rms == pytest.approx(0.5 / math.sqrt(2), rel=1e-3)
+    assert watch.centroid_hz == pytest.approx(3000, rel=0.01) and watch.silence_s == watch.silent_s == 0
+    watch.hear(np.zeros((96_000, 2), np.float32))
+    assert watch.silence_s == pytest.approx(2.0) and watch.silent_s == pytest.approx(2.0)
+    watch.hear(noise(1.0))
+    assert watch.silence_s == 0 and watch.silent_s == pytest.approx(2.0)
+    bad = noise(1.0)
+    bad[100, 0], bad[200:203, 1] = np.nan, 1.0
+    watch.hear(bad)
+    assert watch.not_finite == 1 and watch.clipped == 3
+
+
+def test_drift_is_told_from_what_the_scene_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soundwatch, "SETTLE_S", 1.0)
+    monkeypatch.setattr(soundwatch, "LEARN_S", 4.0)
+    monkeypatch.setattr(soundwatch, "LEARNT_S", 3.0)
+    watch = SoundWatch(48_000)
+    watch.scene(("one", "bundle"))
+    watch.hear(noise(3.0))
+    assert watch.usual_centroid_hz is None, "too little is known"
+    watch.hear(noise(3.0))
+    usual = watch.usual_centroid_hz
+    assert (
+        usual is not None
+        and usual == pytest.approx(12_000, rel=0.05)
+        and watch.usual_rms == pytest.approx(0.1, rel=0.05)
+    )
+    watch.hear(noise(16.0, dull=True))
+    assert watch.centroid_hz is not None and watch.centroid_hz < 0.7 * usual and watch.usual_centroid_hz == usual
+    watch.scene(("two", "bundle"))
+    assert watch.usual_centroid_hz is None, "another scene is another sound"
+
+
+def test_the_process_hears_the_ring_as_any_reader(link: MonitorLink, ring: Ring) -> None:
+    t = np.arange(48_000) / 48_000
+    ring.write(np.repeat((0.25 * np.sin(2 * np.pi * 2000 * t)).astype(np.float32)[:, None], 2, axis=1))
+    until = time.monotonic() + 10
+    while (page := page_of(link.url))["legando_sound_peak_ratio"][()] == 0:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert page["legando_sound_peak_ratio"][()] == pytest.approx(0.25, abs=1e-3)
+    assert page["legando_sound_centroid_hertz"][()] == pytest.approx(2000, rel=0.02)
+
+
+def test_what_a_replaced_process_took_is_kept() -> None:
+    costs = Costs()
+    costs.look(os.getpid(), {})
+    first = costs.processor_s["host"]
+    assert first > 0 and costs.resident_bytes["host"] > 10_000_000 and costs.joules >= 5.0 * first
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    costs.look(os.getpid(), {})
+    assert costs.processor_s["host"] >= first + 0.03
+
+
+# Who asks.
+
+
+def test_other_paths_and_methods_are_refused_in_one_sentence(link: MonitorLink) -> None:
+    for path, method, status in (("/", "GET", 404), ("/metrics", "POST", 405)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(link.url.replace("/metrics", path), method=method), timeout=5)
+        assert refused.value.code == status
+        refused.value.close()
+    with closing(connect(link)) as one:
+        one.sendall(b"\x16\x03\x01 not HTTP\r\n\r\n")
+        assert one.recv(64).startswith(b"HTTP/1.1 400")
+    with closing(connect(link)) as one:
+        with suppress(ConnectionError):
+            one.sendall(b"GET /" + b"x" * 20_000)
+        with suppress(ConnectionError):
+            assert one.recv(64) == b"", "an endless request is ended"
+    with closing(connect(link)) as one:
+        one.sendall(b"HEAD /metrics HTTP/1.1\r\n\r\n")
+        head = b"".join(iter(lambda: one.recv(4096), b""))
+        assert head.startswith(b"HTTP/1.1 200") and head.endswith(b"\r\n\r\n")
+
+
+def connect(link: MonitorLink) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(link.url.split(":")[2].split("/")[0])), timeout=10)
+
+
+def test_those_who_only_hold_connections_keep_nobody_out(link: MonitorLink) -> None:
+    with ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(closing(connect(link)))
+        assert page_of(link.url)["legando_chunks_total"]
+        slow = stack.enter_context(closing(connect(link)))  # asks, and never reads
+        slow.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        time.sleep(0.3)  # a page is made four times a second at most
+        outcomes = page_of(link.url)["legando_monitor_requests_total"]
+        assert outcomes[("pushed_out",)] >= 130 and outcomes[("served",)] >= 2
+
+
+def test_the_host_never_waits_for_a_process_that_hangs_and_replaces_one_that_died(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MonitorLink("127.0.0.1:0", ring.name) as link:
+        hang_and_kill(link, monkeypatch)
+
+
+def hang_and_kill(link: MonitorLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.kill(link.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    for _ in range(300):  # more than a pipe holds
+        link.tell(READING)
+    assert time.monotonic() - began < 2.0
+    first = link.pid
+    os.kill(first, signal.SIGKILL)
+    monkeypatch.setattr("legando.realtime.watching.monitorlink.AGAIN_NS", 0)
+    until = time.monotonic() + 10
+    while link.pid == first:
+        assert time.monotonic() < until
+        link.tell(READING)
+        time.sleep(0.05)
+    assert link.restarts == 1 and "legando_build_info" in fetch(link.url)[0]  # who asks meanwhile waits
+
+
+# Where.
+
+
+def test_an_address_that_cannot_be_used_is_one_sentence(
+    ring: Ring, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*words: str) -> str:
+        assert main(["serve", "--live", "--seconds", "1", *words], instrument=SPEC) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1, said
+        return said
+
+    assert "open to other machines" in told("--metrics", "0.0.0.0:9464")
+    assert "write for example 127.0.0.1:9464" in told("--metrics", "9464")
+    rig = tmp_path / "rig.toml"
+    scene = '[[scene]]\nname = "a"\nprompts = ["deep house"]\n'
+    rig.write_text('[monitor]\naddress = "192.0.2.1:9464"\n' + scene)
+    assert "remote = true in [monitor]" in told("--rig", str(rig))
+    rig.write_text('[monitor]\naddres = "127.0.0.1:9464"\n' + scene)
+    assert "address" in told("--rig", str(rig))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(DeviceError, match="choose another port"):
+        MonitorLink(f"127.0.0.1:{taken.getsockname()[1]}", ring.name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'legando[monitor]'" in told("--metrics", "127.0.0.1:0")
+
+
+# While it plays.
+
+
+def test_a_show_is_told_truly_while_a_thousand_connections_hang(tmp_path: Path) -> None:
+    """What is published meanwhile has no gap."""
+    rig = tmp_path / "rig.toml"
+    rig.write_text(
+        f'[bridge]\npublish = "ipc://{tmp_path}/sound"\n[monitor]\naddress = "127.0.0.1:0"\n'
+        '[[scene]]\nname = "a"\nprompts = ["deep house"]\n'
+    )
+    words = [sys.executable, "-c", MAIN, "serve", "--live", "--rig", str(rig), "--json", "--seconds", "4"]
+    errors = (tmp_path / "said").open("w+")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True)
+    reports: list[ListenReport] = []
+    out = tmp_path / "a.wav"
+    ear = threading.Thread(target=lambda: reports.append(listen(f"ipc://{tmp_path}/sound", 3.3, out, timeout_s=20)))
+    with errors, ExitStack() as stack:
+        ear.start()
+        until = time.monotonic() + 30
+        while (
+            found := re.search(r"metrics at (http://127.0.0.1:(\d+)/metrics)", Path(errors.name).read_text())
+        ) is None:
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.05)
+        url, port = found[1], int(found[2])
+        for _ in range(1000):
+            one = stack.enter_context(closing(socket.socket()))
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(("127.0.0.1", port))
+        pages = [page_of(url)]
+        while len(pages) < 40 and pages[-1].get("legando_made_seconds_total", {}).get((), 0.0) < 2.6:
+            time.sleep(0.2)
+            pages.append(page_of(url))
+        page = pages[-1]
+        made_s = page["legando_made_seconds_total"][()]
+        assert 2.6 <= made_s <= 4.5
+        assert page["legando_chunk_compute_seconds_count"][()] == pytest.approx(made_s / 0.08, abs=2)
+        assert page["legando_bridge_clients"][("audio",)] == 1 and page["legando_engine_ready"][()] == 1
+        assert page["legando_sound_rms_ratio"][()] > 0.01 and page["legando_host_age_seconds"][()] < 3.0
+        assert {("host",), ("engine",), ("monitor",)} <= set(page["legando_process_resident_memory_bytes"])
+        assert page["legando_build_info"].keys() == {
+            ("tone", "0" * 64, "sines", next(iter(page["legando_build_info"]))[3])
+        }
+        outcomes = page["legando_monitor_requests_total"]
+        assert outcomes[("pushed_out",)] >= 900 and outcomes[("too_slow",)] > 0, "who says nothing is let go"
+        rank = [page["legando_latency_seconds"][(part,)] for part in ("chunk", "codec", "lead")]
+        assert rank[0] == pytest.approx(0.08) and rank[1] == 0.0
+        out_text, _ = process.communicate(timeout=60)
+    ear.join(20)
+    report = json.loads(out_text)
+    assert report["underruns"] == 0 and report["engine_restarts"] == 0 and report["seconds"] == 4.0
+    assert reports and reports[0].complete and reports[0].gaps == 0
