@@ -42,6 +42,7 @@ class BridgeLink:
         self._small: Track | None = None
         self._control: ControlServer | None = None
         self._latency_frames = 0
+        self.led = False  # whether a program's song leads the time
         self._told_ns = {say.LEVELS: 0, say.BUDGET: 0}
         self._names = [
             *CONTROLS,
@@ -76,7 +77,6 @@ class BridgeLink:
         """Whether the sound goes anywhere."""
         return self._audio is not None
 
-    def open_control(self, on_set: Callable[[str, float], None], *, latency_frames: int) -> None:
     @property
     def account(self) -> dict[str, dict[str, Any]]:
         """Who is there, and what was refused, for each socket."""
@@ -87,6 +87,7 @@ class BridgeLink:
             sockets["control"] = {"clients": self._control.clients, "refused": self._control.refusals.plain()}
         return sockets
 
+    def open_control(self, on_set: Callable[[str, float], None], *, latency_frames: int) -> None:
         """Let programs steer from now on; `on_set` hears at once of each control that one sets, on another thread."""
         self._latency_frames = latency_frames
         if not self._rig.bridge.control:
@@ -114,6 +115,7 @@ class BridgeLink:
             if isinstance(came, LiveMessage):
                 yield came
                 continue
+            self.led = came.tempo_bpm > 0.0
             frame = came.frame_position
             if frame is None:
                 frame = position_frames + (came.time_ns - sounds_at_ns) * self._rate // 1_000_000_000

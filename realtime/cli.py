@@ -73,6 +73,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_backend(replay)
     replay.add_argument("--json", action="store_true", help="print the account as one JSON object")
 
+    feedback = _command(commands, "feedback", "what the performer liked, from journals; two bundles compared")
+    feedback.add_argument("journals", type=Path, nargs="+", metavar="JOURNAL", help="what play --record kept")
+    feedback.add_argument("--clips", type=Path, metavar="DIR", help="write the 12 s before each like, as FLAC")
+    feedback.add_argument("--bundle", type=Path, metavar="DIR", help="for clips, where the journal's has moved")
+    feedback.add_argument("--json", action="store_true", help="print all of it as one JSON object")
+
     listen = _command(commands, "listen", "record what another legando publishes")
     listen.add_argument("endpoint", metavar="ENDPOINT", help="such as tcp://127.0.0.1:5580")
     listen.add_argument("--seconds", type=_seconds, required=True, metavar="S", help="how much of it")
@@ -130,11 +136,11 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
     parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
+    parser.add_argument("--link", action="store_true", help="share tempo, beat and bar by Ableton Link")
     parser.add_argument("--no-spares", action="store_true", help="no engine and player stand by: half the memory")
     parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
     _add_backend(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
     parser.add_argument(
         "--metrics",
         nargs="?",
@@ -142,6 +148,7 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help=f"tell Prometheus how it goes; default: {METRICS_ADDRESS}",
     )
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--tui", action="store_true", help="the screen; default for play on a terminal, less --json")
     shown.add_argument("--plain", action="store_true", help="one line instead of the screen")
@@ -193,6 +200,10 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.commands.cli_replay import replay_command
 
         return replay_command(arguments, instrument)
+    if arguments.command == "feedback":
+        from legando.realtime.commands.cli_feedback import feedback_command
+
+        return feedback_command(arguments, instrument)
     if arguments.command in ("play", "serve"):
         from legando.realtime.commands.cli_play import play_command, serve_command
 

@@ -44,11 +44,26 @@ class Hearing:
                     sample_rate_hz=SAMPLE_RATE_HZ,
                 )
             self._feed(frame, live.message, acted=True)
+        self._follow_link(position_frames, heard_at_ns)
         lead_ns = self._delay.delay_ns + out.ring.latency_ns
         lead = out.hands.lead_event(lead_ns * SAMPLE_RATE_HZ // 1_000_000_000 + out.ready.latency_frames)
         if lead is not None:
             self._feed(position_frames, lead, acted=False)
         self._heard_ns = time.perf_counter_ns()
+
+    def _follow_link(self, position_frames: int, heard_at_ns: int) -> None:
+        """Be where the Link session is, unless a program leads."""
+        out = self._outfit
+        if out.link is None or out.bridge.led:
+            return
+        for live in out.link.take(
+            position_frames=position_frames,
+            heard_at_ns=heard_at_ns + frames_to_ns(out.ready.latency_frames, SAMPLE_RATE_HZ),
+            tick=out.performance.next_tick,
+            tempo_bpm=out.performance.tempo_bpm,
+            given_bpm=out.performance.given_tempo_bpm,
+        ):
+            self._feed(position_frames, live.message, acted=True)
 
     def _feed(self, frame: int, message: bytes, *, acted: bool) -> None:
         self._outfit.performance.feed(frame, message, acted=acted)

@@ -8,6 +8,7 @@ from pathlib import Path
 from legando.realtime.bridgelink import BridgeLink
 from legando.realtime.enginelink import EngineProcess, EngineSettings, prefill_frames
 from legando.realtime.instrument import Instrument, load_instrument
+from legando.realtime.linktime import LinkTime
 from legando.realtime.midi.hands import Hands
 from legando.realtime.osc.oscfeedback import OscFeedback
 from legando.realtime.osc.oscserver import OscServer
@@ -26,8 +27,8 @@ from legando.realtime.screen.display import Display
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ, Show
 from legando.realtime.supervise import EngineWatch, PlayerWatch
 from legando.realtime.version import version
-
 from legando.realtime.watching.monitorlink import MonitorLink
+
 
 class Outfit:
     """Everything is open once it is made; `stack` closes it. Owned by the host's thread.
@@ -64,14 +65,15 @@ class Outfit:
         self.engine = stack.enter_context(EngineProcess(self._engine_settings()))
         self.bridge = BridgeLink(rig, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
         stack.callback(self.bridge.close)
-        # Reading the prompts takes a moment, in which the engine warms up.
         self.monitor = self._open_monitor(stack)
+        # Reading the prompts takes a moment, in which the engine warms up.
         loaded = load_instrument(instrument, show.bundle)
         self.bundle_name, self.bundle_sha256 = loaded.name, loaded.hash
         self.performance = show.performance(loaded)
         self.hands = self._open_hands(stack)
         self.osc = self._open_osc(stack)
         self.feedback = self._open_feedback(stack)
+        self.link = self._open_link(stack)
         self.engine_watch = EngineWatch(self.engine, self.ring, display, spares=rig.live.spares)
         self.ready = self.engine_watch.wait_until_ready()
         self.take = self._open_take(stack, loaded)
@@ -133,17 +135,25 @@ class Outfit:
         stack.callback(server.close)
         return server
 
-    def _open_feedback(self, stack: ExitStack) -> OscFeedback | None:
-        address = self.show.rig.osc.feedback
     def _open_monitor(self, stack: ExitStack) -> MonitorLink | None:
         address = self.show.rig.monitor.address
         return stack.enter_context(MonitorLink(address, self.ring.name)) if address else None
 
+    def _open_feedback(self, stack: ExitStack) -> OscFeedback | None:
+        address = self.show.rig.osc.feedback
         if not address:
             return None
         feedback = OscFeedback(address)
         stack.callback(feedback.close)
         return feedback
+
+    def _open_link(self, stack: ExitStack) -> LinkTime | None:
+        clock = self.show.rig.clock
+        if not clock.link:
+            return None
+        link = LinkTime(sample_rate_hz=SAMPLE_RATE_HZ, start_stop=clock.link_start_stop)
+        stack.callback(link.close)
+        return link
 
     def _open_take(self, stack: ExitStack, instrument: Instrument) -> Take:
         """Say in the journal and in the recording what they are made of."""

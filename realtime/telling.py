@@ -18,6 +18,7 @@ from legando.realtime.screen.meter import Levels, to_db
 from legando.realtime.screen.status import Status
 from legando.realtime.screen.statusmaker import StatusMaker
 from legando.realtime.show import SAMPLE_RATE_HZ
+from legando.realtime.watching.marks import Marks
 from legando.realtime.watching.reading import ChunkTally
 from legando.realtime.watching.readingmaker import reading_of
 
@@ -34,8 +35,10 @@ class Telling:
         self._tally = ChunkTally()
         self.messages: Counter[str] = Counter()
         """How many messages hands and programs have sent, by source; `hearing` counts them."""
+        self._peers = 0
         self.shown = StatusMaker(outfit.show, lead_frames=outfit.lead_frames)
         self.shown.ready(outfit.ready, bundle=outfit.bundle_name, device=outfit.device)
+        self.marks = Marks(outfit, self.shown)
 
     def announce(self) -> None:
         """Say where it plays and with what."""
@@ -43,9 +46,9 @@ class Telling:
         parts = [f"on {out.device}"] if out.device else []
         if out.bridge.endpoints:
             parts.append(f"at {' and '.join(out.bridge.endpoints)}")
-        if out.hands.names:
         if out.monitor is not None:
             parts.append(f"metrics at {out.monitor.url}")
+        if out.hands.names:
             parts.append(f"with {', '.join(out.hands.names)}")
         out.display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
         if out.player is not None and not all(out.real_time.values()):
@@ -81,6 +84,7 @@ class Telling:
             *(out.osc.take_news() if out.osc is not None else ()),
         ):
             out.display.say(sentence)
+        self._tell_link()
         self._levels = self._outlet.levels
         if out.player is not None:
             peaks = tuple(to_db(peak) for peak in out.ring.peaks)
@@ -89,12 +93,19 @@ class Telling:
         out.bridge.tell_levels(self._levels)
         out.bridge.tell_scene(out.performance.scene_index, out.performance.scene.name)
         out.display.show_live(self._levels, self._status)
-
-    def _status(self) -> Status:
         if out.monitor is not None and out.monitor.is_time():
             out.monitor.tell(
-                reading_of(out, self._status(), self._tally, made_s=self._figures.seconds, messages=self.messages)
+                reading_of(
+                    out,
+                    self._status(),
+                    self._tally,
+                    made_s=self._figures.seconds,
+                    messages=self.messages,
+                    marks=self.marks.counts,
+                )
             )
+
+    def _status(self) -> Status:
         """Return what a screen shows."""
         out = self._outfit
         recorded = out.takes.seconds
@@ -112,6 +123,14 @@ class Telling:
             restarts=(out.engine_watch.restarts, out.player_watch.restarts),
             recorded_s=recorded,
         )
+
+    def _tell_link(self) -> None:
+        """Say when somebody joins or leaves the Link session."""
+        link = self._outfit.link
+        if link is not None and (peers := link.peers) != self._peers:
+            self._peers = peers
+            many = f"{peers} other{'s' if peers > 1 else ''} at {link.tempo_bpm:.1f} bpm" if peers else "alone"
+            self._outfit.display.say(f"Link: {many}")
 
     def _tell_osc(self) -> None:
         """Tell whoever wants to know by OSC what is heard now."""

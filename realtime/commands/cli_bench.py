@@ -47,6 +47,8 @@ def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
     live.add_argument("--kills", type=times, default=0, metavar="N", help="kill engine or player so often instead")
     live.add_argument("--jack-restarts", type=times, default=0, metavar="M", help="and end the server so often")
     live.add_argument("--flood", type=times, default=0, metavar="N", help="send so many random messages instead")
+    live.add_argument("--rollout", type=Path, metavar="DIR", help="let another bundle in and out again instead")
+    live.add_argument("--times", type=times, default=3, metavar="N", help="so often; default: 3")
     live.add_argument("--sweeps", type=seconds, metavar="S", help="sweep faders at full speed instead")
     block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
     live.add_argument("--block", type=block, default=256, metavar="N", help="frames; default: 256")
@@ -115,6 +117,11 @@ def _live(arguments: argparse.Namespace, instrument: str) -> int:
 
         report = run_sweeps(seconds=arguments.sweeps, **common)
         return _tell(arguments, report, _sweep_lines(report), failed=not report["clean"])
+    if arguments.rollout is not None:
+        from legando.realtime.trials.bench_rollout import run_rollouts
+
+        report = run_rollouts(to=arguments.rollout, times=arguments.times, **common)
+        return _tell(arguments, report, _rollout_lines(report), failed=not report["survived"])
     from legando.realtime.trials.bench_live import run_latency
 
     report = run_latency(seconds=arguments.seconds, lead_ms=arguments.lead, **common)
@@ -199,6 +206,18 @@ def _flood_lines(report: dict[str, Any]) -> list[str]:
     if not report["same_processes"]:
         lines.append("a process had to be replaced")
     return lines
+
+
+def _rollout_lines(report: dict[str, Any]) -> list[str]:
+    if report["refused"]:
+        return [report["refused"]]
+    most = max(told["most"] for told in report["level_db"])
+    least = min(told["least"] for told in report["level_db"])
+    return [
+        f"{report['rolled']} cross-fades: {report['breaks']} breaks in the waveform, "
+        f"{report['breaks_of_play']} of them made by play; {report['play']['underruns']} underruns",
+        f"level of half a second of a fade, against the music around it: {least:+.1f} to {most:+.1f} dB",
+    ]
 
 
 def _sweep_lines(report: dict[str, Any]) -> list[str]:

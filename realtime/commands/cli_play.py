@@ -92,14 +92,16 @@ def _show(arguments: argparse.Namespace) -> Show:
         rig = replace(rig, performance=PerformanceRig())
     if arguments.seed is not None:
         rig = replace(rig, engine=replace(rig.engine, seed=arguments.seed))
+    if arguments.link:
+        rig = replace(rig, clock=replace(rig.clock, link=True))
     if arguments.no_spares:
         rig = replace(rig, live=replace(rig.live, spares=False))
     if arguments.eco:
         rig = replace(rig, engine=replace(rig.engine, eco=True))
-    midi: Path | None = arguments.midi or rig.path(rig.performance.midi_file)
-    piece = read_midi_file(midi, SAMPLE_RATE_HZ) if midi is not None else None
     if arguments.metrics is not None:
         rig = replace(rig, monitor=replace(rig.monitor, address=arguments.metrics))
+    midi: Path | None = arguments.midi or rig.path(rig.performance.midi_file)
+    piece = read_midi_file(midi, SAMPLE_RATE_HZ) if midi is not None else None
     seconds: float | None = arguments.seconds
     if seconds is None and arguments.midi is not None and piece is not None:
         seconds = max(1.0, piece.frames / SAMPLE_RATE_HZ)

@@ -5,11 +5,12 @@ Pure functions of a tick: the same desk, crossing and tick give the same snapsho
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from legando.realtime.controls import Controls
 from legando.realtime.performing.desk import Desk
-from legando.realtime.performing.recall import TICKS_PER_BAR, TICKS_PER_BEAT, Glide, between
+from legando.realtime.performing.recall import TICKS_PER_BAR, TICKS_PER_BEAT, Glide, between, ticks_in
 from legando.realtime.rigs.rig import SceneChanges
 
 
@@ -57,3 +58,13 @@ def snapshot(
     pairs = zip(crossing.style, controls.style_now(), strict=True)
     style = tuple(between(before, after, share) for before, after in pairs)
     return replace(controls, style=style, density=None, brightness=None, space=None, drive=None)
+
+
+def end_tick(controls: Controls, tick: float, frames: int, sample_rate_hz: int) -> float:
+    """Return where the chunk after this one begins, if it begins at a tick and a scene may turn inside it. [any]"""
+    turn, end = controls.turn, tick + ticks_in(frames, controls.tempo_bpm, sample_rate_hz)
+    if turn is None or turn.tick >= end:
+        return end
+    first = math.ceil((turn.tick - tick) / ticks_in(1, controls.tempo_bpm, sample_rate_hz) - 1e-6)
+    line = tick + ticks_in(first, controls.tempo_bpm, sample_rate_hz)
+    return line + ticks_in(frames - first, turn.controls.tempo_bpm, sample_rate_hz)

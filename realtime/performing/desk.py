@@ -22,7 +22,7 @@ from legando.realtime.controls import (
 )
 from legando.realtime.performing.slew import Slew
 from legando.realtime.performing.steering import Setting
-from legando.realtime.rigs.controlnames import IMMEDIATE, counted
+from legando.realtime.rigs.controlnames import IMMEDIATE, MARKS, counted
 from legando.realtime.rigs.rig import Scene
 from legando.realtime.tonality import key_number, key_of
 
@@ -72,6 +72,11 @@ class Desk:
         """The tempo of now: what scenes, knobs and files last set, on its way there, else the style's own."""
         slew = self._slews.get("tempo_bpm")
         return slew.value if slew is not None else self.value_of("tempo_bpm")
+
+    @property
+    def given_tempo_bpm(self) -> float | None:
+        """The tempo that a scene, knob, tap or file last gave; None before the first."""
+        return self._tempo_bpm
 
     @property
     def section(self) -> str | None:
@@ -182,7 +187,7 @@ class Desk:
             return float(self.section == rest)
         if name == "key":
             return float(key_number(self.key))
-        if name == "tap":
+        if name in ("tap", *MARKS):
             return 0.0
         if family == "scene":
             return float(counted(name) == self.scene_index)

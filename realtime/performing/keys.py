@@ -6,6 +6,10 @@ it is down; sostenuto (CC 66) holds only the keys that were down when it was pre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from legando.realtime.controls import NoteEvent
+
 Key = tuple[int, int]
 """(channel 0..15, pitch 0..127): two keyboards may hold the same pitch, which sounds until both let go."""
 
@@ -112,3 +116,9 @@ class Held:
         endings = list(self._endings.values())
         self._endings.clear()
         return endings
+
+
+def last_of_each_pitch(notes: Sequence[NoteEvent]) -> list[NoteEvent]:
+    """Return the last event of each pitch, in the order in which they come. [any]"""
+    last = {note.pitch: index for index, note in enumerate(notes)}
+    return [notes[index] for index in sorted(last.values())]

@@ -20,23 +20,23 @@ from a keyboard, a file or a journal.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from legando.realtime.controls import Controls, NoteEvent, Turn
-from legando.realtime.performing.crossing import Crossing, crossing_to, ramped, snapshot
+from legando.realtime.performing.crossing import Crossing, crossing_to, end_tick, ramped, snapshot
 from legando.realtime.performing.desk import Desk
 from legando.realtime.performing.desk import StyledScene as StyledScene
-from legando.realtime.performing.keys import Keys
+from legando.realtime.performing.keys import Keys, last_of_each_pitch
+from legando.realtime.performing.messagequeue import MessageQueue
 from legando.realtime.performing.outsidetime import OutsideTime
 from legando.realtime.performing.ownevent import read_own_event
 from legando.realtime.performing.recall import TICKS_PER_BAR, TapTempo, next_line, ticks_in
 from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.performing.steering import Setting, Steering
 from legando.realtime.rigs.binding import Binding
-from legando.realtime.rigs.controlnames import counted
+from legando.realtime.rigs.controlnames import MARKS, counted
 from legando.realtime.rigs.rig import Scene, SceneChanges
 
 DRUM_CHANNEL = 9
@@ -69,10 +69,10 @@ class Performance:
         self._steering = Steering(bindings, self._desk.value_of)
         self._outside = OutsideTime(sample_rate_hz, follow_clock=follow_clock)
         self._sample_rate_hz = sample_rate_hz
-        self._queue: list[tuple[int, int, bytes, bool]] = []
-        self._fed = 0
+        self._queue = MessageQueue()
         self._keys = Keys()
         self._notes: list[NoteEvent] = []
+        self.marks: list[str] = []  # what the performer thought since the last chunk; it changes nothing
         self._moved: set[str] = set()  # immediate controls that the player has not been told
         self._tick = 0.0  # where the chunk of now begins, and later the next
         self._start_frame = 0
@@ -109,6 +109,16 @@ class Performance:
         return outside_bpm or ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
 
     @property
+    def given_tempo_bpm(self) -> float | None:
+        """Return the tempo that a scene, knob, tap or file last gave; None before the first."""
+        return self._desk.given_tempo_bpm
+
+    @property
+    def next_tick(self) -> float:
+        """Return where the next chunk begins, as far as is known, in sixteenths."""
+        return self._tick
+
+    @property
     def coming(self) -> Scene | None:
         """Return the scene that waits for its line."""
         return self._desk.scene_at(self._coming[0]) if self._coming is not None else None
@@ -139,8 +149,7 @@ class Performance:
 
         `acted` says that the player has been told already of the immediate controls that it moves.
         """
-        heapq.heappush(self._queue, (frame, self._fed, message, acted))
-        self._fed += 1
+        self._queue.put(frame, message, acted)
 
     def has_a_place(self, message: bytes) -> bool:
         """Say whether a message acts at its frame because of what it moves: a tap."""
@@ -156,10 +165,7 @@ class Performance:
 
     def withdraw(self, frame: int, message: bytes) -> None:
         """Take back one queued message, as if it had never come; harmless when there is none such."""
-        index = next((n for n, entry in enumerate(self._queue) if entry[0] == frame and entry[2] == message), None)
-        if index is not None:
-            del self._queue[index]
-            heapq.heapify(self._queue)
+        self._queue.withdraw(frame, message)
 
     def controls_for_chunk(self, start_frame: int, frames: int, tick: float | None = None) -> Controls:
         """Apply all messages before the chunk's end and return its snapshot.
@@ -169,10 +175,8 @@ class Performance:
         self._start_frame = start_frame
         self._tick = self._outside.leaned(self._tick if tick is None else tick, start_frame)
         held = self.held
-        self._notes = []
-        end = start_frame + frames
-        while self._queue and self._queue[0][0] < end:
-            frame, _, message, acted = heapq.heappop(self._queue)
+        self._notes, self.marks = [], []
+        for frame, message, acted in self._queue.take_before(start_frame + frames):
             self._apply(message, max(frame, start_frame), start_frame, acted)
         self._desk.step(frames / self._sample_rate_hz)
         if self._coming is not None and self._coming[1] <= self._tick + 1e-6:
@@ -187,7 +191,7 @@ class Performance:
         controls = replace(controls, turn=self._turn(controls, frames))
         if controls.turn is not None and self._tick < self._count_in_ticks:
             controls = replace(controls, click=True)
-        self._tick = self._end_tick(controls, frames)
+        self._tick = end_tick(controls, self._tick, frames, self._sample_rate_hz)
         return controls
 
     # Scenes and time.
@@ -234,16 +238,6 @@ class Performance:
             return None
         return Turn(tick=line, controls=later) if counts or line < soon else None
 
-    def _end_tick(self, controls: Controls, frames: int) -> float:
-        """Return where the chunk after this one begins."""
-        rate, turn = self._sample_rate_hz, controls.turn
-        end = self._tick + ticks_in(frames, controls.tempo_bpm, rate)
-        if turn is None or turn.tick >= end:
-            return end
-        first = math.ceil((turn.tick - self._tick) / ticks_in(1, controls.tempo_bpm, rate) - 1e-6)
-        line = self._tick + ticks_in(first, controls.tempo_bpm, rate)
-        return line + ticks_in(frames - first, turn.controls.tempo_bpm, rate)
-
     def _apply(self, message: bytes, frame: int, start_frame: int, acted: bool) -> None:
         if not message or message[0] < 0x80 or (any(byte > 0x7F for byte in message[1:]) and message[0] != 0xFF):
             return
@@ -273,6 +267,9 @@ class Performance:
         if setting.control.startswith("scene."):
             if setting.pressed:
                 self._recall(counted(setting.control))
+            return
+        if setting.control in MARKS:
+            self.marks += [setting.control] * setting.pressed
             return
         if setting.control == "tap":
             tempo = self._tap.tap(self._start_frame + offset) if setting.pressed else None
@@ -304,9 +301,3 @@ class Performance:
                 self._set(Setting(name, value, math.inf, value >= 0.5), offset, acted)
         else:
             self._outside.clock(message, frame)
-
-
-def last_of_each_pitch(notes: Sequence[NoteEvent]) -> list[NoteEvent]:
-    """Return the last event of each pitch, in the order in which they come. [any]"""
-    last = {note.pitch: index for index, note in enumerate(notes)}
-    return [notes[index] for index in sorted(last.values())]

@@ -5,7 +5,7 @@
 | `[audio]` | device, host API, block size, lead, level |
 | `[midi]` | input ports, feedback to their lights |
 | `[[bind]]` | what on a controller moves which control, and how; `[[midi.bind]]` is an older name for it |
-| `[clock]` | whose MIDI clock is followed, and who is sent one |
+| `[clock]` | whose MIDI clock is followed, and who is sent one; Ableton Link |
 | `[engine]` | bundle, seed, denoising steps, chunk size |
 | `[live]` | whether spare processes stand by, where takes go |
 | `[bridge]` | where the audio is published, and where programs steer |
@@ -81,14 +81,22 @@ class MidiRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockRig:
-    """MIDI clock. `in` is the port whose clock is followed, `out` the port that is sent ours; empty is nobody."""
+    """MIDI clock. `in` is the port whose clock is followed, `out` the port that is sent ours; empty is nobody.
+
+    `link` joins the Ableton Link session of the networks that this machine is on; `link_start_stop` stands still and
+    starts with it, too.
+    """
 
     input: str = field(default="", metadata={"key": "in"})
     output: str = field(default="", metadata={"key": "out"})
+    link: bool = False
+    link_start_stop: bool = False
 
     def __post_init__(self) -> None:
         check_port_name("in", self.input)
         check_port_name("out", self.output)
+        if self.link and self.input:
+            raise RigError(f"in = {self.input!r} and link = true: follow a port's clock or Link; take one of them out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,14 +204,6 @@ class OscRig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Prompts and controls that a program change recalls.
-
-    None leaves a control to the prompts, and the last three to `[scenes]`. Without `tempo_bpm` the tempo stays as it
-    was given; where nobody has given one, it is the usual tempo of the prompts' style.
-    """
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorRig:
     """Where metrics are told over HTTP, as HOST:PORT; empty is nowhere. An address that others can reach needs
     `remote = true` too.
@@ -222,6 +222,14 @@ class MonitorRig:
                 f"127.0.0.1, or remote = true in [monitor] where the network is your own"
             )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Prompts and controls that a program change recalls.
+
+    None leaves a control to the prompts, and the last three to `[scenes]`. Without `tempo_bpm` the tempo stays as it
+    was given; where nobody has given one, it is the usual tempo of the prompts' style.
+    """
 
     name: str
     prompts: tuple[Prompt, ...]
@@ -267,6 +275,7 @@ class Rig:
     bridge: BridgeRig = BridgeRig()
     performance: PerformanceRig = PerformanceRig()
     osc: OscRig = OscRig()
+    monitor: MonitorRig = MonitorRig()
     changes: SceneChanges = field(default=SceneChanges(), metadata={"key": "scenes"})
     scenes: tuple[Scene, ...] = field(metadata={"key": "scene"})
     folder: Path = field(default=Path(), metadata={"key": None})
@@ -275,7 +284,6 @@ class Rig:
         if not self.scenes:
             raise RigError("the rig has no scene; add a [[scene]] with a name and prompts")
         for binding in self.bindings:
-    monitor: MonitorRig = MonitorRig()
             family = binding.control.partition(".")[0]
             have = {"scene": len(self.scenes), "weight": max(len(scene.prompts) for scene in self.scenes)}.get(family)
             if have is not None and counted(binding.control) >= have:

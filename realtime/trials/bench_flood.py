@@ -28,7 +28,7 @@ from legando.realtime.trials.bench_kills import child_pid
 from legando.realtime.trials.bench_live import KINDS, Delays, Sent, immediate_delay, play_hands
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.onset import heard_at_us, offsets, percentiles
-from legando.realtime.trials.stage import BRIGHTNESS_CC, LEVEL_CC, Stage
+from legando.realtime.trials.stage import BRIGHTNESS_CC, LEVEL_CC, Stage, free_port
 
 MEASURE_S = 15.0
 """How long hands play before, and after."""
@@ -109,7 +109,7 @@ def run_flood(
         Stage(instrument=instrument, block_frames=block_frames, bundle=bundle) as stage,
         closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as out,
     ):
-        address = ("127.0.0.1", _free_port())
+        address = ("127.0.0.1", free_port())
         stage.write_rig(more=f'{_BINDINGS}\n[osc]\nlisten = "127.0.0.1:{address[1]}"\n')
         take, journal = stage.folder / "take.wav", stage.folder / "take.jsonl"
         stage.start_play("--json", "--out", str(take), "--journal", str(journal))
@@ -153,13 +153,6 @@ def run_flood(
         "survived": back and same and panic >= 0 and not stuck,
         "play": {name: figures[name] for name in ("underruns", "xruns", "engine_restarts", "player_restarts")},
     }
-
-
-def _free_port() -> int:
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _flood(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,14 @@ PORT = "bench hands"
 START_S = 60.0
 RING_FRAMES = 1 << 19
 BRIGHTNESS_CC, LEVEL_CC = 74, 7
+
+
+def free_port() -> int:
+    """Return a UDP port of this machine that nobody has at the moment. [control]"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Stage:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from legando.realtime.cli import main
 from legando.realtime.playing.playback import LEVEL_SLEW_MS
 from legando.realtime.recording.journal import MadeChunk, TakeRecord
 from legando.realtime.ring import Frames
-from legando.realtime.trials import bench_flood
+from legando.realtime.trials import bench_flood, bench_rollout
 from legando.realtime.trials.bench_flood import PANIC, midi_nonsense, osc_nonsense, stuck_notes
+from legando.realtime.trials.bench_rollout import fade_level_db
 from legando.realtime.trials.bench_sweep import judge
 from tests.realtime.tone_generator import SPEC
 
@@ -40,6 +42,26 @@ def test_faders_at_full_speed_do_not_click(bench: None, capsys: pytest.CaptureFi
     report = json.loads(capsys.readouterr().out)
     assert set(report["faders"]) == {"level", "filter", "mute", "brightness", "space"}
     assert all(told["moves"] > 20 for told in report["faders"].values()) and report["clean"]
+
+
+@pytest.mark.live
+def test_a_bundle_rolls_out_and_back_and_its_level_is_told(
+    bench: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bench_rollout, "REST_S", 1.5)
+    words = ["bench", "live", "--rollout", str(tmp_path), "--times", "1", "--json"]
+    status = main(words, instrument=SPEC)
+    report = json.loads(capsys.readouterr().out)
+    assert report["rolled"] == 2 and len(report["level_db"]) == 2 and report["compared_s"] > 5.0
+    assert status == (0 if report["breaks_of_play"] == 0 else 1)
+    assert main([*words[:3], str(tmp_path / "gone"), "--json"], instrument=SPEC) == 2
+
+
+def test_the_level_of_a_fade_is_that_of_its_loudest_and_softest_half_second() -> None:
+    sound = np.ones((6 * 48_000, 2), np.float32)
+    sound[120_000:168_000] *= 0.5
+    most, least = fade_level_db(sound, 96_000)
+    assert most == pytest.approx(0.0, abs=0.01) and least == pytest.approx(-6.02, abs=0.01)
 
 
 @pytest.mark.soak

@@ -144,10 +144,10 @@ def test_a_level_knob_acts_ahead_of_its_chunk(
 
 
 @pytest.mark.timeout(180)
-def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_samples(
+def test_playing_has_no_break_and_the_bridge_carries_the_same_samples(
     jack_server: JackServer, hands: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = 60
+    seconds = 25
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     endpoint = f"ipc://{tmp_path}/play.ipc"
@@ -211,7 +211,7 @@ def test_a_minute_of_playing_has_no_break_and_the_bridge_carries_the_same_sample
 
     events = [json.loads(line) for line in (tmp_path / "take.jsonl").read_text().splitlines()[1:]]
     notes = [event for event in events if event.get("midi", "").startswith("90")]
-    assert len(notes) > 60, "the port was not heard"
+    assert len(notes) > 30, "the port was not heard"
     assert len({event["frame"] % 3840 for event in notes}) > 20, "notes do not keep their place inside the chunk"
 
 

@@ -21,7 +21,7 @@ from legando.realtime.osc.oscwire import build_osc
 from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
 from legando.realtime.trials.comparison import Comparison
-from legando.realtime.trials.stage import Stage
+from legando.realtime.trials.stage import Stage, free_port
 
 SPEC = "tone_generator:named"
 
@@ -84,12 +84,6 @@ def pitch_hz(sound: np.ndarray) -> float:
     return float(np.argmax(spectrum) * 48_000 / len(sound))
 
 
-def free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.live
 def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused(
     require: Callable[[bool, str], None],
@@ -108,7 +102,7 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
         except DeviceError as error:
             require(False, str(error))
         out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        address = ("127.0.0.1", free_udp_port())
+        address = ("127.0.0.1", free_port())
         stage.write_rig(
             more=f'[osc]\nlisten = "127.0.0.1:{address[1]}"',
             engine=f"candidates = ['{tmp_path}/new', '{tmp_path}/broken']",

@@ -59,8 +59,9 @@ class ToneGenerator:
         began_ns = time.perf_counter_ns()
         time.sleep(self._step_ms * (controls.steps or self.default_steps) / 1000)
         n = self.chunk_frames
-        if controls.position_ticks is not None and abs(controls.position_ticks / 4 - self._beat) > 1:
-            self._beat = controls.position_ticks / 4  # as the real one jumps to an outside clock that is far off
+        if controls.position_ticks is not None:  # as the real one leans towards an outside clock, and jumps to a far one
+            off = controls.position_ticks / 4 - self._beat
+            self._beat += off if abs(off) > 1 else 0.1 * off
         t = (self._position + np.arange(n)) / SAMPLE_RATE_HZ
         pitches = dict.fromkeys(controls.held, 0)
         sound = 0.1 * np.sin(2 * np.pi * (55.0 + self._seed % 97 + 100.0 * sum(controls.style_now())) * t)
