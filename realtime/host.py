@@ -147,6 +147,7 @@ class Host:
         tick = written.tick_at(position_frames, performance.tempo_bpm)
         past = written.past_after(out.engine_watch.restarts, position_frames, performance.tempo_bpm)
         controls = performance.controls_for_chunk(position_frames, out.ready.chunk_frames, tick)
+        self._telling.marks.steered(position_frames)
         out.rollouts.steer(position_frames, controls, written.past(position_frames, performance.tempo_bpm))
         out.engine.answer(position_frames, controls, past)
         out.take.answered(position_frames, controls, past)

@@ -62,10 +62,10 @@ class Outfit:
         self.ring = stack.enter_context(Ring.create(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS))
         self.ring.level = rig.audio.level
         self.immediate = ImmediatePath(ImmediateControls(rig.bindings, level=rig.audio.level), self.ring)
+        self.monitor = self._open_monitor(stack)
         self.engine = stack.enter_context(EngineProcess(self._engine_settings()))
         self.bridge = BridgeLink(rig, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
         stack.callback(self.bridge.close)
-        self.monitor = self._open_monitor(stack)
         # Reading the prompts takes a moment, in which the engine warms up.
         loaded = load_instrument(instrument, show.bundle)
         self.bundle_name, self.bundle_sha256 = loaded.name, loaded.hash

@@ -8,6 +8,8 @@
 | `frame`, `steps` | a chunk that was made with fewer denoising steps |
 | `chunk` | a chunk at this frame: in `set` the controls it was made with, where they differ from the chunk before; |
 | | `pcm`, the first 16 digits of the SHA-256 of its sound; for the first of another engine `past`, what that was told |
+| `scene` | from here on this scene plays: its `number` from 1, `name`, `prompts` with their weights |
+| `mark` | what was heard at this frame was liked or not: `kind` |
 | `roll` | from here on a candidate `bundle` follows, the fade `begin`s, it is the `main` one, or it is `dropped` |
 | `end` | how many chunks there were, and the SHA-256 of all their sound |
 
@@ -85,6 +87,14 @@ class Journal:
         self._last = controls
         self._write(line | {"pcm": sha256[:16]})
 
+    def scene(self, frame: int, number: int, name: str, prompts: list[tuple[str, float]]) -> None:
+        """Keep which scene plays from the chunk at this frame on."""
+        self._write({"scene": frame, "number": number, "name": name, "prompts": prompts})
+
+    def mark(self, frame: int, kind: str) -> None:
+        """Keep what the performer thought of what was heard at this frame; a replay ignores it."""
+        self._write({"mark": frame, "kind": kind})
+
     def roll(self, frame: int, news: dict[str, Any]) -> None:
         """Keep a step of a bundle's roll-out, which acts from the chunk at this frame on."""
         self._write({"roll": frame, **news})
@@ -130,7 +140,9 @@ class MadeChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeRecord:
-    """What a journal says. `whole` is whether the take came to its end; `cut` whether the last line was cut off."""
+    """What a journal says. `end` is None where the take did not come to its end; `cut` whether its last line was cut
+    off. `scenes` and `marks` are lines as they stand in the table above.
+    """
 
     header: dict[str, Any]
     about: dict[str, Any]
@@ -139,6 +151,8 @@ class TakeRecord:
     rolls: tuple[dict[str, Any], ...]
     end: dict[str, Any] | None
     cut: bool
+    scenes: tuple[dict[str, Any], ...] = ()
+    marks: tuple[dict[str, Any], ...] = ()
 
 
 def read_take(path: Path) -> TakeRecord:
@@ -155,6 +169,8 @@ def read_take(path: Path) -> TakeRecord:
     about: dict[str, Any] = {}
     events: list[tuple[int, bytes]] = []
     rolls: list[dict[str, Any]] = []
+    scenes: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
     chunks: dict[int, MadeChunk] = {}
     end: dict[str, Any] | None = None
     controls: dict[str, Any] = {}
@@ -167,6 +183,10 @@ def read_take(path: Path) -> TakeRecord:
             events.append((line["frame"], bytes.fromhex(line["midi"])))
         elif "roll" in line:
             rolls.append(line)
+        elif "scene" in line:
+            scenes.append(line)
+        elif "mark" in line:
+            marks.append(line)
         elif "about" in line:
             about = line["about"]
         elif "end" in line:
@@ -179,6 +199,8 @@ def read_take(path: Path) -> TakeRecord:
         rolls=tuple(rolls),
         end=end,
         cut=cut,
+        scenes=tuple(scenes),
+        marks=tuple(marks),
     )
 
 

@@ -14,6 +14,7 @@ from legando.realtime.screen.status import KNOBS, Status
 
 SCENE_KEYS = "1234567890"
 PART_KEYS = {"drums": "d", "bass": "b", "chord": "c", "lead": "l", "texture": "x"}
+_TRIGGERS = {"exclamation_mark": "panic", "t": "tap", "plus": "like", "minus": "dislike"}
 STEP, FINE_STEP = 0.05, 0.01
 """How far one key press moves a knob, as a share of its range."""
 
@@ -30,6 +31,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("s", "hold the next section in turn, then none"),
     ("t", "tap the tempo"),
     ("r", "record a take; again: end it"),
+    ("+  -", "you like what is heard, or do not"),
     ("!", "panic: end all notes"),
     ("z", "put out the clip lamps"),
     ("v", "dark or light"),
@@ -80,10 +82,8 @@ def moves_of(key: str, status: Status, chosen: int, values: Mapping[str, float])
             return (_flip(f"mute.{part}", values),)
     if key in ("m", "f"):
         return (_flip("mute" if key == "m" else "freeze", values),)
-    if key == "exclamation_mark":
-        return (Move("panic", 1.0),)
-    if key == "t":
-        return (Move("tap", 1.0),)
+    if key in _TRIGGERS:
+        return (Move(_TRIGGERS[key], 1.0),)
     if key == "s":
         held = SECTIONS.index(status.section) + 1 if status.section_held and status.section in SECTIONS else 0
         return (Move("section", float((held + 1) % (len(SECTIONS) + 1))),)

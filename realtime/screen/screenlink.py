@@ -34,6 +34,7 @@ from typing import Any
 from legando.realtime.errors import RigError
 from legando.realtime.midi.livemessage import LiveMessage
 from legando.realtime.performing.ownevent import control_event
+from legando.realtime.rigs.controlnames import MARKS
 from legando.realtime.screen.display import Display
 from legando.realtime.screen.meter import FLOOR_DB, Levels
 from legando.realtime.screen.status import Status, status_to_plain
@@ -50,7 +51,7 @@ PROVEN_S = 10.0
 
 END_S = 2.0
 SAID_MAX = 200
-_PRESSED = ("panic", "tap")
+_PRESSED = ("panic", "tap", *MARKS)
 
 
 class Screen(Display):

@@ -48,6 +48,20 @@ class StatusMaker:
         if message and message[0] < 0xF0:
             self._midi, self._midi_count = message, self._midi_count + 1
 
+    def heard_frame(self, ring: Ring, *, playing: bool) -> float:
+        """Return which frame of the music is heard now. `playing` says that a player empties the ring."""
+        codec = self._ready.latency_frames if self._ready is not None else 0
+        if not playing or ring.player_state is not PlayerState.PLAYING:
+            return float(ring.written_frames - self._lead_frames - codec)
+        return heard_frame(
+            now_ns=time.perf_counter_ns(),
+            played_frames=ring.played_frames,
+            played_at_ns=ring.played_at_ns,
+            latency_ns=ring.latency_ns,
+            codec_frames=codec,
+            rate_hz=SAMPLE_RATE_HZ,
+        )
+
     def status(
         self,
         *,
@@ -66,18 +80,7 @@ class StatusMaker:
         ready, made = self._ready, self._made
         chunk_ms = 1000.0 * ready.chunk_frames / SAMPLE_RATE_HZ if ready is not None else 0.0
         codec = ready.latency_frames if ready is not None else 0
-        if playing and ring.player_state is PlayerState.PLAYING:
-            frame = heard_frame(
-                now_ns=now_ns,
-                played_frames=ring.played_frames,
-                played_at_ns=ring.played_at_ns,
-                latency_ns=ring.latency_ns,
-                codec_frames=codec,
-                rate_hz=SAMPLE_RATE_HZ,
-            )
-        else:
-            frame = float(ring.written_frames - self._lead_frames - codec)
-        place = self._heard.at(max(0.0, frame), tempo_bpm)
+        place = self._heard.at(max(0.0, self.heard_frame(ring, playing=playing)), tempo_bpm)
         coming = performance.coming
         engine = self._show.rig.engine
         held = performance.section

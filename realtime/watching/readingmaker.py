@@ -16,7 +16,13 @@ from legando.realtime.watching.reading import ChunkTally, Reading
 
 
 def reading_of(
-    out: Outfit, status: Status, tally: ChunkTally, *, made_s: float, messages: Mapping[str, int]
+    out: Outfit,
+    status: Status,
+    tally: ChunkTally,
+    *,
+    made_s: float,
+    messages: Mapping[str, int],
+    marks: Mapping[str, int],
 ) -> Reading:
     """Return where the run is now. [control]"""
     ring, plays, osc, player = out.ring, out.rollouts.playing, out.osc, out.player
@@ -57,6 +63,7 @@ def reading_of(
         messages=dict(messages),
         refused={"bad": osc.bad, "dropped": osc.dropped} if osc is not None else {},
         rollouts=dict(out.rollouts.outcomes),
+        marks=dict(marks),
         pids={
             "host": os.getpid(),
             "engine": out.engine.pid,
