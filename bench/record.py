@@ -28,6 +28,7 @@ from legando.bench.workerlink import environment
 from legando.realtime.errors import LegandoError
 
 LIVE_S = 30.0
+SOAK_MINUTES = 30.0
 SUITES = ("chunk", "ring", "bridge", "midi", "start")
 DRIFTING = ("fast drum and bass", "ambient drone with soft pads", "smoky jazz trio")
 Make = Callable[[str, Path | None], Mapping[str, Any]]
@@ -64,6 +65,15 @@ def _live(instrument: str, bundle: Path | None) -> Mapping[str, Any]:
     if any(told[kind]["count"] < 10 for kind in ("note", "knob", "immediate")):
         raise LegandoError("too few events were found again; record when the machine is quiet")
     return {**about, "command": f"legando bench live --seconds {LIVE_S:g}", **told}
+
+
+def _soak(instrument: str, bundle: Path | None) -> Mapping[str, Any]:
+    """Play beside a busy core for half an hour. Not in a usual run."""
+    from legando.realtime.trials.bench_soak import run_soak
+
+    about = machine()
+    told = run_soak(minutes=SOAK_MINUTES, hogs=1, instrument=instrument, bundle=bundle, block_frames=256, lead_ms=None)
+    return {**about, "command": f"legando bench live --soak {SOAK_MINUTES:g}", **told}
 
 
 def _evaluated(words: Sequence[str], bundle: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -111,9 +121,10 @@ REPORTED: dict[str, Make] = {
     "energy": _energy,
     "peers": _suites(("peers",), quick=True),
     "drift": _drift,
+    "soak": _soak,
 }
 USUAL = ("bench", "live", "energy", "peers")
-"""What is recorded without names: the other takes as long as these together."""
+"""What is recorded without names: the others take longer, `drift` six minutes, `soak` half an hour."""
 
 
 def record(names: Sequence[str], *, instrument: str, bundle: Path | None) -> dict[str, str]:

@@ -23,6 +23,8 @@ SAMPLE_RATE_HZ = 48_000
 PACE_S = 0.001
 WARM_UP = 20
 BLOCKS = (64, 128, 256)
+SIZES = (128, 3840)
+ROUNDS = 3
 LOOK_S = 5e-5
 
 RING_WRITER = """
@@ -60,7 +62,7 @@ def ring_suite(quick: bool, advance: Advance) -> Outcome:
     """Time a write with a read, all that the player does for a block, and the way to another process. [control]"""
     count = 400 if quick else 2000
     series = []
-    for index, frames in enumerate((128, 3840)):
+    for index, frames in enumerate(SIZES):
         with Ring.create() as ring:
             block = np.ones((frames, 2), dtype=np.float32)
             out = np.zeros_like(block)
@@ -96,38 +98,55 @@ def bridge_suite(quick: bool, advance: Advance) -> Outcome:
 
     Details: the ratio of the two for each way, and the least and the most of them for one listener and for eight.
     """
-    count = 300 if quick else 1500
+    count = 120 if quick else 500
     series: list[Series] = []
     detail: dict[str, dict[str, float]] = {}
     ratios_of: dict[str, list[float]] = {}
     ways = (("ipc", 1), ("tcp", 1), ("ipc", 8))
     with tempfile.TemporaryDirectory(prefix="legando-bench-") as folder:
         for index, (transport, listeners) in enumerate(ways):
-            hops = Hops(transport, Path(folder), listeners=listeners)
-            try:
-                for place, frames in enumerate((128, 3840)):
-                    noise = np.random.default_rng(1).standard_normal((frames, 2)).astype(np.float32)
-                    bare, bridge = [], []
-                    for _ in range(WARM_UP + count):
-                        time.sleep(PACE_S)
-                        bare.append(hops.bare_hop_us(noise))
-                        time.sleep(PACE_S)
-                        bridge.append(hops.hop_us(noise))
-                    name = f"{transport}{f' to {listeners}' if listeners > 1 else ''}, {frames} frames"
-                    mine, theirs = _series(f"bridge, {name}", bridge), _series(f"bare libzmq, {name}", bare)
-                    series += [mine, theirs]
-                    ratios = {p: mine.figures()[p] / theirs.figures()[p] for p in ("p50", "p99")}
-                    detail[name] = {f"ratio_{p}": round(ratio, 2) for p, ratio in ratios.items()}
-                    ratios_of.setdefault(f"{listeners} listeners" if listeners > 1 else "one listener", []).append(
-                        ratios["p50"]
-                    )
-                    advance((2 * index + place + 1) / (2 * len(ways)))
-            finally:
-                hops.close()
+            bare: dict[int, list[list[float]]] = {frames: [] for frames in SIZES}
+            bridge: dict[int, list[list[float]]] = {frames: [] for frames in SIZES}
+            for turn in range(ROUNDS):  # sockets, threads and their places anew
+                hops = Hops(transport, Path(folder), listeners=listeners)
+                try:
+                    for frames in SIZES:
+                        one, other = _hops_in_turn(hops, frames, WARM_UP + count)
+                        bare[frames].append(one)
+                        bridge[frames].append(other)
+                finally:
+                    hops.close()
+                advance((ROUNDS * index + turn + 1) / (ROUNDS * len(ways)))
+            for frames in SIZES:
+                name = f"{transport}{f' to {listeners}' if listeners > 1 else ''}, {frames} frames"
+                mine, theirs = _joined(f"bridge, {name}", bridge[frames]), _joined(f"bare libzmq, {name}", bare[frames])
+                series += [mine, theirs]
+                ratios = {p: mine.figures()[p] / theirs.figures()[p] for p in ("p50", "p99")}
+                detail[name] = {f"ratio_{p}": round(ratio, 2) for p, ratio in ratios.items()}
+                group = f"{listeners} listeners" if listeners > 1 else "one listener"
+                ratios_of.setdefault(group, []).append(ratios["p50"])
     spread = {
         name: {"least": round(min(ratios), 2), "most": round(max(ratios), 2)} for name, ratios in ratios_of.items()
     }
     return Outcome(suite="bridge", series=series, detail=detail | spread)
+
+
+def _hops_in_turn(hops: Hops, frames: int, count: int) -> tuple[list[float], list[float]]:
+    """Return microseconds of bare hops and of ours, one of each in turn."""
+    noise = np.random.default_rng(1).standard_normal((frames, 2)).astype(np.float32)
+    bare, bridge = [], []
+    for _ in range(count):
+        time.sleep(PACE_S)
+        bare.append(hops.bare_hop_us(noise))
+        time.sleep(PACE_S)
+        bridge.append(hops.hop_us(noise))
+    return bare, bridge
+
+
+def _joined(name: str, rounds: list[list[float]]) -> Series:
+    """Return one series of all rounds, the warm-up of each apart."""
+    warm_up = [time for one in rounds for time in one[:WARM_UP]]
+    return Series(name=name, unit="µs", values=[time for one in rounds for time in one[WARM_UP:]], warm_up=warm_up)
 
 
 def midi_suite(quick: bool, advance: Advance) -> Outcome:

@@ -211,13 +211,18 @@ def _flood_lines(report: dict[str, Any]) -> list[str]:
 def _rollout_lines(report: dict[str, Any]) -> list[str]:
     if report["refused"]:
         return [report["refused"]]
-    most = max(told["most"] for told in report["level_db"])
-    least = min(told["least"] for told in report["level_db"])
     return [
         f"{report['rolled']} cross-fades: {report['breaks']} breaks in the waveform, "
         f"{report['breaks_of_play']} of them made by play; {report['play']['underruns']} underruns",
-        f"level of half a second of a fade, against the music around it: {least:+.1f} to {most:+.1f} dB",
+        f"level of half a second against the seconds around it: in a fade {_range(report['level_db'])}, "
+        f"where nothing fades {_range(report['rest_db'])}",
     ]
+
+
+def _range(told: list[dict[str, float]]) -> str:
+    if not told:
+        return "not measured"
+    return f"{min(one['least'] for one in told):+.1f} to {max(one['most'] for one in told):+.1f} dB"
 
 
 def _sweep_lines(report: dict[str, Any]) -> list[str]:

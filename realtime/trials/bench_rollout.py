@@ -1,7 +1,8 @@
 """`legando bench live --rollout DIR`: another bundle comes in while the music plays, and goes back, over and over.
 
 What is heard is held to what left the engine, over every fade; and the level of each fade to the level of the music on
-both its sides: a cross-fade of two sounds that are alike in part can dip or swell. [control]
+both its sides: a cross-fade of two sounds that are alike in part can dip or swell. Music rises and falls by itself, so
+that the same is measured where nothing fades. [control]
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from legando.realtime.trials.comparison import Comparison
 from legando.realtime.trials.stage import Stage, free_port
 
 WAIT_S = 60.0
-REST_S = 3.0
+REST_S = 7.0
 """Played before the first roll-out, between two, and after the last; a second of it is not compared."""
 
 WINDOW_FRAMES = SAMPLE_RATE_HZ // 2
@@ -54,9 +55,16 @@ def run_rollouts(*, to: Path, times: int, instrument: str, bundle: Path | None, 
                 _listen(stage, blocks, REST_S)
         figures = stage.stop_play()
         sound, _ = soundfile.read(take, dtype="float32", always_2d=True)
-        marks = [(event["roll"], event) for event in read_take(take.with_suffix(".jsonl")).rolls]
+        rolls = read_take(take.with_suffix(".jsonl")).rolls
     comparison = _compared(sound, np.concatenate(blocks), block_frames)
-    fades = [fade_level_db(sound, begin) for begin, event in marks if "begin" in event]
+    begins, mains = ([one["roll"] for one in rolls if what in one] for what in ("begin", "main"))
+    fades = [fade_level_db(sound, begin) for begin in begins]
+    calm = [
+        main + FADE_FRAMES
+        for main in mains
+        if main + 3 * FADE_FRAMES <= min((b for b in begins if b > main), default=len(sound))
+    ]
+    rests = [fade_level_db(sound, at) for at in calm]
     breaks = sum(not one.of_the_server for one in comparison.breaks)
     return {
         "times": times,
@@ -67,6 +75,7 @@ def run_rollouts(*, to: Path, times: int, instrument: str, bundle: Path | None, 
         "breaks_of_play": breaks,
         "compared_s": round(comparison.same_frames / SAMPLE_RATE_HZ, 3),
         "level_db": [{"most": round(most, 2), "least": round(least, 2)} for most, least in fades],
+        "rest_db": [{"most": round(most, 2), "least": round(least, 2)} for most, least in rests],
         "survived": rolled == 2 * times and breaks == 0,
         "play": {name: figures[name] for name in ("underruns", "xruns", "ladder")},
     }
