@@ -13,6 +13,7 @@ does all of it. Or step by step; each training resumes what its run folder holds
     legando train style
     legando train bundle --out runs/bundle
     legando train evaluate --bundle runs/bundle
+    legando train curve runs/codec runs/short/codec --report runs/curve
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ FORWARDED = {
     "language": "legando.engines.training.networks.train_language",
     "style": "legando.engines.training.networks.train_style",
     "evaluate": "legando.engines.training.figures.evaluate",
+    "curve": "legando.engines.training.figures.curve",
 }
 """Steps whose module reads its own options."""
 
@@ -55,8 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the steps that are not forwarded."""
     parser = Parser(
         prog="legando train",
-        description="Make a model: all, or data, codec, adversarial, flow, distil, language, style, bundle, evaluate. "
-        "Every training resumes what its run folder holds.",
+        description="Make a model: all, or data, codec, adversarial, flow, distil, language, style, bundle; judge it: "
+        "evaluate, curve. Every training resumes what its run folder holds.",
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     for name, text in (
@@ -65,9 +67,11 @@ def build_parser() -> argparse.ArgumentParser:
         ("language", "train the language model"),
         ("style", "train the prompt head"),
         ("evaluate", "measure a bundle"),
+        ("curve", "draw what more hours would buy"),
     ):
         steps.add_parser(name, help=text, add_help=False)
     codec = _training(steps, "codec", "train encoder and decoder on spectra", minutes=45)
+    codec.add_argument("--steps", type=int, help="end after so many steps in all instead, for `legando train curve`")
     codec.set_defaults(run=_codec)
     adversarial = _training(steps, "adversarial", "go on with the decoder against a discriminator", minutes=15)
     adversarial.set_defaults(run=_adversarial)
@@ -131,6 +135,8 @@ def _codec(options: argparse.Namespace) -> None:
     from legando.engines.training.networks.train_codec import train
 
     with _limits(options) as limits:
+        if options.steps is not None:
+            limits |= {"seconds": None, "steps": options.steps}
         train(options.data, options.runs / "codec", **limits)
 
 

@@ -45,6 +45,7 @@ def test_signal_stops_after_the_step_and_saves(tmp_path: Path) -> None:
     saved = read_model(tmp_path)
     assert all(torch.equal(saved[name], stopped[name]) for name in stopped)
     assert read_history(tmp_path)[-1]["step"] == 8
+    assert not (tmp_path / "curves.png").exists()  # whoever stops it waits for the checkpoint alone
 
 
 def test_history_holds_means_and_curves_are_drawn(tmp_path: Path) -> None:

@@ -342,7 +342,23 @@ def test_embeddings_are_kept_for_the_same_encoder_only(tmp_path: Path) -> None:
     embed, encoder.embed = encoder.embed, lambda text: runs.append(text) or embed(text)  # type: ignore[method-assign, func-returns-value]
     again = EmbeddingCache(encoder, tmp_path / "kept")
     assert np.array_equal(again.embed("deep house"), first) and not runs
+    with pytest.raises(KeyboardInterrupt), again:
+        again.embed("techno")
+        raise KeyboardInterrupt
+    assert len(runs) == 1 and EmbeddingCache(encoder, tmp_path / "kept").embed("techno").any() and len(runs) == 1
     encoder.sha256 = "another"
-    assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first) and len(runs) == 1
-    (tmp_path / "kept").write_bytes(b"\x02")
     assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first) and len(runs) == 2
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+def test_damaged_embeddings_are_named_and_made_again(
+    tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    encoder = TextEncoder(installed_tokenizer())
+    with EmbeddingCache(encoder, tmp_path / "kept") as cache:
+        first = cache.embed("deep house").copy()
+    content = bytearray((tmp_path / "kept").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "kept").write_bytes(content if how == "flipped" else content[:-1])
+    assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first)
+    assert f"{tmp_path / 'kept'} is damaged" in capfd.readouterr().err

@@ -1,20 +1,27 @@
 """Training everything: shares of the time, stopping and going on, fresh pieces, memory, the board."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from legando.engines.bundle import Bundle, default_path
+from legando.engines.training.figures.results import content_of
 from legando.engines.training.music.fresh import FreshPieces
 from legando.engines.training.networks.batches import Crops, prepare
 from legando.engines.training.networks.board import Board
-from legando.engines.training.networks.checkpoint import read_newest
+from legando.engines.training.networks.checkpoint import read_newest, write_checkpoint
 from legando.engines.training.networks.learner import begin
-from legando.engines.training.train_all import SHARES, Plan
+from legando.engines.training.networks.seal import need, seal
+from legando.engines.training.train_all import _evaluate, train_all
+from legando.engines.training.train_stages import SHARES, Plan, stages
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_pieces
 
@@ -76,6 +83,114 @@ def test_signal_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
         found = read_newest(tmp_path / "codec")
         assert found is not None and int(found[1]["step"]) >= wanted
     assert not (tmp_path / "adversarial").exists()
+
+
+def test_first_signal_ends_what_is_no_training_at_once(tmp_path: Path) -> None:
+    """A thousand pieces are asked for, and the signal comes while the processes that render them begin."""
+    asked = plan(data=tmp_path / "data", runs=tmp_path, out=tmp_path / "bundle", pieces=1000)
+    begun, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    assert not train_all(asked, quiet=True)
+    assert time.monotonic() - begun < 30.0 and signal.getsignal(signal.SIGTERM) == before
+    assert not (tmp_path / "codec").exists()
+
+
+def stage_done(name: str, asked: Plan) -> bool:
+    board = Board([], quiet=True)
+    fresh = FreshPieces(asked.data, workers=0, most_pieces=0)
+    return next(stage.done() for stage in stages(asked, board, 0, 1, fresh) if stage.name == name)
+
+
+def test_language_is_done_when_its_model_is_sound_and_not_older_than_its_checkpoint(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = plan(hours=1.0, data=tmp_path / "data", runs=tmp_path, out=tmp_path / "bundle")
+    folder, model = tmp_path / "language", tmp_path / "language" / "model.safetensors"
+    folder.mkdir()
+    model.write_bytes(b"model")
+    seal(model)
+    write_checkpoint(folder, {"x": torch.ones(1)}, {"elapsed_s": 3600.0})
+    os.utime(model, (1.0, 1.0))
+    assert not stage_done("language", asked)  # killed after the last checkpoint, before the model was written
+    os.utime(model)
+    assert stage_done("language", asked) and capfd.readouterr().err == ""
+    model.write_bytes(b"m0del")
+    assert not stage_done("language", asked)
+    assert f"{model} is damaged" in capfd.readouterr().err
+    with pytest.raises(LegandoError, match=r"model.safetensors is damaged .*; run `legando train language` again"):
+        need(model, "language")
+
+
+def test_damaged_bundle_is_named_and_made_again_and_one_that_cannot_be_judged_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = plan(data=tmp_path / "data", runs=tmp_path / "runs", out=tmp_path / "bundle", evaluation="quick")
+    shutil.copytree(default_path(), asked.out)
+    assert stage_done("bundle", asked)
+    kept = asked.runs / f"report-{content_of(Bundle.load(asked.out))[:8]}" / "evaluation.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"content": 1')
+    with pytest.raises(LegandoError, match=r"evaluation.json is not what"):  # not "run the same command again"
+        _evaluate(asked, Board([], quiet=True))
+    with (asked.out / "habits.json").open("a") as file:
+        file.write(" ")
+    assert not stage_done("bundle", asked)
+    assert f"{asked.out / 'habits.json'} has" in capfd.readouterr().err
+
+
+RENDERING = """
+import sys
+from pathlib import Path
+from legando.engines.training.music.fresh import FreshPieces
+if __name__ == "__main__":
+    with FreshPieces(Path(sys.argv[1]), workers=1, most_pieces=50, bars=1) as fresh:
+        while fresh.left:
+            if fresh.take(wait_s=1.0):
+                print("one", flush=True)
+"""
+
+
+def test_renderers_of_a_killed_training_end_after_the_piece_in_hand(tmp_path: Path) -> None:
+    (tmp_path / "rendering.py").write_text(RENDERING)
+    command = [sys.executable, str(tmp_path / "rendering.py"), str(tmp_path / "data")]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "one\n"
+        process.kill()
+        process.stdout.read()  # until the last process that could write to it has ended
+    assert 1 <= len(list((tmp_path / "data").glob("piece_*.npz"))) <= 4
+
+
+def test_pieces_that_came_meanwhile_are_not_rendered_again(tmp_path: Path) -> None:
+    fresh = FreshPieces(tmp_path, workers=0, most_pieces=2)
+    assert fresh.left == 2
+    write_pieces(tmp_path, 2)
+    with fresh:
+        assert fresh.left == 0 and not fresh.jobs
+
+
+@pytest.mark.soak
+def test_everything_is_trained_bundled_and_measured_to_the_very_end(tmp_path: Path) -> None:
+    """Signals in the midst of it included: after each, the same command goes on."""
+    words = ["all", "--hours", "0.01", "--data", str(tmp_path / "data"), "--runs", str(tmp_path / "runs")]
+    words += ["--pieces", "4", "--fresh-workers", "0", "--threads", "2"]
+    command = [sys.executable, "-c", CHATTY, *words]
+    stops = iter((("flow  ", signal.SIGTERM), ("style  running", signal.SIGTERM), ("evaluate  0%", signal.SIGKILL)))
+    status = 3
+    while status != 0:
+        stop = next(stops, None)
+        with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                if stop is not None and line.startswith(stop[0]):
+                    process.send_signal(stop[1])
+                    stop = None
+            status = process.wait()
+        assert status in (0, 3, -signal.SIGKILL), "".join(said)
+    bundle = Bundle.load(tmp_path / "runs" / "bundle")
+    assert bundle.manifest["evaluation"]["figures"] and next(stops, None) is None
 
 
 def test_crops_take_in_fresh_pieces_within_their_memory(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ met, 1 when one is missed or not measured, 2 for bad input. torch is imported wh
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import difflib
 import json
@@ -39,7 +38,7 @@ TRAIN_HINT = "evaluation needs torch and more: pip install 'legando[train]'"
 _SPEED_S = 600.0  # seconds over which the speed is estimated: parts differ
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the command. [control]"""
     parser = Parser(
         prog="legando evaluate",
@@ -62,9 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate a bundle from the command line; returns the exit status."""
-    args = build_parser().parse_args(argv)
     try:
-        return _evaluate(args)
+        return evaluate(argv)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("legando"):
             raise
@@ -74,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_USER
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+def evaluate(argv: Sequence[str] | None = None) -> int:
+    """Do the command's work and return its exit status; raises LegandoError for bad input. [control]"""
+    args = build_parser().parse_args(argv)
     from legando.engines.bundle import Bundle
     from legando.engines.training.figures.desk import Desk
     from legando.engines.training.figures.evaluate_parts import DRIFT, ENERGY, parts

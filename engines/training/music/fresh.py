@@ -1,7 +1,8 @@
 """Fresh data: pieces rendered by other processes while a training runs, so that nothing is learnt by heart. [any]
 
 The workers fill the data set's folder in order of its seeds, as `legando train data` does; what they finish stays there
-for later runs. They run at low priority and end with the training, or when the folder holds `most_pieces`.
+for later runs. They run at low priority and end with the training, after the piece in hand where that is killed, or
+when the folder holds `most_pieces`.
 """
 
 from __future__ import annotations
@@ -55,8 +56,12 @@ class FreshPieces:
         self._done: IMapIterator[Outcome] | None = None
 
     def __enter__(self) -> FreshPieces:
+        self.jobs = [job for job in self.jobs if not job[0].exists()]  # others may have rendered meanwhile
+        self._left = len(self.jobs)
         if self.workers > 0 and self.jobs:
-            self._pool = multiprocessing.get_context("spawn").Pool(min(self.workers, len(self.jobs)), _begin_worker)
+            self._pool = multiprocessing.get_context("spawn").Pool(
+                min(self.workers, len(self.jobs)), _begin_worker, (os.getpid(),)
+            )
             self._done = self._pool.imap_unordered(_render, self.jobs)
         return self
 
@@ -90,13 +95,21 @@ class FreshPieces:
         return out
 
 
-def _begin_worker() -> None:
+_trainer = 0
+"""In a worker: the process that it renders for."""
+
+
+def _begin_worker(trainer: int) -> None:
     """Leave signals to the trainer, which ends its workers; give way to it."""
+    global _trainer
+    _trainer = trainer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)
 
 
 def _render(job: Job) -> Outcome:
+    if os.getppid() != _trainer:  # it was killed: what it had asked for is still in the pipe, hours of it
+        os._exit(0)
     try:
         render_one(job)
     except Exception as error:  # whatever a renderer may raise about one seed must not end the training

@@ -16,10 +16,10 @@ from legando.engines.export import export_bundle
 from legando.engines.language_export import load_language
 from legando.engines.training.music.habits import measure_habits
 from legando.engines.training.networks.progress import read_history
+from legando.engines.training.networks.seal import need
 from legando.engines.training.networks.train_codec import averaged
 from legando.engines.training.networks.train_distil import denoiser_weights, is_student_of
 from legando.engines.training.networks.train_style import installed_tokenizer
-from legando.realtime.errors import LegandoError
 
 
 def make_bundle(
@@ -39,8 +39,8 @@ def make_bundle(
         print(f"{runs / 'distil'} is the student of an earlier flow; left out", file=sys.stderr, flush=True)
         student = False
     denoiser.load_state_dict(denoiser_weights(runs / ("distil" if student else "flow")))
-    style_head = _need(runs / "style" / "style.safetensors", "style")
-    language = load_language(_need(runs / "language" / "model.safetensors", "language"))
+    style_head = need(runs / "style" / "style.safetensors", "style")
+    language = load_language(need(runs / "language" / "model.safetensors", "language"))
     about: dict[str, Any] = {
         "training": {run.name: _summary(run) for run in sorted(runs.iterdir()) if (run / "history.jsonl").exists()},
         "data": "pieces composed and rendered by legando.engines.training, all from seeds; see NOTICE for the sounds",
@@ -59,12 +59,6 @@ def make_bundle(
             steps=steps or (2 if student else 4),
             about=about,
         )
-
-
-def _need(path: Path, step: str) -> Path:
-    if not path.is_file():
-        raise LegandoError(f"{path} is missing; run `legando train {step}` first")
-    return path
 
 
 def _summary(run: Path) -> dict[str, Any]:

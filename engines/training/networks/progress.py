@@ -11,8 +11,8 @@ A run is a folder:
 | `spectrograms.png` | what the networks make now beside the original, where the training draws it |
 
 Runs add up: `Run(folder, seconds=...)` counts the time of earlier sessions, so a stopped run goes on where it stood and
-a finished one goes on when it is given more. Ctrl-C or SIGTERM ends the loop after the current step and saves; a kill
-loses what came after the latest save, `save_every_s` at most.
+a finished one goes on when it is given more. Ctrl-C or SIGTERM ends the loop after the current step and saves, without
+pictures; a kill loses what came after the latest save, `save_every_s` at most.
 
     run = Run(Path("runs/codec"), seconds=3600)
     run.restore({"model": model}, {"adam": optimizer})
@@ -53,6 +53,8 @@ __all__ = ["CHECKPOINT", "PREVIOUS", "Run", "draw_curves", "read_checkpoint", "r
 
 HISTORY = "history.jsonl"
 CURVES = "curves.png"
+STOPS = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
+"""What ends a training after its step: Ctrl-C, a polite kill, a terminal that was closed."""
 
 
 class Run:
@@ -146,6 +148,7 @@ class Run:
                         self.save()
                         saved = time.perf_counter()
                     last = time.perf_counter()
+                self.stopping = self.stopping or self._board.over
                 self.save()
                 self._show({}, "done" if self.fraction >= 1.0 else "stopped")
         finally:
@@ -160,7 +163,7 @@ class Run:
             self._sums[name] = (total + (value.detach() if isinstance(value, Tensor) else value), count + 1)
 
     def save(self) -> None:
-        """Write the checkpoint (whole or not at all), the pending row and the pictures. [any]
+        """Write the checkpoint (whole or not at all), the pending row and, unless told to stop, the pictures. [any]
 
         Raises LegandoError, and keeps the checkpoint before, when a network holds numbers that are not finite.
         """
@@ -190,6 +193,8 @@ class Run:
                         scalars.setdefault(str(index), {})[key] = value
             about["optimizers"][name] = {"groups": state["param_groups"], "scalars": scalars}
         write_checkpoint(self.folder, tensors, about)
+        if self.stopping:  # whoever sent the signal, or lent the machine, waits for the checkpoint alone
+            return
         draw_curves(self.folder)
         if self.draw is not None:
             self.draw(self.folder)
@@ -216,7 +221,7 @@ class Run:
         )
 
     def _catch_signals(self) -> dict[int, Any]:
-        """Turn the first SIGINT or SIGTERM into a clean stop; the second one acts as before."""
+        """Turn the first of `STOPS` into a clean stop; the second one acts as before. An ignored one stays so."""
         if threading.current_thread() is not threading.main_thread():
             return {}
         previous: dict[int, Any] = {}
@@ -227,8 +232,9 @@ class Run:
                 self._board.stopped = True
             signal.signal(number, previous[number])
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, stop)
+        for number in STOPS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                previous[number] = signal.signal(number, stop)
         return previous
 
     def _drop_history_after(self, step: int) -> None:

@@ -66,18 +66,19 @@ def train(
     data: Path,
     folder: Path,
     *,
-    seconds: float,
+    seconds: float | None = None,
+    steps: int | None = None,
     threads: int = 2,
     device: str = "cpu",
     limit: int | None = None,
     fresh: FreshPieces | None = None,
     config: CodecConfig | None = None,
 ) -> None:
-    """Train encoder and decoder on spectra for `seconds` in all; resumes what `folder` holds."""
+    """Train encoder and decoder on spectra for `seconds` or `steps` in all; resumes what `folder` holds."""
     begin(seed=0, threads=threads, device=device)
     codec = Codec(config).to(device)
     learner = Learner(codec, rate=1e-3, betas=(0.8, 0.98), decay=1e-3)
-    run = Run(folder, seconds=seconds)
+    run = Run(folder, seconds=seconds, steps=steps)
     run.restore({"codec": codec, "average": learner.average}, {"adam": learner.optimizer})
     rows = batch_size(BATCH, device)
     crops = Crops(prepare(data, limit), CROP_LATENTS, rows, seed=run.step, fresh=fresh)

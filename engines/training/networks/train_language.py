@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from legando.engines.score import VOCABULARY_SIZES
 from legando.engines.training.networks.learner import batch_size, begin
 from legando.engines.training.networks.progress import Run
 from legando.engines.training.networks.score_crops import ScoreBatch, crops, unigram_losses
+from legando.engines.training.networks.seal import seal
 from legando.realtime.arguments import Parser
 from legando.realtime.controls import PARTS
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 CROP_TICKS = 192
 BATCH = 16
 PEAK_RATE = 2e-3
+MODEL, REPORT = "model.safetensors", "report.json"
 WARM_UP_STEPS = 30
 VALIDATION_SEED = (1 << 63) + 1
 """Training batches are seeded with their step number, far below."""
@@ -123,6 +126,8 @@ def train(
 ) -> LanguageModel:
     """Train, or go on training, in a run folder; write `model.safetensors` and `report.json` at the end. [any]
 
+    When it is stopped, the model is written and not judged.
+
     `report.json` holds the validation loss of each part in nats a tick beside the unigram baseline. `workers` processes
     compose ahead; the batches are the same without.
     """
@@ -137,24 +142,28 @@ def train(
     run.restore({"model": model}, {"adam": optimizer})
     phrase_bars = model.config.phrase_bars
     ahead = Composers(lambda step: ((seed << 40) + step, batch, ticks, phrase_bars), run.step, workers)
-    for step in run.steps():
-        cosine = 0.5 * (1.0 + math.cos(math.pi * run.fraction))
-        for group in optimizer.param_groups:
-            group["lr"] = peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * cosine)
-        data = to_device(ahead.next(), device)
-        with torch.autocast(device.split(":")[0], torch.bfloat16):
-            losses = part_losses(model, data)
-        loss = torch.stack(losses).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        run.log(loss=loss, **dict(zip(PARTS, losses, strict=True)))
-        if (step + 1) % validate_every == 0:
-            run.log(**{f"val_{part}": value for part, value in validate(model, 1, phrase_bars).items()})
-    ahead.close()
+    with closing(ahead):
+        for step in run.steps():
+            cosine = 0.5 * (1.0 + math.cos(math.pi * run.fraction))
+            for group in optimizer.param_groups:
+                group["lr"] = peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * cosine)
+            data = to_device(ahead.next(), device)
+            with torch.autocast(device.split(":")[0], torch.bfloat16):
+                losses = part_losses(model, data)
+            loss = torch.stack(losses).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            run.log(loss=loss, **dict(zip(PARTS, losses, strict=True)))
+            if (step + 1) % validate_every == 0:
+                run.log(**{f"val_{part}": value for part, value in validate(model, 1, phrase_bars).items()})
     model.cpu().eval()
-    save_language(model, folder / "model.safetensors")
+    save_language(model, folder / MODEL)
+    seal(folder / MODEL)
+    if run.stopping:  # at once: whoever goes on will judge it
+        (folder / REPORT).unlink(missing_ok=True)
+        return model
     validation = validate(model, 3, phrase_bars)
     report = {
         "steps": run.step,
@@ -164,7 +173,7 @@ def train(
         "validation_nats": {part: round(value, 4) for part, value in validation.items()},
         "unigram_nats": dict(zip(PARTS, (round(v, 4) for v in unigram_losses()), strict=True)),
     }
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return model.eval()
 
 
@@ -185,5 +194,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         device=options.device,
         workers=options.workers,
     )
-    print((folder / "report.json").read_text(), end="")
+    if (folder / REPORT).exists():
+        print((folder / REPORT).read_text(), end="")
     return 0

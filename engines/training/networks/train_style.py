@@ -3,6 +3,7 @@
 Kernel ridge regression (Saunders et al. 1998): every phrase of the lexicon is a support of a Gaussian kernel, and one
 linear system gives the weights. Projected to `DIMENSIONS` principal axes and held in 8 bits, the head stays small.
 The first run embeds every phrase, about a minute; later ones find the embeddings in the run folder and take seconds.
+However it is stopped, what has been embedded is kept but for the last half minute.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from legando.engines.style import (
     read_style,
 )
 from legando.engines.training.networks.embedding_cache import CACHE_FILE, EmbeddingCache
+from legando.engines.training.networks.seal import seal
 from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES, MOODS
 from legando.realtime.errors import LegandoError
@@ -105,13 +107,11 @@ def train(folder: Path, tokenizer_path: Path) -> dict[str, float]:
     phrases; `mood_error` is its mean absolute error on some of its own training prompts.
     """
     encoder = TextEncoder(tokenizer_path)
-    cache = EmbeddingCache(encoder, folder / CACHE_FILE)
-    seen = embed_prompts(cache.embed, examples(0, 0))
-    cache.save()  # most of the work is kept, whatever comes
     phrases = held_out_phrases()
-    top1 = judge(StyleHead.of(fit(seen)), cache.embed, phrases)
-    everything = seen + embed_prompts(cache.embed, examples(1, 0, unseen=True))
-    cache.save()
+    with EmbeddingCache(encoder, folder / CACHE_FILE) as cache:
+        seen = embed_prompts(cache.embed, examples(0, 0))
+        top1 = judge(StyleHead.of(fit(seen)), cache.embed, phrases)
+        everything = seen + embed_prompts(cache.embed, examples(1, 0, unseen=True))
     tensors = fit(everything)
     head = StyleHead.of(tensors)
     some = slice(None, None, MOOD_ERROR_EVERY)
@@ -123,6 +123,7 @@ def train(folder: Path, tokenizer_path: Path) -> dict[str, float]:
     part = folder / (HEAD_FILE + ".part")
     save_file(tensors, part, metadata={"style": json.dumps(about)})
     part.replace(folder / HEAD_FILE)
+    seal(folder / HEAD_FILE)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
 
