@@ -9,7 +9,7 @@ Send: what is above 150 Hz (the bass would blur), thinned out by a few echoes of
 and Jarvelainen, AES 2007). Room: a feedback delay network of eight lines and a Hadamard matrix (Jot and Chaigne, AES
 1991). All lines are longer than a block, so that a block is a few additions of arrays; only sums and products that are
 rounded correctly, so that every machine gives the same bits, and chunk sizes only differ in how a ramp of the send is
-divided. No part of the networks: back ends that make sound elsewhere play without it.
+divided. `kernels/room.cu` does the same on a card, bit for bit.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ DECAY_S = 1.6
 SEND = 0.25
 """Linear gain of the send when space is turned up all the way."""
 _RATE_HZ = 48_000
-_LINES = np.array((1009, 1171, 1361, 1579, 1811, 2081, 2389, 2741))
+LINES = np.array((1009, 1171, 1361, 1579, 1811, 2081, 2389, 2741))
 """Lengths of the lines: primes, each about 1.15 times the one before, all above `BLOCK_FRAMES`."""
-_GAINS = (10.0 ** (-3.0 * _LINES / (DECAY_S * _RATE_HZ)) / np.sqrt(len(_LINES))).astype(np.float32)
-_BRIGHT = np.float32(0.72)
+GAINS = (10.0 ** (-3.0 * LINES / (DECAY_S * _RATE_HZ)) / np.sqrt(len(LINES))).astype(np.float32)
+BRIGHT = np.float32(0.72)
 """How much of a line comes back as it is; the rest comes one frame later, which dulls what echoes often."""
-_ECHOES = (
+ECHOES = (
     ((0, 1), (167, -1), (331, -1), (502, 1), (683, 1), (829, -1), (1013, 1), (1187, -1)),
     ((59, 1), (211, 1), (397, -1), (547, -1), (719, 1), (907, 1), (1091, -1), (1259, 1)),
 )
 """For each channel the frame and the sign of the echoes that a stroke is thinned out to."""
-_LOW_CUT_DOUBLINGS = 7
-_LOW_CUT = 1 << _LOW_CUT_DOUBLINGS  # frames of the mean that the send does without
-_PAST = 1280 + _LOW_CUT  # frames of the send that echoes and low cut look back
-_LINE_PAST = int(_LINES.max()) + 1
-_SILENT = 1e-5
+LOW_CUT_DOUBLINGS = 7
+_LOW_CUT = 1 << LOW_CUT_DOUBLINGS  # frames of the mean that the send does without
+PAST = 1280 + _LOW_CUT  # frames of the send that echoes and low cut look back
+LINE_PAST = int(LINES.max()) + 1
+SILENT = 1e-5
 
 
 def room_send(controls: Controls) -> float:
@@ -63,11 +63,11 @@ class Room:
         """Allocate for chunks of up to `max_frames`, a multiple of `BLOCK_FRAMES`, that overlap as the decoder's do."""
         self._overlap = overlap_frames
         self._tail = np.zeros((2, overlap_frames), np.float32)
-        self._sent = np.zeros((2, _PAST + max_frames), np.float32)
-        self._work = np.zeros((2, 2, _PAST + max_frames), np.float32)
+        self._sent = np.zeros((2, PAST + max_frames), np.float32)
+        self._work = np.zeros((2, 2, PAST + max_frames), np.float32)
         self._spread = np.zeros((2, max_frames), np.float32)
-        self._lines = np.zeros((len(_LINES), _LINE_PAST + max_frames), np.float32)
-        self._block = np.zeros((2, len(_LINES), BLOCK_FRAMES), np.float32)
+        self._lines = np.zeros((len(LINES), LINE_PAST + max_frames), np.float32)
+        self._block = np.zeros((2, len(LINES), BLOCK_FRAMES), np.float32)
         self._late = np.zeros(BLOCK_FRAMES, np.float32)
         self._count = np.arange(1, max_frames + 1, dtype=np.float32)
         self.reset()
@@ -86,7 +86,7 @@ class Room:
         The linear gain of the send moves from the last call's to `send`, reached at the last frame.
         """
         frames = y.shape[1] - self._overlap
-        fresh = self._sent[:, _PAST : _PAST + frames]
+        fresh = self._sent[:, PAST : PAST + frames]
         np.copyto(fresh, y[:, :frames])
         fresh[:, : self._overlap] += self._tail
         np.copyto(self._tail, y[:, frames:])
@@ -104,19 +104,19 @@ class Room:
         self._echo(frames)
         for start in range(0, frames, BLOCK_FRAMES):
             self._answer(y, start, min(BLOCK_FRAMES, frames - start))
-        self._sent[:, :_PAST] = self._sent[:, frames : frames + _PAST]
-        self._lines[:, :_LINE_PAST] = self._lines[:, frames : frames + _LINE_PAST]
-        if not send and max(np.abs(self._lines).max(), np.abs(self._sent[:, :_PAST]).max()) < _SILENT:
+        self._sent[:, :PAST] = self._sent[:, frames : frames + PAST]
+        self._lines[:, :LINE_PAST] = self._lines[:, frames : frames + LINE_PAST]
+        if not send and max(np.abs(self._lines).max(), np.abs(self._sent[:, :PAST]).max()) < SILENT:
             self._sent.fill(0.0)
             self._lines.fill(0.0)
             self._rings = False
 
     def _echo(self, frames: int) -> None:
         """Cut the lows of what was sent, and strew it: `_sent` to `_spread`."""
-        whole = _PAST + frames
+        whole = PAST + frames
         mean, other = self._work[0, :, :whole], self._work[1, :, :whole]
         np.copyto(mean, self._sent[:, :whole])
-        for doubling in range(_LOW_CUT_DOUBLINGS):
+        for doubling in range(LOW_CUT_DOUBLINGS):
             lag = 1 << doubling
             np.copyto(other, mean)
             other[:, lag:] += mean[:, :-lag]
@@ -124,30 +124,30 @@ class Room:
         mean *= np.float32(-1.0 / _LOW_CUT)
         half = _LOW_CUT // 2
         mean[:, half:] += self._sent[:, : whole - half]
-        for row, out, echoes in zip(mean, self._spread, _ECHOES, strict=True):
+        for row, out, echoes in zip(mean, self._spread, ECHOES, strict=True):
             out[:frames] = 0.0
             for frame, sign in echoes:
-                part = row[_PAST - frame : whole - frame]
+                part = row[PAST - frame : whole - frame]
                 (np.add if sign > 0 else np.subtract)(out[:frames], part, out=out[:frames])
 
     def _answer(self, y: F32, start: int, frames: int) -> None:
         """Run all lines over a block, and add what comes out of them to y: even lines left, odd lines right."""
         heard, mixed, late = self._block[0, :, :frames], self._block[1, :, :frames], self._late[:frames]
-        for line, length, gain, out in zip(self._lines, _LINES, _GAINS, heard, strict=True):
-            at = _LINE_PAST + start - int(length)
-            np.multiply(line[at : at + frames], gain * _BRIGHT, out=out)
-            np.multiply(line[at - 1 : at - 1 + frames], gain * (1 - _BRIGHT), out=late)
+        for line, length, gain, out in zip(self._lines, LINES, GAINS, heard, strict=True):
+            at = LINE_PAST + start - int(length)
+            np.multiply(line[at : at + frames], gain * BRIGHT, out=out)
+            np.multiply(line[at - 1 : at - 1 + frames], gain * (1 - BRIGHT), out=late)
             out += late
         for channel in range(2):
             np.add.reduce(heard[channel::2], axis=0, out=late)
             y[channel, start : start + frames] += late
-        size = len(_LINES)
+        size = len(LINES)
         while size > 1:  # Hadamard, by halves
             size //= 2
             pairs, mixes = (a.reshape(-1, 2, size, frames) for a in (heard, mixed))
             np.add(pairs[:, 0], pairs[:, 1], out=mixes[:, 0])
             np.subtract(pairs[:, 0], pairs[:, 1], out=mixes[:, 1])
             heard, mixed = mixed, heard
-        at = _LINE_PAST + start
+        at = LINE_PAST + start
         for index, (line, row) in enumerate(zip(self._lines, heard, strict=True)):
             np.add(row, self._spread[index % 2, start : start + frames], out=line[at : at + frames])

@@ -20,6 +20,7 @@ from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
 from legando.engines.networks import Networks
+from legando.engines.room import Room
 from legando.engines.sequencer import Ask, Plan
 from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ
 from legando.kernels.seam import Seam
@@ -47,6 +48,7 @@ class BatchGenerator:
         for name, stage in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
             stage.check(bundle.file("reference.safetensors"), name)
         self.sequencers = sequencers(bundle, seeds)
+        self._rooms = [Room(self.chunk_frames, GRAIN_FRAMES) for _ in seeds]
         self._seams = [Seam(self.channels, GRAIN_FRAMES, self.chunk_frames) for _ in seeds]
         self._metronomes = [Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames) for _ in seeds]
         self._asked = [{name: array[b] for name, array in self._language.inputs.items()} for b in range(rows)]
@@ -59,6 +61,7 @@ class BatchGenerator:
         self._make(plans, steps_of(controls, self.default_steps))
         chunks = []
         for b, plan in enumerate(plans):
+            self._rooms[b].process(self._decoder.outputs["audio"][b], plan.send)
             audio, report = self._seams[b].process(self._decoder.outputs["audio"][b])
             audio = self._metronomes[b].mix(audio, plan.beats)
             peak = float(report.peak[0]), float(report.peak[1])

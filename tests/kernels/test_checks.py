@@ -48,6 +48,13 @@ MUTANTS = [
     ("ticks.cu", "i < n; i += kThreads", "i < n - 1; i += kThreads", "ticks"),
     ("seam.cu", "(start + i) & mask", "(start + i) & mask >> 1", "seam"),
     ("seam.cu", "tail + stream * 2 * overlap", "tail", "seam"),
+    ("room.cu", "__syncthreads();\n            if (here) {", "if (here) {", "room"),
+    ("room.cu", "control.open || begun.rings", "control.open", "room"),
+    ("room.cu", "broken ? 0.0f : s.fresh(c, i)", "s.fresh(c, i)", "room"),
+    ("room.cu", "tail + stream * 2 * overlap", "tail", "room"),
+    ("room.cu", "? frames : kLinePast;", "? 0 : kLinePast;", "room"),
+    ("room.cu", "{{0, -167,", "{{0, 167,", "room"),
+    ("room.cu", "line[k + half] = a - b;", "line[k + half] = b - a;", "room"),
 ]  # fmt: skip
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from legando.engines import room
 from legando.engines.constraints import LOGITS
 from legando.engines.counter_rng import LATENT, SCORE
 from legando.engines.score import VOCABULARY_SIZES
 from legando.kernels import compiler, layout
 from legando.kernels.compiler import compile_cubin
 from legando.kernels.launcher import GpuSeam
+from legando.kernels.room import THREADS
 from legando.kernels.shimdevice import kernel_names
 from legando.realtime.errors import LegandoError
 from legando.realtime.ringheader import HEADER_BYTES, RESERVED_WORD, WRITTEN_WORD
@@ -69,6 +71,7 @@ def test_the_kernels_structs_have_the_size_of_their_records(nvrtc: None, tmp_pat
         "seam.cu": {"SeamControls": layout.CONTROLS, "SeamReport": layout.REPORT},
         "sampler.cu": {"SamplerControls": layout.SAMPLER_CONTROLS, "Counted": layout.COUNTED},
         "tokens.cu": {"TokenControls": layout.TOKEN_CONTROLS},
+        "room.cu": {"RoomControls": layout.ROOM_CONTROLS},
     }
     core: Any = importlib.import_module("cuda.core")
     for name, records in structs.items():
@@ -88,6 +91,12 @@ def test_the_numbers_written_into_the_kernels_are_those_of_the_instrument() -> N
     seam = (compiler.SOURCES / "seam.cu").read_text()
     assert f"kHeaderBytes = {HEADER_BYTES};" in seam
     assert f"kReservedWord = {RESERVED_WORD}, kWrittenWord = {WRITTEN_WORD};" in seam
+    text = (compiler.SOURCES / "room.cu").read_text()
+    lists = [[int(number) for number in found.split(",")] for found in re.findall(r"\{([-\d, ]+)\}", text)]
+    assert lists == [room.LINES.tolist(), *([frame * sign for frame, sign in echoes] for echoes in room.ECHOES)]
+    assert f"kDoublings = {room.LOW_CUT_DOUBLINGS}," in text and f"kLinePast = {room.LINE_PAST};" in text
+    assert f"kSilent = {room.SILENT:.0e}f;".replace("e-05", "e-5") in text and f"kThreads = {THREADS};" in text
+    assert room.PAST == 1280 + (1 << room.LOW_CUT_DOUBLINGS) and room.LINES.min() > THREADS
 
 
 def test_a_second_compile_reads_the_cache(nvrtc: None, cache: Path) -> None:

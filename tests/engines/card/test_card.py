@@ -60,6 +60,22 @@ def test_the_graphs_chunks_are_the_cpu_engines(
     assert launches.count(1) >= 3 and max(launches[1:]) <= 3, "a tick that was foreseen takes no launch of its own"
 
 
+def test_space_turned_up_has_the_cpus_room(bundle: Bundle, networks: Callable[[int], CardNetworks], shim: Shim) -> None:
+    card = CardGenerator(bundle, [3, 4], device=shim, networks=networks(STREAMS), steps=1)
+    alone, dry = [Generator(bundle, seed=seed, steps=1) for seed in (3, 4)], Generator(bundle, seed=3, steps=1)
+    wide = replace(HOUSE, space=1.0)
+    apart = []
+    for controls in [(HOUSE, HOUSE)] + [(wide, HOUSE)] * 3 + [(HOUSE, replace(wide, space=0.7))] * 2:
+        chunks = card.step(controls)
+        for mine, one, asked in zip(chunks, alone, controls, strict=True):
+            np.testing.assert_allclose(mine.frames, one.step(asked).frames, atol=1e-4)
+        apart.append(float(np.abs(chunks[0].frames - dry.step(HOUSE).frames).max()))
+    assert apart[0] < 1e-4 and min(apart[2:]) > 2e-3, f"the room must be heard, and go on when it is shut: {apart}"
+    card.reset()
+    first = Generator(bundle, seed=3, steps=1).step(HOUSE)
+    np.testing.assert_allclose(card.step([HOUSE, HOUSE])[0].frames, first.frames, atol=1e-4)
+
+
 def test_one_stream_takes_one_launch_a_chunk_until_a_hand_moves(
     bundle: Bundle, networks: Callable[[int], CardNetworks], shim: Shim
 ) -> None:

@@ -16,6 +16,7 @@ from legando.engines.card.modules import load_modules
 from legando.engines.card.steadfast import Steadfast
 from legando.engines.card.torchnetwork import torch_card_networks
 from legando.engines.generator import Generator
+from legando.engines.room import SEND
 from legando.realtime.cli import main
 from tests.engines.card.conftest import HOUSE
 from tests.engines.card.recording import Graph, Network, RecordingDriver
@@ -48,8 +49,8 @@ def test_a_thousand_chunks_are_a_thousand_launches_of_the_same_memory(bundle: Bu
     before = {key: list(cast(Graph, graph).calls) for key, graph in card.graph.graphs.items()}
     driver.log.clear()
     driver.launched.clear()
-    for _ in range(CHUNKS):
-        card.step([HOUSE])
+    for index in range(CHUNKS):
+        card.step([replace(HOUSE, space=1.0) if index % 100 < 50 else HOUSE])
         assert card.launches == 1
     assert driver.log == ["graph"] * CHUNKS, "one launch a chunk: no memory, no wait, no copy, no kernel on its own"
     assert {key: cast(Graph, graph).calls for key, graph in card.graph.graphs.items()} == before
@@ -72,12 +73,35 @@ def test_each_rung_has_its_graph_and_the_sound_comes_before_what_only_the_next_c
             kernels = calls(graph, "launch")
             assert kernels.count("sampler_step_float") == steps and kernels.index("assemble_float") == 0
             order = [call[1] for call in graph.calls if call[0] != "copy"]
-            assert order.index("decoder") < order.index("seam") < order.index("memory") < order.index("roll_history")
+            assert (
+                order.index("decoder")
+                < order.index("room")
+                < order.index("seam")
+                < order.index("memory")
+                < order.index("roll_history")
+            )
             assert order[-1] == "publish_tokens"
             copied = [call for call in graph.calls if call[0] == "copy" and call[1] == card.graph._t.address]
             assert len({call[2] for call in copied}) == steps, "each step has a time of its own"
     times = {steps: memory.host[:, 0].tolist() for steps, memory in card.graph._times.items()}  # type: ignore[attr-defined]
     assert times[4] == [0.0, 0.25, 0.5, 0.75] and times[2] == [0.0, 0.5]
+
+
+def test_the_room_is_told_in_mapped_memory_what_the_cpu_sends(bundle: Bundle) -> None:
+    card, _ = opened(bundle, streams=2, steps=4)
+    told = []
+    for space in (None, 1.0, 1.0, 0.75, None, None):
+        card.step([replace(HOUSE, space=space), HOUSE])
+        told.append(card.graph.room._controls.host.copy())
+    assert all(row[1].tobytes() == bytes(16) for row in told), "the other stream sends nothing"
+    assert [round(float(row["gain_from"][0]), 6) for row in told] == [0.0, 0.0, SEND, SEND, SEND / 2, 0.0]
+    assert [np.sign(row["gain_step"][0]) for row in told] == [0, 1, 0, -1, -1, 0]
+    assert [bool(row["open"][0]) for row in told] == [False, True, True, True, True, False]
+    assert [bool(row["sends"][0]) for row in told] == [False, True, True, True, False, False]
+    kernels = [call for graph in card.graph.graphs.values() for call in cast(Graph, graph).calls if call[1] == "room"]
+    assert len(kernels) == 16 and len({call[2:] for call in kernels}) == 1, "each graph has one, at the same addresses"
+    card.reset()
+    assert card.graph.room._controls.host.tobytes() == bytes(32), "what was turned up before does not come back"
 
 
 def test_every_address_of_a_network_is_memory_of_its_own_size(bundle: Bundle) -> None:
