@@ -5,6 +5,8 @@ name in the same folder and gets its own name, replacing a file that had it, onl
 missing the file holds as much silence, so that what follows stays on the beat; a restart of the publisher is joined
 without silence, since the headers do not say how long it took.
 
+The file says that a generative model made it, and where it was heard; which bundle that was, a stream does not say.
+
 If the server goes away, changes its rate, or the user interrupts, what has come is kept as a valid WAV and the report
 says `complete: false` and why. If nothing comes at all, there is a `LegandoError` and no file.
 """
@@ -27,10 +29,11 @@ from numpy.typing import NDArray
 from legando.bridge.keys import ClientKeys
 from legando.bridge.subscriber import AudioBlock, Subscriber
 from legando.realtime.errors import LegandoError
+from legando.realtime.recording.riff import TEXT_MAX_BYTES, say_origin
 
 MAX_SECONDS = 3 * 3600.0
-MAX_WAV_BYTES = (1 << 32) - 4096
-"""A WAV file counts its bytes in 32 bits."""
+MAX_WAV_BYTES = (1 << 32) - 4096 - TEXT_MAX_BYTES
+"""A WAV file counts its bytes in 32 bits; what it says of itself is among them."""
 
 QUEUE_MESSAGES = 4096
 """A recorder wants everything: 10 s of 128-frame chunks may wait while a disk stalls."""
@@ -102,6 +105,7 @@ def listen(
                 reason = _record(source, take, first, on_progress, timeout_s)
             if reason == INTERRUPTED:
                 take.recount(part)
+            say_origin(part, {"stream": stream, "lost_frames": take.lost_frames})
             part.replace(out)
         except (OSError, soundfile.SoundFileError) as error:
             raise LegandoError(f"cannot write {out}: {error}; free some space or choose another place") from error

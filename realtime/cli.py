@@ -79,6 +79,11 @@ def build_parser() -> argparse.ArgumentParser:
     feedback.add_argument("--bundle", type=Path, metavar="DIR", help="for clips, where the journal's has moved")
     feedback.add_argument("--json", action="store_true", help="print all of it as one JSON object")
 
+    info = _command(commands, "info", "how a file came to be: bundle, seed, marking; are its samples as written?")
+    info.add_argument("file", type=Path, metavar="FILE", help="a WAV or FLAC file that legando wrote")
+    info.add_argument("--bundle", type=Path, metavar="DIR", help="where its bundle may lie, too")
+    info.add_argument("--json", action="store_true", help="print all of it as one JSON object")
+
     listen = _command(commands, "listen", "record what another legando publishes")
     listen.add_argument("endpoint", metavar="ENDPOINT", help="such as tcp://127.0.0.1:5580")
     listen.add_argument("--seconds", type=_seconds, required=True, metavar="S", help="how much of it")
@@ -200,6 +205,10 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         from legando.realtime.commands.cli_replay import replay_command
 
         return replay_command(arguments, instrument)
+    if arguments.command == "info":
+        from legando.realtime.commands.cli_info import info_command
+
+        return info_command(arguments)
     if arguments.command == "feedback":
         from legando.realtime.commands.cli_feedback import feedback_command
 

@@ -16,6 +16,7 @@ import gc
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from legando.realtime.enginelink import Made, Want
 from legando.realtime.exits import EXIT_OK, exit_of
@@ -69,6 +70,11 @@ class Host:
         return len(self._figures.costs_ns)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """What the sound was made of, once it plays."""
+        return self._outfit.about
+
+    @property
     def level(self) -> float:
         """The level that the player moves towards."""
         return self._outfit.ring.level
@@ -93,6 +99,7 @@ class Host:
                         if end_frames is not None and message.position_frames >= end_frames:
                             break
                         if out.rollouts.take_over(message.position_frames):
+                            out.rolled_in(message.position_frames)
                             continue
                         self._hearing.hear(message.position_frames)
                         self._steer(message.position_frames)

@@ -73,6 +73,8 @@ class Instrument(Protocol):
     def name(self) -> str: ...
     @property
     def hash(self) -> str: ...
+    @property
+    def licence(self) -> str: ...  # of the bundle
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]: ...
     def usual_tempo_bpm(self, style: Sequence[float]) -> float: ...
     def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> Generator: ...
@@ -94,6 +96,7 @@ class Shipped:
         self._bundle = Bundle.load(bundle)
         self.name: str = self._bundle.name
         self.hash: str = self._bundle.hash
+        self.licence: str = str(self._bundle.manifest.get("licence", "unknown"))
 
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]:
         from legando.engines.style import StyleEncoder

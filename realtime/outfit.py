@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from legando.realtime.bridgelink import BridgeLink
 from legando.realtime.enginelink import EngineProcess, EngineSettings, prefill_frames
@@ -88,6 +89,12 @@ class Outfit:
         self.bridge.open_control(self.immediate.move, latency_frames=self.ready.latency_frames)
         self._priority = real_time(HOST_PRIORITY)
 
+    def rolled_in(self, frame: int) -> None:
+        """Say in what is recorded from now on that another bundle plays since this frame."""
+        plays = self.rollouts.playing
+        since = {"frame": frame, "bundle_name": plays.bundle_name, "bundle_sha256": plays.bundle_sha256}
+        self.about["rolled_in"] = [*self.about.get("rolled_in", ()), since]
+
     @property
     def device(self) -> str:
         """The sound device's name; empty without one."""
@@ -158,11 +165,12 @@ class Outfit:
     def _open_take(self, stack: ExitStack, instrument: Instrument) -> Take:
         """Say in the journal and in the recording what they are made of."""
         engine = self.show.rig.engine
-        self.about = {
+        self.about: dict[str, Any] = {
             "instrument": self._instrument,
             "bundle": str(self.show.bundle or ""),
             "bundle_name": instrument.name,
             "bundle_sha256": instrument.hash,
+            "bundle_licence": instrument.licence,
             "engine": self.ready.engine,
             "legando": version(),
             "seed": engine.seed,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from legando.bridge.endpoint import parse_endpoint
-from legando.realtime.commands.cli_render import DEFAULT_SECONDS, render_show, tell_render
+from legando.realtime.commands.cli_render import DEFAULT_SECONDS, about_render, render_show, tell_render
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.host import Host
@@ -130,6 +130,7 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         )
         report = host.run()
         if writer is not None:
+            writer.about = host.about
             writer.commit()
     if arguments.json:
         print(json.dumps(report.plain() | _saved(writer)))
@@ -151,8 +152,10 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
         _open_journal(stack, arguments.journal, show)
         display.say(f"{reason}; writing the same {show.seconds:g} s to {out} instead")
         loaded = load_instrument(instrument, show.bundle)
+        writer.about = about_render(show, loaded, "")
         try:
             figures, engine = render_show(show, loaded, writer, display)
+            writer.about = about_render(show, loaded, engine)
         except KeyboardInterrupt as stop:
             if not writer.frames:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from legando.realtime.instrument import Instrument, load_instrument
 from legando.realtime.midi.midifile import read_midi_file
@@ -15,6 +16,7 @@ from legando.realtime.rigs.rig import EngineRig, Rig, Scene, read_rig
 from legando.realtime.screen.display import Display
 from legando.realtime.screen.meter import measure
 from legando.realtime.show import SAMPLE_RATE_HZ, Show
+from legando.realtime.version import version
 
 DEFAULT_SECONDS = 30.0
 
@@ -26,6 +28,7 @@ def render_command(arguments: argparse.Namespace, instrument: str) -> int:
     with WavWriter(arguments.out, SAMPLE_RATE_HZ) as writer:
         loaded = load_instrument(instrument, show.bundle)
         figures, engine = render_show(show, loaded, writer, display)
+        writer.about = about_render(show, loaded, engine)
     tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None)
     return 0
 
@@ -55,6 +58,24 @@ def tell_render(
         "out": str(writer.path),
     }
     print(json.dumps(summary))
+
+
+def about_render(show: Show, instrument: Instrument, engine: str) -> dict[str, Any]:
+    """Return what a rendering was made of, for the file. [control]"""
+    rig, scenes = show.rig.engine, show.rig.scenes
+    return {
+        "bundle": str(show.bundle or ""),
+        "bundle_name": instrument.name,
+        "bundle_sha256": instrument.hash,
+        "bundle_licence": instrument.licence,
+        "engine": engine,
+        "legando": version(),
+        "seed": rig.seed,
+        "chunk_latents": rig.chunk_latents,
+        "steps": rig.steps,
+        "eco": rig.eco,
+        "scenes": [[[prompt.text, prompt.weight] for prompt in scene.prompts] for scene in scenes],
+    }
 
 
 def render_show(show: Show, instrument: Instrument, writer: WavWriter, display: Display) -> tuple[RenderFigures, str]:

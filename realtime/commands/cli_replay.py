@@ -31,7 +31,12 @@ def replay_command(arguments: argparse.Namespace, instrument: str) -> int:
     with ExitStack() as stack:
         file = None
         if out is not None:
-            file = open_take(out, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=record.about)
+            file = open_take(
+                out,
+                sample_rate_hz=SAMPLE_RATE_HZ,
+                channels=CHANNELS,
+                about=record.about | {"replayed_from": arguments.journal.name},
+            )
             stack.callback(file.close)
 
         def keep(frames: Frames) -> None:

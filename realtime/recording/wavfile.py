@@ -1,6 +1,7 @@
 """WavWriter: a take that appears only when it is whole. [control]
 
-The file is written as `.NAME.part` beside its place and renamed by `commit()`; every other way out removes it.
+The file is written as `.NAME.part` beside its place and renamed by `commit()`; every other way out removes it. It says
+where it comes from (`origin`): what is known of that when it is committed lies in `about`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from legando.realtime.errors import LegandoError
+from legando.realtime.recording.riff import TEXT_MAX_BYTES, say_origin
 
 _BYTES_PER_SAMPLE = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
-_WAV_MAX_BYTES = 0xFFFF_FFFF - 4096
-"""The sizes in a WAV header are 32 bits (RIFF)."""
+_WAV_MAX_BYTES = 0xFFFF_FFFF - 4096 - TEXT_MAX_BYTES
+"""The sizes in a WAV header are 32 bits (RIFF); what the file says of itself needs room, too."""
 
 
 class WavWriter:
@@ -36,6 +40,8 @@ class WavWriter:
         self.sample_rate_hz = sample_rate_hz
         self.channels = channels
         self.frames = 0
+        self.about: Mapping[str, Any] = {}
+        """What made the sound: bundle, seed and the like."""
         self._hash = hashlib.sha256()
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._file: soundfile.SoundFile | None = None
@@ -90,6 +96,7 @@ class WavWriter:
             self._file.truncate(self.frames)  # Ctrl-C may have come after a block was written, before it was counted
             self._file.close()
             self._file = None
+            say_origin(self._part, self.about)
             with self._part.open("rb") as part:
                 os.fsync(part.fileno())
             self._part.replace(self.path)

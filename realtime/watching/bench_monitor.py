@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import signal
 import socket
 import statistics
 import subprocess
@@ -106,8 +105,11 @@ def measure(instrument: str, seconds: float, *, metrics: bool, ask: Ask) -> dict
                 costs.look(process.pid, pids)
                 passed = time.monotonic() - began
             finally:
-                process.send_signal(signal.SIGINT)
-                report = json.loads(process.communicate(timeout=60)[0] or "{}")
+                process.terminate()
+                try:
+                    report = json.loads(process.communicate(timeout=60)[0] or "{}")
+                finally:
+                    process.kill()
     spent = {name: 100.0 * (cost - before.get(name, 0.0)) / passed for name, cost in costs.processor_s.items()}
     told = {"host": spent["host"], "monitor": spent.get("monitor", 0.0), "pages_per_s": pages / passed}
     late = {name: float(report.get(name, -1)) for name in ("slow_chunks", "underruns", "engine_restarts")}

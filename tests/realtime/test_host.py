@@ -18,6 +18,7 @@ from legando.bridge.listen import ListenReport, listen
 from legando.realtime.cli import main
 from legando.realtime.errors import LegandoError
 from legando.realtime.host import Host
+from legando.realtime.recording.verify import verify
 from legando.realtime.report import HostReport
 from legando.realtime.rigs.rig import BridgeRig, Rig, read_rig
 from legando.realtime.ring import ring_folder
@@ -147,5 +148,8 @@ def test_listen_prints_its_account(tmp_path: Path, capsys: pytest.CaptureFixture
     run.engine_pid()
     assert main(["listen", endpoint, "--seconds", "0.5", "--out", str(tmp_path / "a.wav"), "--json"]) == 0
     account = json.loads(capsys.readouterr().out)
+    found = verify(tmp_path / "a.wav")
+    assert (found.samples, found.marked, found.origin["stream"]) == ("as written", True, "main")
+    assert account["pcm_sha256"] == found.origin["samples_sha256"]
     assert account["gaps"] == 0 and set(account["latency_ms"]) >= {"p50", "p99", "max"}
     run.join(20)

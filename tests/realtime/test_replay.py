@@ -20,6 +20,7 @@ from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent, Turn
 from legando.realtime.errors import LegandoError
 from legando.realtime.recording.journal import Journal, read_take, seal
 from legando.realtime.recording.takefile import open_take
+from legando.realtime.recording.verify import verify
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 from tests.realtime.tone_generator import SPEC
 
@@ -83,7 +84,9 @@ def test_a_take_with_a_killed_engine_is_made_again_bit_for_bit(
     again, _ = soundfile.read(tmp_path / "again.wav", dtype="float32")
     assert rate == 48_000 and len(sound) >= 5 * 48_000
     np.testing.assert_array_equal(sound, again)
-    assert json.loads(soundfile.SoundFile(take).comment)["bundle_sha256"] == "0" * 64
+    found = verify(take)
+    assert (found.samples, found.journal, found.same_sound, found.marked) == ("as written", "whole", True, True)
+    assert found.origin["bundle_sha256"] == "0" * 64 and found.origin["bundle_licence"] == "CC0-1.0"
 
 
 @pytest.mark.parametrize("name", ["take.wav", "take.flac"])
@@ -98,6 +101,8 @@ def test_a_killed_host_leaves_a_file_that_plays_and_a_journal_that_replays(
     run.communicate(timeout=30)
     sound, _ = soundfile.read(take, dtype="float32")
     assert len(sound) >= (made - 20) * 3840, f"{len(sound) / 48_000:.2f} s of {made * 0.08:.2f} s"
+    found = verify(take)
+    assert (found.samples, found.journal) == ("as written", "cut off"), "the digest is that of what is there"
     record = read_take(journal)
     assert len(record.chunks) >= made and record.end is None
     status, account = replayed(capsys, str(journal))

@@ -90,6 +90,7 @@ class ToneGenerator:
 class ToneInstrument:
     name = "tone"
     hash = "0" * 64
+    licence = "CC0-1.0"
 
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]:
         total = sum(weight for _, weight in prompts)
