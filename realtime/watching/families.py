@@ -89,8 +89,14 @@ class Known:
 
 
 def families(known: Known) -> Iterator[Metric]:
-    """Yield all metrics; what is not known is left out. [any]"""
+    """Yield all metrics; what is not known is left out. [any]
+
+    Nothing is said of the host before it has: counters that begin anew at 0 would look as if all had happened again.
+    """
     reading, sound = known.reading, known.sound
+    if not reading.version:
+        yield _family("host_age_seconds", known.age_s)
+        return
     yield InfoMetricFamily(
         "legando_build",
         METRICS["build"][1],

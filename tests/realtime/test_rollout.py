@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -104,7 +106,7 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
         out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         address = ("127.0.0.1", free_port())
         stage.write_rig(
-            more=f'[osc]\nlisten = "127.0.0.1:{address[1]}"',
+            more=f'[osc]\nlisten = "127.0.0.1:{address[1]}"\n[monitor]\naddress = "127.0.0.1:0"',
             engine=f"candidates = ['{tmp_path}/new', '{tmp_path}/broken']",
         )
         with stage.rig_path.open("a") as rig:
@@ -126,11 +128,19 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
 
         stage.start_play("--record", str(take), "--json")
         play_on(1.5)
+        out.sendto(build_osc("/legando/dislike", ()), address)
         for word, sentence in (("broken", "does not reproduce"), ("new", "new plays"), ("", "shipped plays")):
             which = "next" if word else "back"
             out.sendto(build_osc(f"/legando/bundle/{which}", (word,) if word else ()), address)
             wait_for(sentence)
+            if word == "new":
+                play_on(0.5)  # until it is heard alone
+                out.sendto(build_osc("/legando/like", ()), address)
         play_on(2.2)  # the last second is not compared
+        url = re.search(r"metrics at (http://\S+/metrics)", " ".join(stage.said().split()))
+        assert url is not None
+        with urllib.request.urlopen(url[1], timeout=10) as answer:
+            page = answer.read().decode()
         figures = stage.stop_play()
     sound, _ = soundfile.read(take, dtype="float32")
     left = sound[:, 0]
@@ -154,3 +164,10 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
     assert loudness_db(left[middle - 4800 : middle + 4800]) > loudness_db(left[begins[0] - 9600 : begins[0]]) - 1.6
     assert main(["replay", "--json", str(take.with_suffix(".jsonl"))], instrument=SPEC) == 0
     assert json.loads(capsys.readouterr().out)["same"]
+    # Who watches is told, and what was liked is known of each bundle.
+    for outcome, count in (("tried", 3), ("played", 2), ("refused", 1)):
+        assert f'legando_rollouts_total{{outcome="{outcome}"}} {count}.0' in page
+    assert main(["feedback", "--json", str(take.with_suffix(".jsonl"))]) == 0
+    told = json.loads(capsys.readouterr().out)
+    marks = {one["bundle"]: (one["likes"], one["dislikes"]) for one in told["bundles"]}
+    assert marks == {"tone": (0, 1), "new": (1, 0)} and told["comparisons"][0]["bundle"].startswith("new ")

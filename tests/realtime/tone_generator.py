@@ -59,7 +59,7 @@ class ToneGenerator:
         began_ns = time.perf_counter_ns()
         time.sleep(self._step_ms * (controls.steps or self.default_steps) / 1000)
         n = self.chunk_frames
-        if controls.position_ticks is not None:  # as the real one leans towards an outside clock, and jumps to a far one
+        if controls.position_ticks is not None:  # leans towards an outside clock, jumps to a far one
             off = controls.position_ticks / 4 - self._beat
             self._beat += off if abs(off) > 1 else 0.1 * off
         t = (self._position + np.arange(n)) / SAMPLE_RATE_HZ
@@ -88,9 +88,9 @@ class ToneGenerator:
 
 
 class ToneInstrument:
-    name = "tone"
-    hash = "0" * 64
-    licence = "CC0-1.0"
+    name: str = "tone"
+    hash: str = "0" * 64
+    licence: str = "CC0-1.0"
 
     def encode(self, prompts: Sequence[tuple[str, float]]) -> tuple[float, ...]:
         total = sum(weight for _, weight in prompts)
@@ -140,6 +140,8 @@ class NamedInstrument(ToneInstrument):
 
     def __init__(self, bundle: Path | None) -> None:
         self._name = bundle.name if bundle is not None else ""
+        self.name = self._name or "tone"
+        self.hash = hashlib.sha256(self._name.encode()).hexdigest()
 
     def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> ToneGenerator:
         if self._name == "broken":
