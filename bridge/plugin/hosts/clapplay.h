@@ -19,6 +19,7 @@ extern double rate_hz, pace_ppm;
 extern uint64_t frame, calls, dropped_events;
 extern int running;
 extern _Atomic uint32_t block_frames; /* frames a call, from the next call on */
+extern bool urgent;                   /* whether the thread asks for a DAW's priority */
 extern atomic_int restarts;           /* times that the plug-in asked to be activated anew */
 extern atomic_int bad;                /* what the next call does that it must not: m(alloc), l(ock), w(rite), n(anosleep), s(yscall) */
 

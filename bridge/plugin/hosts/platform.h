@@ -41,6 +41,7 @@ static inline void *map_file(const char *path, uint64_t bytes) {
 }
 
 static inline uint64_t switches_so_far(void) { return 0; } /* Windows does not tell */
+static inline int take_urgency(void) { return SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_TIME_CRITICAL) != 0; }
 static inline void *open_library(const char *path) { return (void *)LoadLibraryA(path); }
 static inline void *find_symbol(void *library, const char *name) { return (void *)(uintptr_t)GetProcAddress((HMODULE)library, name); }
 
@@ -48,6 +49,7 @@ static inline void *find_symbol(void *library, const char *name) { return (void 
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -91,6 +93,12 @@ static inline uint64_t switches_so_far(void) {
 #else
     return 0;
 #endif
+}
+
+/* Give this thread the priority that a DAW's audio thread has; 0 where the system refuses. */
+static inline int take_urgency(void) {
+    const struct sched_param priority = {.sched_priority = 60};
+    return pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) == 0;
 }
 
 static inline void *open_library(const char *path) {

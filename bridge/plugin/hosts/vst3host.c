@@ -17,6 +17,12 @@ static const double TEMPO_BPM = 131.0;
 
 #define NEED(condition, what) do { if (!(condition)) { fprintf(stderr, "%s\n", what); return 2; } } while (0)
 
+/* What the plug-in shows comes as changes of parameters, which nobody here looks at. */
+static v3_result V3_API add_point(void *self, int32_t offset, double value, int32_t *index) { (void)self; (void)offset; (void)value; *index = 0; return V3_OK; }
+static struct v3_param_value_queue queue = {.add_point = add_point}, *queue_object = &queue;
+static struct v3_param_value_queue **V3_API add_queue(void *self, v3_param_id *id, int32_t *index) { (void)self; (void)id; *index = 0; return &queue_object; }
+static struct v3_param_changes shown = {.add_param_data = add_queue}, *shown_object = &shown;
+
 int main(int argc, char **argv) {
     NEED(argc == 5, "vst3host PLUGIN SECONDS SOUND BLOCKS");
     const uint64_t count = (uint64_t)(atof(argv[2]) * RATE_HZ / BLOCK_FRAMES);
@@ -56,7 +62,7 @@ int main(int argc, char **argv) {
             .sample_rate = RATE_HZ, .project_time_in_samples = (int64_t)(n * BLOCK_FRAMES), .bpm = TEMPO_BPM,
             .project_time_quarters = (double)(n * BLOCK_FRAMES) / RATE_HZ * TEMPO_BPM / 60, .time_sig_numerator = 4, .time_sig_denom = 4};
         struct v3_process_data data = {.process_mode = V3_REALTIME, .symbolic_sample_size = V3_SAMPLE_32, .nframes = BLOCK_FRAMES,
-            .num_output_buses = 1, .outputs = &out, .ctx = &context};
+            .num_output_buses = 1, .outputs = &out, .output_params = &shown_object, .ctx = &context};
         sleep_until_ns(began + n * BLOCK_FRAMES * 1000000000u / RATE_HZ);
         const uint64_t start = now_ns();
         NEED((*processor)->process(processor, &data) == V3_OK, "process() fails");

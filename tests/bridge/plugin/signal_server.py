@@ -21,6 +21,7 @@ from legando.bridge import controlmessages as say
 from legando.bridge.control import ControlServer, Lead
 from legando.bridge.publisher import Publisher
 from legando.realtime.performing.ownevent import read_own_event
+from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rigs.controlnames import CONTROLS
 
 RATE_HZ = 48_000
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--streams", default="main")
     parser.add_argument("--tone", action="store_true")
     parser.add_argument("--jitter-ms", type=float, default=0.0)
+    parser.add_argument("--urgent", action="store_true", help="with the priority that legando's own server has")
     options = parser.parse_args()
     ended = threading.Event()
 
@@ -102,7 +104,8 @@ def main() -> None:
     chance = random.Random(1)
     names = options.streams.split(",")
     values = {name: 0.5 for name in CONTROLS if not name.startswith(("section", "mute", "panic", "tap", "key"))}
-    with Publisher(options.audio, stream=names[0]) as publisher:
+    io_priority = real_time(HOST_PRIORITY) if options.urgent else 0
+    with Publisher(options.audio, stream=names[0], io_priority=io_priority) as publisher:
         tracks = [publisher.add(name) for name in names[1:]]
         infos = [
             say.StreamInfo(s.name, s.stream_id, s.sample_rate_hz, s.channels, int(s.sample_format), 0)

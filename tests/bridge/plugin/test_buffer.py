@@ -1,7 +1,11 @@
-"""How much buffer a plug-in needs: one instance for each of some sizes, side by side for ten minutes under load."""
+"""How much buffer a plug-in needs: one instance for each of some sizes, side by side for ten minutes under load.
+
+Server and host have the priorities that legando's own server and a DAW have, where the system gives them.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -20,11 +24,12 @@ BUFFERS_MS = (3, 5, 8, 12, 20, 40, 80, 160)
 def test_the_buffer_that_never_runs_dry(
     server: Callable[..., SignalServer], host: Callable[..., ClapHost], capsys: pytest.CaptureFixture[str], minutes: int
 ) -> None:
-    server(chunk=128)
+    server(chunk=128, urgent=True)
     daw = host(instances=len(BUFFERS_MS), seconds=-2)
     parameters = daw.parameters()
     for instance, buffer_ms in enumerate(BUFFERS_MS):
         daw.ask(f"param {instance} {parameters['buffer']['id']} {buffer_ms}")
+    daw.ask("urgent")
     daw.ask(f"activate {RATE_HZ} 128")
     load = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
@@ -45,7 +50,8 @@ def test_the_buffer_that_never_runs_dry(
     needed.sort()
     with capsys.disabled():
         print(  # noqa: T201
-            f"\n{minutes} minutes of 128-frame chunks beside a process that burns a core; underruns by buffer: "
+            f"\n{minutes} minutes of 128-frame chunks beside a process that burns a core (at a load of "
+            f"{os.getloadavg()[1]:.0f} on {os.cpu_count()} cores); underruns by buffer: "
             + ", ".join(f"{ms} ms {count}" for ms, count in zip(BUFFERS_MS, dry, strict=True))
             + f"; the least without any is {enough} ms; what the plug-in shows as needed: median "
             f"{needed[len(needed) // 2]:.1f} ms, at worst {needed[-1]:.1f} ms"

@@ -83,7 +83,7 @@ def test_process_makes_no_forbidden_call(
     daw.ask("stop")
     blocks = daw.blocks
     daw.end()
-    assert int(blocks["frames"].sum()) > 1.5 * rate_hz
+    assert int(blocks["frames"].sum()) > 0.5 * rate_hz
     assert int(blocks["marks"].sum()) == 0, [line for line in daw.errors if "rtcheck" in line]
     assert int(blocks["switches"].sum()) == 0, "it waited"
     assert not any("rtcheck:" in line and NOT_OURS not in line for line in daw.errors), daw.errors
