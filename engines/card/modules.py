@@ -1,7 +1,8 @@
 """The three networks as torch modules, with the weights of a bundle. [engine]
 
-The modules are those that were trained (`legando.engines.language`, `denoiser`, `codec`); what is added here makes them
-fit to be captured in a CUDA graph: no work on the host, no copies from it, no library that chooses its own precision.
+The modules are those that were trained (`legando.engines.language`, `denoiser`, `codec`). What is added here for a card
+makes them fit to be captured in a CUDA graph: no work on the host, no copies from it, no library that chooses its own
+precision. On the CPU nothing is captured, so the decoder works out the voices that sound, as the lean one does.
 """
 
 from __future__ import annotations
@@ -72,8 +73,11 @@ def load_modules(bundle: Bundle, device: str) -> Modules:
         raise BundleError(
             f"{bundle.path} does not fit legando's networks ({error}); export the bundle again"
         ) from error
-    for block in [*decoder.coarse, *decoder.fine]:
-        block.depthwise = _depthwise(torch, block.depthwise)
+    if device.startswith("cuda"):
+        for block in [*decoder.coarse, *decoder.fine]:
+            block.depthwise = _depthwise(torch, block.depthwise)
+    else:
+        decoder.voices = _sounding_voices(torch, decoder.voices)
     for module in (language, denoiser, decoder):
         module.to(device).eval().requires_grad_(False)
     return Modules(language, denoiser, decoder, denoiser.latent_mean, denoiser.latent_scale)
@@ -93,3 +97,22 @@ def _depthwise(torch: Any, convolution: Any) -> Any:
             return (x.unfold(2, size, 1) * self.taps[:, None]).sum(3) + self.bias
 
     return Depthwise()
+
+
+def _sounding_voices(torch: Any, bank: Any) -> Any:
+    """Return a bank of oscillators that leaves out voices which are silent in all streams: for the CPU."""
+    from legando.engines.lean_decoder import sounding
+
+    class SoundingVoices(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.bank = bank
+            self.register_buffer("parts", bank.parts, persistent=False)
+
+        def grains(self, hidden: Any, voices: Any) -> Any:
+            rows = torch.from_numpy(sounding(voices.flatten(0, 1).numpy()))
+            rows = rows if len(rows) else torch.zeros(1, dtype=torch.long)
+            self.bank.parts = self.parts[rows]
+            return self.bank.grains(hidden, voices[:, :, rows])
+
+    return SoundingVoices()
