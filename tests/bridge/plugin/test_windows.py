@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 
 from legando.bridge.keys import new_keys, server_keys
-from tests.bridge.plugin.conftest import CLAP_HEADERS, CLAPHOST, compile_c
+from tests.bridge.plugin.conftest import CLAP_HEADERS, CLAPHOST, HOSTS, compile_c
 from tests.bridge.plugin.programs import REPOSITORY, ClapHost, SignalServer, check_exact, hear
 from tests.bridge.plugin.signal_server import RATE_HZ
 from tests.bridge.plugin.test_servers import play, serve
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1800)]  # the first test builds three libraries
 
 COMPILER = "x86_64-w64-mingw32-gcc-posix"
 ANYWHERE = "tcp://127.0.0.1:0"
@@ -113,6 +113,16 @@ def daw(windows: Windows, tmp_path: Path) -> Iterator[Callable[..., ClapHost]]:
             return stack.enter_context(ClapHost(windows.claphost, clap, folder, environment=together, **options))
 
         yield start
+
+
+def test_every_source_compiles_for_windows(require: Callable[[bool, str], None]) -> None:
+    require(shutil.which(COMPILER) is not None, f"{COMPILER} not found; apt install g++-mingw-w64-x86-64-posix")
+    sources = [path for path in HOSTS.parent.glob("*.cpp") if path.name != "system_posix.cpp"]
+    options = ["-std=gnu++17", "-fsyntax-only", "-Wall", "-Wextra", "-DNOMINMAX", "-DWIN32_LEAN_AND_MEAN"]
+    folders = [f"-I{HOSTS.parent}", "-isystem", str(CLAP_HEADERS.parent), "-idirafter", "/usr/include"]
+    compiler = COMPILER.replace("gcc", "g++")
+    done = subprocess.run([compiler, *options, *folders, *map(str, sources)], capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
 
 
 def test_sound_is_exact_and_what_the_host_says_arrives(
