@@ -61,11 +61,12 @@ class Windows:
 @pytest.fixture(scope="session")
 def windows_or_reason() -> Windows | str:
     """Build all, or say why that cannot be."""
-    missing = [tool for tool in (COMPILER, "wine", "cmake", "dpkg-source") if shutil.which(tool) is None]
+    tools = (COMPILER, "wine", "cmake", "pkg-config", "dpkg-source", "autoreconf", "libtoolize")
+    missing = [tool for tool in tools if shutil.which(tool) is None]
     missing += ["dpf-source"] * (not CLAP_HEADERS.is_dir())
     if missing:
-        packages = "g++-mingw-w64-x86-64-posix wine wine64 cmake pkg-config dpkg-dev dpf-source"
-        return f"{', '.join(missing)} not found; apt install {packages}"
+        packages = "wine wine64 cmake pkg-config dpkg-dev dpf-source autoconf automake libtool"
+        return f"{', '.join(missing)} not found; apt install g++-mingw-w64-x86-64-posix {packages}"
     folder = REPOSITORY / "build" / "plugin-windows"
     done = subprocess.run(["make", "plugin-windows"], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
