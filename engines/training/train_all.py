@@ -49,6 +49,10 @@ def train_all(plan: Plan, *, quiet: bool = False) -> bool:
             return _train(plan, board) and _evaluate(plan, board)
         except KeyboardInterrupt:  # a signal or the limit, outside the loop of a training
             return False
+        except Exception:  # what an interrupted import of a C extension makes of a signal: ImportError and worse
+            if board.over:
+                return False
+            raise
 
 
 def _train(plan: Plan, board: Board) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from legando.engines.training.figures.curve import Point, _kept, draw, main
-from legando.engines.training.figures.curve_fit import Law, fit_law, fit_line, outlook, smoothed
+from legando.engines.training.figures.curve_fit import Law, fit_law, fit_line, outlook, since_change, smoothed
 from legando.realtime.errors import LegandoError
 
 HOURS = np.array([0.1, 0.25, 0.6, 1.5])
@@ -47,6 +47,7 @@ def test_doubt_grows_with_the_noise_of_the_pieces() -> None:
 
 def test_long_series_is_smoothed_in_growing_stretches() -> None:
     places, means = smoothed([1.0 / (1 + i) for i in range(1000)], 30)
+    assert since_change(means) == 0 and since_change(np.array([3.0, 2.0, 2.5, 2.2, 2.1])) == 2
     assert len(places) == len(means) <= 30 and (np.diff(means) < 0).all() and places[0] == 0.5 and places[-1] > 850
 
 

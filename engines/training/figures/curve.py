@@ -28,7 +28,7 @@ from rich.table import Table
 from legando.engines.codec import Codec
 from legando.engines.oscillators import harmonic_table
 from legando.engines.timeline import FEATURES, LATENT_FRAMES, VOICE_FIELDS, VOICES, piece_features
-from legando.engines.training.figures.curve_fit import Floats, Outlook, outlook, smoothed
+from legando.engines.training.figures.curve_fit import Floats, Outlook, outlook, since_change, smoothed
 from legando.engines.training.figures.evaluate_takes import HELD_OUT_SEED
 from legando.engines.training.measures.metrics_codec import opinion_score
 from legando.engines.training.music.dataset import make_piece
@@ -157,10 +157,10 @@ def draw(path: Path, points: Sequence[Point], ahead: Outlook, runs: Sequence[Pat
             continue
         places, means = smoothed([_loss(row) for row in rows])
         hours = np.interp(places, np.arange(len(rows)), [row["elapsed_s"] / 3600.0 for row in rows])
-        losses.plot(hours, means / means[-1], linewidth=1.2, label=run.name)
+        begin = since_change(means)
+        losses.plot(hours[begin:], means[begin:] / means[-1], linewidth=1.2, label=run.name)
     losses.set_xscale("log")
-    losses.set_yscale("log")
-    losses.set_title("training losses, against their last", fontsize=9)
+    losses.set_title("training losses against their last, since data or terms last changed", fontsize=9)
     losses.set_xlabel("hours of training", fontsize=8)
     losses.legend(fontsize=7)
     losses.grid(alpha=0.3, which="both")
@@ -239,13 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "h100_ratio": [share * H100_FLOPS / speed for share in H100_SHARE],
     }
     _write(options.report / FILE, about)
-    draw(
-        options.report / PICTURE,
-        points,
-        ahead,
-        [*(pair[0] for pair in pairs if len(pair) == 1)][-1:] + options.losses,
-        options.target,
-    )
+    draw(options.report / PICTURE, points, ahead, options.losses, options.target)
     show(points, ahead, options.target, about)
     return 0
 

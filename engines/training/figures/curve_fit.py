@@ -130,3 +130,9 @@ def smoothed(values: Sequence[float], points: int = 60) -> tuple[Floats, Floats]
     series = np.asarray(values, np.float64)
     means = [series[a:b].mean() for a, b in itertools.pairwise(edges)]
     return 0.5 * (edges[:-1] + edges[1:]), np.array(means)
+
+
+def since_change(means: Floats, rise: float = 1.08) -> int:
+    """Return where a smoothed loss last began to fall: after its last rise, which new data or new terms make. [any]"""
+    jumps = np.flatnonzero(means[1:] >= rise * means[:-1])
+    return int(jumps[-1]) + 1 if len(jumps) else 0
