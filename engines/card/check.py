@@ -11,15 +11,15 @@ from functools import partial
 from importlib import metadata
 from typing import Any
 
+from legando.engines.agreement import CALLS
 from legando.engines.bundle import Bundle
 from legando.engines.card import measure
 from legando.engines.card.cardgenerator import CardGenerator
 from legando.engines.card.modules import load_modules
 from legando.engines.card.network import CardNetworks
-from legando.engines.card.opening import MAKERS, Maker, open_card
+from legando.engines.card.opening import MAKERS, Maker, compiled_on_card, open_card
 from legando.engines.card.paths import COPY_BYTES, compare_paths, copy_bandwidth
 from legando.engines.card.sections import spread, timed
-from legando.engines.card.trust import CALLS
 from legando.engines.generator import checked_latents
 from legando.kernels.device import Device
 
@@ -56,6 +56,11 @@ def shim_makers() -> dict[str, Maker]:
         return torch_card_networks(modules, streams=streams, latents=checked_latents(bundle, None), device="cpu")
 
     return {"torch": make}
+
+
+def card_makers() -> dict[str, Maker]:
+    """Return the back ends that are measured on a card: those that play, and one that does not yet. [control]"""
+    return {**MAKERS, "tensorrt int8": partial(compiled_on_card, precision="int8")}
 
 
 def machine() -> dict[str, Any]:
@@ -113,7 +118,7 @@ def sections(
         "copy bandwidth": bandwidth,
         "sound to the host": lambda: on_device(lambda device: compare_paths(device, times=effort.times)),
     }
-    for name, make in (MAKERS if makers is None else makers).items():
+    for name, make in (card_makers() if makers is None else makers).items():
         work |= _of_back_end(name, opener(name, make), model, effort, kept)
     eager = {"torch eager on the CPU": "cpu"}
     if makers is None:

@@ -46,12 +46,19 @@ def declared_bytes(networks: CardNetworks, name: str) -> int:
 def floor_of(bundle: Bundle, networks: CardNetworks, *, steps: int, bytes_per_s: float) -> Mapping[str, Any]:
     """Return bytes and floors in ms of a chunk of so many steps, with a tick written ahead. [control]"""
     size = BYTES[networks.precision]
+    rest = max(size, 2)  # of 8 bits is the denoiser alone
     weights = weight_counts(bundle)
     moved = {name: declared_bytes(networks, name) for name in ("language", "denoiser", "memory", "decoder")}
-    held = {"language": 4 * weights["language"], "decoder": size * weights["decoder"]}  # the language model is fp32
+    held = {"language": 4 * weights["language"], "decoder": rest * weights["decoder"]}  # the language model is fp32
     denoiser = size * weights["denoiser"]
     once = sum(held.values()) + denoiser + sum(moved.values())
-    passes = sum(held.values()) + (steps + 1) * denoiser + sum(moved.values()) + (steps - 1) * moved["denoiser"]
+    passes = (
+        sum(held.values())
+        + steps * denoiser
+        + rest * weights["denoiser"]
+        + sum(moved.values())
+        + (steps - 1) * moved["denoiser"]
+    )
     return {
         "steps": steps,
         "once_bytes": once,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from legando.engines.agreement import CALLS
 from legando.engines.bundle import Bundle
 from legando.engines.card.cardgenerator import CardGenerator
 from legando.engines.card.modules import load_modules
 from legando.engines.card.network import CardNetworks
-from legando.engines.card.trust import CALLS, first_trusted
+from legando.engines.card.trust import first_trusted
 from legando.engines.generator import checked_latents
 from legando.kernels.device import Device, Gpu
 
@@ -24,15 +25,19 @@ def torch_on_card(bundle: Bundle, streams: int, device: Device) -> CardNetworks:
     return torch_card_networks(modules, streams=streams, latents=checked_latents(bundle, None), device="cuda")
 
 
-def compiled_on_card(bundle: Bundle, streams: int, device: Device) -> CardNetworks:
-    """Return TensorRT's engines, from the cache or built into it, each of them proven. Raises LegandoError."""
+def compiled_on_card(bundle: Bundle, streams: int, device: Device, *, precision: str | None = None) -> CardNetworks:
+    """Return TensorRT's engines, from the cache or built into it, each of them proven. Raises LegandoError.
+
+    `precision` is another than the one chosen for the denoiser.
+    """
     from legando.engines.compiled.compiled import proven_networks
     from legando.engines.compiled.kinds import CHOSEN
 
-    library, engines, _ = proven_networks(bundle, device, batch=streams)
+    library, engines, _ = proven_networks(bundle, device, batch=streams, precision=precision)
+    precision = precision or CHOSEN["denoiser"]
     return CardNetworks(
-        engine=f"{library.name} {library.version} {CHOSEN['denoiser']}, captured",
-        precision=CHOSEN["denoiser"],
+        engine=f"{library.name} {library.version} {precision}, captured",
+        precision=precision,
         language=engines["language"].network(),
         denoiser=engines["denoiser"].network(),
         unguided=engines["denoiser"].network(),

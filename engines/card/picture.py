@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from legando.engines.card.goals import CHUNK_P99_MS
+
 COLOURS = ("#4269d0", "#efb118", "#3ca951", "#ff725c", "#a463f2", "#9c6b4e")
 
 
@@ -21,15 +23,15 @@ def draw(path: Path, report: Mapping[str, Any]) -> None:
     try:
         kind = "CPU shim: times say nothing about a card" if report["shim"] else report["about"].get("device", "")
         figure.suptitle(f"legando gpu check, {kind}", fontsize=12, color="#b00020" if report["shim"] else "#222222")
-        _rungs(axes[0], {name[:-7]: f for name, f in found.items() if name.endswith(": rungs")})
-        _parts(axes[1], {name[:-7]: f for name, f in found.items() if name.endswith(": parts")})
+        _rungs(axes[0], {name[:-7]: f for name, f in found.items() if name.endswith(": rungs")}, shim=report["shim"])
+        _parts(axes[1], {name[:-7]: f for name, f in found.items() if name.endswith(": parts")}, shim=report["shim"])
         _streams(axes[2], {name[:-9]: f for name, f in found.items() if name.endswith(": streams")})
         figure.savefig(path, dpi=110, format="png")
     finally:
         pyplot.close(figure)
 
 
-def _rungs(axes: Any, found: Mapping[str, Any]) -> None:
+def _rungs(axes: Any, found: Mapping[str, Any], *, shim: bool) -> None:
     axes.set_title("one chunk of one stream, controls to sound")
     lasts = [f["chunk_lasts_ms"] for f in found.values()]
     for colour, (name, f) in zip(COLOURS, found.items(), strict=False):
@@ -42,22 +44,22 @@ def _rungs(axes: Any, found: Mapping[str, Any]) -> None:
     if not found:
         _nothing(axes)
         return
-    axes.axhline(lasts[0], color="#888888", linewidth=0.8)
-    axes.text(1, lasts[0], "  chunk lasts", va="bottom", fontsize=8, color="#666666")
-    axes.set_yscale("log")
+    _line(axes, lasts[0], "a chunk lasts")
+    if not shim:
+        _line(axes, CHUNK_P99_MS, "goal, p99")
+    _log(axes)
     axes.set_xlabel("denoising steps")
-    axes.set_ylabel("ms")
     axes.legend(fontsize=8)
 
 
-def _parts(axes: Any, found: Mapping[str, Any]) -> None:
+def _parts(axes: Any, found: Mapping[str, Any], *, shim: bool) -> None:
     axes.set_title("where the time goes, on the device")
     measured = {
         name: {part: row["ms"]["p50"] for part, row in f["parts"].items() if "ms" in row} for name, f in found.items()
     }
     measured = {name: parts for name, parts in measured.items() if parts}
     if not measured:
-        _nothing(axes)
+        _nothing(axes, "no clock on the CPU shim" if shim else "not measured")
         return
     names = list(next(iter(measured.values())))
     height = 0.8 / len(measured)
@@ -87,15 +89,31 @@ def _streams(axes: Any, found: Mapping[str, Any]) -> None:
         _nothing(axes)
         return
     deadline = next(iter(found.values()))["deadline_ms"]
-    axes.axhline(deadline, color="#888888", linewidth=0.8)
-    axes.text(1, deadline, "  deadline", va="bottom", fontsize=8, color="#666666")
-    axes.set_yscale("log")
+    _line(axes, deadline, "deadline")
+    _log(axes)
     axes.set_xlabel("streams")
-    axes.set_ylabel("ms")
     axes.legend(fontsize=8)
 
 
-def _nothing(axes: Any) -> None:
-    axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes, color="#666666")
+def _log(axes: Any) -> None:
+    """Plain numbers on a logarithmic axis: 0.5, 20, 1000."""
+    from matplotlib import ticker
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.grid(axis="y", color="#eeeeee")
+    axes.set_axisbelow(True)
+    axes.set_ylabel("ms")
+
+
+def _line(axes: Any, ms: float, what: str) -> None:
+    axes.axhline(ms, color="#888888", linewidth=0.8)
+    axes.text(0.99, ms, f"{what}: {ms:g} ms", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=8)
+
+
+def _nothing(axes: Any, why: str = "not measured") -> None:
+    axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, color="#666666")
     axes.set_xticks([])
     axes.set_yticks([])

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from legando.engines.agreement import CALLS
 from legando.engines.card.chunkgraph import ChunkGraph, Variant
 from legando.engines.card.modules import PAST
 from legando.engines.card.network import CardNetworks, DeviceNetwork
-from legando.engines.card.trust import CALLS, Distrust, Probe, prove
+from legando.engines.card.trust import Distrust, Probe, prove
 from legando.engines.room import SEND
 from legando.kernels.device import Device, Memory
 

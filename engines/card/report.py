@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from legando.engines.card import goals
 from legando.realtime.errors import LegandoError
 
 NAME = "gpu"
@@ -57,6 +58,7 @@ def markdown(report: Report, *, picture: bool) -> str:
     lines += [f"- {name}: {_plain(value)}" for name, value in report["about"].items()]
     if picture:
         lines += ["", f"![Chunks by rung, their parts, and streams in time]({NAME}.png)"]
+    lines += ["", "## Goals", "", *_goals(report)]
     lines += ["", "## Kernels against their references", "", *_kernels(report["kernels"])]
     for name, section in report["sections"].items():
         lines += ["", f"## {name[:1].upper()}{name[1:]}", ""]
@@ -64,7 +66,15 @@ def markdown(report: Report, *, picture: bool) -> str:
             lines += [f"Not measured: {section['reason']}."]
         else:
             lines += _section(section["found"])
-    return "\n".join(lines).rstrip() + "\n"
+    page = "\n".join(lines).rstrip() + "\n"
+    while "\n\n\n" in page:
+        page = page.replace("\n\n\n", "\n\n")
+    return page
+
+
+def _goals(report: Report) -> list[str]:
+    rows = [[name, goals.wanted(name), *found] for name, found in goals.reached(report).items()]
+    return _table(["goal", "wanted", "found", "reached"], rows)
 
 
 def _kernels(rows: list[Mapping[str, Any]]) -> list[str]:

@@ -169,13 +169,15 @@ def proven_networks(
     store: Store | None = None,
     library: str | None = None,
     names: tuple[str, ...] = NETWORKS,
+    precision: str | None = None,
     say: Say = lambda _: None,
     on_progress: Progress | None = None,
 ) -> tuple[Library, dict[str, Loaded], Mapping[str, Proven]]:
     """Return engines for `batch` streams, each loaded and proven on the card; what a card generator opens. [control]
 
     Raises EngineError, one sentence, where there is no card, no library, or an engine is not to be trusted: the caller
-    falls back. `Loaded.network()` gives networks to bind.
+    falls back. `Loaded.network()` gives networks to bind. `precision` is another than the one chosen for the denoiser,
+    which does most of the work.
     """
     card = find_card()
     if card is None:
@@ -184,13 +186,14 @@ def proven_networks(
     engines: dict[str, Loaded] = {}
     findings: dict[str, Proven] = {}
     for name in names:
+        as_type = precision if precision is not None and name == "denoiser" else CHOSEN[name]
         loaded, _ = open_engine(
-            bundle, name, batch=batch, library=chosen, card=card, store=store or Store(), say=say,
+            bundle, name, batch=batch, library=chosen, card=card, store=store or Store(), precision=as_type, say=say,
             on_progress=on_progress,
         )  # fmt: skip
         bench = Bench(loaded.network(), device)
-        findings[name] = prove(bundle, name, bench, batch=batch, precision=CHOSEN[name])
+        findings[name] = prove(bundle, name, bench, batch=batch, precision=as_type)
         loaded.keep_kernels()
         engines[name] = loaded
-        say(f"{label_of(name, batch, CHOSEN[name])}: within {findings[name].worst:.0%} of what is allowed")
+        say(f"{label_of(name, batch, as_type)}: within {findings[name].worst:.0%} of what is allowed")
     return chosen, engines, findings

@@ -30,7 +30,7 @@ from legando.engines.compiled.kinds import SOURCE
 from legando.engines.compiled.library import FLAGS, Library
 
 FORMAT = 1
-_WRITERS = ("fixed.py", "kinds.py", "networks.py", "precision.py")
+_WRITERS = ("fixed.py", "kinds.py", "networks.py", "precision.py", "quantised.py", "takes.py")
 
 Key = Mapping[str, Any]
 

@@ -41,6 +41,11 @@ def write_network(bundle: Bundle, network: str, *, batch: int = 1, precision: st
         _fix_time(model, batch)
         _only_newest(model, latents)
     lower(model, precision)
+    if precision == "int8":
+        from legando.engines.compiled.quantised import quantise, scales_of
+
+        mixed = write_network(bundle, network, precision="mixed")
+        quantise(model, scales_of(mixed, _calibration(bundle)[network]))
     if precision != "fp32":
         _narrow(model, HALVES[network])
     infer_shapes(model)
@@ -55,6 +60,19 @@ def write_network(bundle: Bundle, network: str, *, batch: int = 1, precision: st
         inputs=_sizes(model.graph.input),
         outputs=_sizes(model.graph.output),
     )
+
+
+_calibrated: dict[str, dict[str, list[Any]]] = {}
+
+
+def _calibration(bundle: Bundle) -> dict[str, list[Any]]:
+    """Return what the networks are given in the takes that scales are found by; made once for a bundle."""
+    from legando.engines.compiled.takes import CALIBRATION, given_in
+
+    if bundle.hash not in _calibrated:
+        _calibrated.clear()
+        _calibrated[bundle.hash] = given_in(bundle, CALIBRATION)
+    return _calibrated[bundle.hash]
 
 
 def tensors_of(written: Written) -> dict[str, NDArray[Any]]:

@@ -1,12 +1,13 @@
 """float16 where the bytes are, float32 where accuracy asks for it: written into the types of a graph. [control]
 
-A strongly typed compiler takes precision from the ONNX types alone. Three ways are known here:
+A strongly typed compiler takes precision from the ONNX types alone. Four ways are known here:
 
 - `fp32`: as exported;
 - `mixed`: products (`MatMul`, `Gemm`, `Conv`) take and give float16; norms, softmax, residual sums and all that is
   worked out number by number stay float32, and so do the products that lead into a sine, cosine, exponential or
   logistic function (phases, frequencies, loudness in logarithms) and those that add up what came out of one (the
   inverse DFT, the oscillators);
+- `int8`: as `mixed`, and `quantised.py` then makes whole numbers of the products' factors;
 - `half`: products as in `mixed`, but for the islands of phases, and everything else float16 that stands it.
 
 What is float16 is decided by kind of operator and by what flows into it, never by the name of a node, so that a bundle
@@ -24,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from legando.engines.compiled.fixed import infer_shapes, types_of
 from legando.realtime.errors import LegandoError
 
-PRECISIONS = ("mixed", "half", "fp32")
+PRECISIONS = ("mixed", "half", "int8", "fp32")
 PRODUCTS = ("MatMul", "Gemm", "Conv")
 WAVES = ("Sin", "Cos", "Exp", "Sigmoid", "Floor", "Less", "Equal")
 """What turns small differences of its input into large ones, or has a range that float16 lacks."""
@@ -41,7 +42,7 @@ def lower(model: onnx.ModelProto, precision: str) -> None:
     infer_shapes(model)
     types = types_of(model)
     around = near_waves(model)
-    exact = around if precision == "mixed" else _without_products(model, around)
+    exact = around if precision != "half" else _without_products(model, around)
     writer = _Writer(model, types)
     for node in list(model.graph.node):
         if node.op_type == "Cast" or not any(types.get(name) == FLOAT for name in node.input):

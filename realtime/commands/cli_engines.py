@@ -32,7 +32,7 @@ def add_engines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help=where)
     parser.add_argument("--batch", type=_batches, metavar="N,N", help="build: streams at once; default: 1")
     parser.add_argument("--network", metavar="NAME", help="build: one of them only")
-    parser.add_argument("--precision", metavar="NAME", help="build: mixed, half or fp32; default: the one chosen")
+    parser.add_argument("--precision", metavar="NAME", help="build: mixed, half, int8 or fp32; default: the one chosen")
     parser.add_argument("--library", metavar="NAME", help="tensorrt or tensorrt_rtx; default: what fits the machine")
     parser.add_argument("--target", metavar="ARCH", help="build, RTX: sm_75 .. sm_121; default: portable")
     parser.add_argument("--again", action="store_true", help="build: even if the cache has it")

@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from legando.engines.bundle import Bundle
-from legando.engines.card import energy
+from legando.engines.card import energy, goals
 from legando.engines.card.check import SHIM, Effort, machine, sections, shim_makers
 from legando.engines.card.floor import floor_of, weight_counts
 from legando.engines.card.modules import load_modules
@@ -72,6 +73,10 @@ def test_the_report_is_json_a_page_and_a_picture(report: dict[str, Any], tmp_pat
     page = (tmp_path / "made" / "gpu.md").read_text()
     assert "say nothing about a card" in page and "| seam | NO | 10 | 1 |" in page and "- seam: 1 of 10 differ" in page
     assert "Not measured: CUDA_ERROR_ILLEGAL_ADDRESS" in page and "chunk p99.9" in page
+    assert (
+        "| launches a chunk | 1 | 1, torch | yes |" in page
+        and "| kernels equal to their references | all | 0 of 1 | NO |" in page
+    )
     assert (tmp_path / "made" / "gpu.png").read_bytes().startswith(b"\x89PNG") and len(written) == 3
     (tmp_path / "file").touch()
     with pytest.raises(LegandoError, match="cannot be written"):
@@ -96,6 +101,9 @@ def test_the_floor_counts_every_weight_that_a_chunk_reads(bundle: Bundle) -> Non
     one, four = (floor_of(bundle, networks, steps=steps, bytes_per_s=1e12) for steps in (1, 4))
     assert four["passes_bytes"] - one["passes_bytes"] > 3 * 4 * counts["denoiser"]
     assert four["once_bytes"] == one["once_bytes"]
+    eight = floor_of(bundle, replace(networks, precision="int8"), steps=4, bytes_per_s=1e12)
+    mixed = floor_of(bundle, replace(networks, precision="mixed"), steps=4, bytes_per_s=1e12)
+    assert mixed["passes_bytes"] - eight["passes_bytes"] == 4 * counts["denoiser"], "of 8 bits is the denoiser alone"
     assert one["once_ms"] == pytest.approx(one["once_bytes"] / 1e9, abs=1e-5)
 
 
@@ -104,6 +112,27 @@ def test_spread_and_timing_are_what_they_say() -> None:
     assert len(timed(lambda: None, seconds=0.0, least=3, most=10)) == 3
     assert len(timed(lambda: None, seconds=60.0, least=3, most=10)) == 10
     assert SHIM.chunks <= 5
+
+
+def test_goals_are_those_of_the_first_back_end_that_was_measured() -> None:
+    def made(p99: float, ratio: float, live: int) -> dict[str, Any]:
+        rungs = [{"steps": 4, "chunk_ms": {"p99": p99}, "launches_per_chunk": 1.0}]
+        return {
+            "tensorrt: rungs": {"reason": "no library"},
+            "torch: rungs": {"found": {"rungs": rungs}},
+            "torch: parts": {"found": {"floor": {"ratio_passes": ratio}}},
+            "torch: streams": {"found": {"live_streams": live}},
+        }
+
+    def told(shim: bool, *figures: Any) -> list[bool | None]:
+        kernels = [{"equal": True}] * 3
+        found = goals.reached({"shim": shim, "kernels": kernels, "sections": made(*figures) if figures else {}})
+        return [yes for _, yes in found.values()]
+
+    assert told(False, 2.9, 3.9, 32) == [True] * 5
+    assert told(False, 3.1, 4.1, 31) == [True, False, False, True, False]
+    assert told(True, 1.0, 1.0, 64) == [True, None, None, True, None], "times of the shim reach nothing"
+    assert told(False) == [True, None, None, None, None]
 
 
 def test_energy_without_nvml_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from legando.engines.agreement import CALLS
 from legando.engines.bundle import Bundle
 from legando.engines.card.torchstage import TorchStage, torch_networks
-from legando.engines.card.trust import CALLS, Distrust, Probe, first_trusted, prove
+from legando.engines.card.trust import Distrust, Probe, first_trusted, prove
 from legando.realtime.errors import LegandoError
 
 Array = NDArray[Any]
