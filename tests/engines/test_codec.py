@@ -107,14 +107,17 @@ def test_a_silent_score_has_no_tone() -> None:
     assert made.abs().max() == 0.0
 
 
-def test_noise_with_steady_magnitudes_is_steady() -> None:
+def test_noise_of_rough_magnitudes_is_steady() -> None:
     decoder = small_codec().decoder
-    grains = 400
+    grains, width = 400, decoder.config.width
+    draw = torch.Generator().manual_seed(3)
     excitation = torch.from_numpy(excitation_table()[excitation_rows(0, grains)])[None]
     with torch.no_grad():
         decoder.randomness.bias.fill_(20.0)
-        hidden = torch.zeros(1, grains, decoder.config.width)
-        decoder.spectrum.bias.fill_(0.0)
+        # as rough as makes the sum dip by as much as that of the shipped decoder without a swell
+        decoder.spectrum.bias.copy_(0.85 * torch.randn(decoder.spectrum.bias.shape, generator=draw))
+        decoder.spectrum.weight.copy_(0.85 * width**-0.5 * torch.randn(decoder.spectrum.weight.shape, generator=draw))
+        hidden = torch.randn(1, grains, width, generator=draw)
         audio = decoder.overlap_add(decoder.noise_grains(hidden, excitation))[0, 0].numpy()
     power = np.square(audio[480:-480]).reshape(-1, 480).mean(0).reshape(30, 16).mean(1)
-    assert power.max() / power.min() < 1.5
+    assert power.max() / power.min() < 1.3  # 1.6 without a swell
