@@ -105,7 +105,7 @@ def listen(
                 reason = _record(source, take, first, on_progress, timeout_s)
             if reason == INTERRUPTED:
                 take.recount(part)
-            say_origin(part, {"stream": stream, "lost_frames": take.lost_frames})
+            say_origin(part, {"stream": stream, "lost_frames": take.lost_frames}, take.digest.hexdigest())
             part.replace(out)
         except (OSError, soundfile.SoundFileError) as error:
             raise LegandoError(f"cannot write {out}: {error}; free some space or choose another place") from error

@@ -83,13 +83,13 @@ def samples_sha256(file: BinaryIO) -> str:
     return hashed.hexdigest()
 
 
-def say_origin(path: Path, about: Mapping[str, Any]) -> str:
+def say_origin(path: Path, about: Mapping[str, Any], digest: str | None = None) -> str:
     """Add to a whole WAV file where it comes from, and return the digest of its samples. [control]
 
-    Raises OSError when the disk does not take it.
+    `digest` spares reading them again, where it is known. Raises OSError when the disk does not take it.
     """
     with path.open("r+b") as file:
-        digest = samples_sha256(file)
+        digest = digest or samples_sha256(file)
         end = file.seek(0, os.SEEK_END)
         file.write(b"\0" * (end % 2) + origin_chunks(about, digest))
         length = file.tell() - 8

@@ -43,6 +43,7 @@ class WavWriter:
         self.about: Mapping[str, Any] = {}
         """What made the sound: bundle, seed and the like."""
         self._hash = hashlib.sha256()
+        self._is_float = subtype == "FLOAT"
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._file: soundfile.SoundFile | None = None
         if subtype not in _BYTES_PER_SAMPLE:
@@ -96,7 +97,7 @@ class WavWriter:
             self._file.truncate(self.frames)  # Ctrl-C may have come after a block was written, before it was counted
             self._file.close()
             self._file = None
-            say_origin(self._part, self.about)
+            say_origin(self._part, self.about, self.pcm_sha256 if self._is_float else None)
             with self._part.open("rb") as part:
                 os.fsync(part.fileno())
             self._part.replace(self.path)
