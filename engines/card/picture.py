@@ -19,7 +19,7 @@ def draw(path: Path, report: Mapping[str, Any]) -> None:
     from matplotlib import pyplot
 
     found = {name: s["found"] for name, s in report["sections"].items() if "found" in s}
-    figure, axes = pyplot.subplots(1, 3, figsize=(15, 5), constrained_layout=True)
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 5.6), constrained_layout=True)
     try:
         kind = "CPU shim: times say nothing about a card" if report["shim"] else report["about"].get("device", "")
         figure.suptitle(f"legando gpu check, {kind}", fontsize=12, color="#b00020" if report["shim"] else "#222222")
@@ -39,7 +39,9 @@ def _rungs(axes: Any, found: Mapping[str, Any], *, shim: bool) -> None:
         steps = [row["steps"] for row in rows]
         for level, style in (("p50", "-"), ("p99", "--"), ("max", ":")):
             values = [row["chunk_ms"][level] for row in rows]
-            axes.plot(steps, values, style, color=colour, marker="o", markersize=3, label=f"{name} {level}")
+            axes.plot(
+                steps, values, style, color=colour, marker="o", markersize=3, label=name if level == "p50" else None
+            )
         axes.set_xticks(sorted(set(steps)))
     if not found:
         _nothing(axes)
@@ -47,7 +49,7 @@ def _rungs(axes: Any, found: Mapping[str, Any], *, shim: bool) -> None:
     _line(axes, lasts[0], "a chunk lasts")
     if not shim:
         _line(axes, CHUNK_P99_MS, "goal, p99")
-    _log(axes)
+    _log(axes, "ms: p50 solid, p99 dashed, max dotted")
     axes.set_xlabel("denoising steps")
     axes.legend(fontsize=8)
 
@@ -81,7 +83,9 @@ def _streams(axes: Any, found: Mapping[str, Any]) -> None:
         counts = [row["streams"] for row in rows]
         for level, style in (("p50", "-"), ("p99", "--")):
             values = [row["step_ms"][level] for row in rows]
-            axes.plot(counts, values, style, color=colour, marker="o", markersize=3, label=f"{name} {level}")
+            axes.plot(
+                counts, values, style, color=colour, marker="o", markersize=3, label=name if level == "p50" else None
+            )
         if counts:
             axes.set_xscale("log", base=2)
             axes.set_xticks(counts, [str(count) for count in counts])
@@ -90,13 +94,13 @@ def _streams(axes: Any, found: Mapping[str, Any]) -> None:
         return
     deadline = next(iter(found.values()))["deadline_ms"]
     _line(axes, deadline, "deadline")
-    _log(axes)
+    _log(axes, "ms: p50 solid, p99 dashed")
     axes.set_xlabel("streams")
     axes.legend(fontsize=8)
 
 
-def _log(axes: Any) -> None:
-    """Plain numbers on a logarithmic axis: 0.5, 20, 1000."""
+def _log(axes: Any, label: str) -> None:
+    """Label a logarithmic axis with plain numbers: 0.5, 20, 1000."""
     from matplotlib import ticker
 
     axes.set_yscale("log")
@@ -105,12 +109,13 @@ def _log(axes: Any) -> None:
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.grid(axis="y", color="#eeeeee")
     axes.set_axisbelow(True)
-    axes.set_ylabel("ms")
+    axes.set_ylabel(label)
 
 
 def _line(axes: Any, ms: float, what: str) -> None:
     axes.axhline(ms, color="#888888", linewidth=0.8)
-    axes.text(0.99, ms, f"{what}: {ms:g} ms", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=8)
+    axes.text(0.01, ms, f"{what}: {ms:g} ms", transform=axes.get_yaxis_transform(), ha="left", va="bottom", fontsize=8,
+              bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})  # fmt: skip
 
 
 def _nothing(axes: Any, why: str = "not measured") -> None:
