@@ -27,7 +27,7 @@ from pathlib import Path
 from legando.realtime.controls import MOODS, PARTS, SECTIONS
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.midi.portname import check_port_name
-from legando.realtime.osc.oscaddress import check_osc_addresses, is_local, read_osc_address
+from legando.realtime.osc.oscaddress import check_osc_addresses
 from legando.realtime.performing.recall import PLACES
 from legando.realtime.rigs.binding import Binding as Binding
 from legando.realtime.rigs.checks import check_choice, check_range
@@ -35,6 +35,7 @@ from legando.realtime.rigs.controlnames import CONTROLS, counted
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rigtable import read_table
 from legando.realtime.tonality import read_key
+from legando.realtime.watching.monitorrig import MonitorRig
 
 DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
 
@@ -201,26 +202,6 @@ class OscRig:
     def __post_init__(self) -> None:
         check_osc_addresses(self.listen, self.feedback, remote=self.remote)
         check_range("max_per_s", self.max_per_s, 10, 100_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorRig:
-    """Where metrics are told over HTTP, as HOST:PORT; empty is nowhere. An address that others can reach needs
-    `remote = true` too.
-    """
-
-    address: str = ""
-    remote: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.address:
-            return
-        host, _ = read_osc_address("address", self.address, "127.0.0.1:9464")
-        if not is_local(host) and not self.remote:
-            raise RigError(
-                f"address = {self.address!r} is open to other machines, and metrics ask for no password; write "
-                f"127.0.0.1, or remote = true in [monitor] where the network is your own"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

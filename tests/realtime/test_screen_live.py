@@ -22,6 +22,7 @@ import pytest
 import soundfile
 
 from legando.bridge.listen import ListenReport, listen
+from legando.realtime.recording.verify import verify
 from legando.realtime.rigs.rig import DEFAULT_RIG
 from legando.realtime.screen.display import TERMINAL_EVERY_NS, Display
 from legando.realtime.screen.meter import measure
@@ -123,6 +124,8 @@ def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> Non
 
         typed.type(b"d")  # a key moves what a hand would
         typed.wait_for(lambda: "drums off" in typed.text())
+        typed.type(b"+")  # and one says what the performer thinks
+        typed.wait_for(lambda: "liked: 0:" in typed.text())
         typed.type(b"r")  # a take begins, and ends with the music
         typed.wait_for(lambda: "REC" in typed.text() and "recording to" in typed.text())
 
@@ -157,6 +160,9 @@ def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> Non
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     named = [bytes.fromhex(event["midi"]) for event in events if event.get("midi", "").startswith("ff7f")]
     assert any(message.endswith(b"mute.drums") for message in named), "keys are in the journal, as hands are"
+    assert [event["kind"] for event in events if "mark" in event] == ["like"]
+    found = verify(take)
+    assert (found.samples, found.journal) == ("as written", "whole") and found.origin["from_frame"] > 0
 
 
 def test_a_screen_ends_with_its_host_and_leaves_the_terminal_whole(tmp_path: Path) -> None:
