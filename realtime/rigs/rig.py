@@ -256,7 +256,7 @@ class Rig:
     bridge: BridgeRig = BridgeRig()
     performance: PerformanceRig = PerformanceRig()
     osc: OscRig = OscRig()
-    monitor: MonitorRig = MonitorRig()
+    monitor: MonitorRig = field(default_factory=MonitorRig)
     changes: SceneChanges = field(default=SceneChanges(), metadata={"key": "scenes"})
     scenes: tuple[Scene, ...] = field(metadata={"key": "scene"})
     folder: Path = field(default=Path(), metadata={"key": None})
