@@ -24,14 +24,14 @@ fetch() { # NAME: Debian's source package of that name into src/NAME
   local apt="$folder/apt"
   local options=(-o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o "Dir::Etc::SourceList=$apt/sources.list"
     -o "Dir::Etc::SourceParts=$apt/parts" -o APT::Sandbox::User= -o Debug::NoLocking=true -qq)
-  if [ ! -d "$apt/parts" ]; then
-    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts.new"
+  if [ ! -e "$apt/updated" ]; then
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
     sed -sn 's/^deb /deb-src /p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list >"$apt/sources.list" 2>/dev/null || true
     for file in /etc/apt/sources.list.d/*.sources; do
-      [ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$apt/parts.new/$(basename "$file")"
+      [ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$apt/parts/$(basename "$file")"
     done
-    mv "$apt/parts.new" "$apt/parts"
     apt-get "${options[@]}" update
+    touch "$apt/updated"
   fi
   mkdir -p "$folder/src/new-$1"
   (cd "$folder/src/new-$1" && apt-get "${options[@]}" source "$1" >/dev/null)
