@@ -1,9 +1,9 @@
 """The generator: control snapshots in, chunks of sound out, without end. [engine]
 
 One step, top to bottom: the sequencer says which ticks begin in this chunk, and the language model writes them; score
-and live notes become features; the denoiser makes latents out of noise in a few steps and remembers them; decoder, room
-and seam make audio. All randomness is counted (seed, stream, counter), so the same bundle, back end, seed and snapshots
-give the same bytes.
+and live notes become features; the denoiser makes latents out of noise in a few steps and remembers them; decoder,
+drive, room and seam make audio. All randomness is counted (seed, stream, counter), so the same bundle, back end, seed
+and snapshots give the same bytes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from legando.engines.arranger import read_habits
 from legando.engines.bundle import Bundle
 from legando.engines.counter_rng import LATENT, normal
+from legando.engines.drive import Drive
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.lean_decoder import sounding
 from legando.engines.metronome import Metronome
@@ -89,6 +90,7 @@ class Generator:
             network.check(bundle.file("reference.safetensors"), name)
         habits = read_habits(json.loads(bundle.file("habits.json").read_text()))
         self._sequencer = Sequencer(seed, habits, latents=latents, latency_frames=GRAIN_FRAMES)
+        self._drive = Drive(self.chunk_frames, GRAIN_FRAMES)
         self._room = Room(self.chunk_frames, GRAIN_FRAMES)
         self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)
         self._asked = {name: array[0] for name, array in self._language.inputs.items()}
@@ -102,6 +104,7 @@ class Generator:
         """Start again from silence at tick 0, with the same seed."""
         for network in (self._language, self._denoiser, self._decoder):
             network.reset()
+        self._drive.reset()
         self._room.reset()
         self._seam.reset()
         self._metronome.reset()
@@ -137,6 +140,7 @@ class Generator:
             self._decoder.outputs["audio"].fill(0.0)
         else:
             self._make(plan, steps)
+        self._drive.process(self._decoder.outputs["audio"][0], plan.drive)
         self._room.process(self._decoder.outputs["audio"][0], plan.send)
         audio, report = self._seam.process(self._decoder.outputs["audio"][0])
         audio = self._metronome.mix(audio, plan.beats)

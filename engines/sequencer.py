@@ -28,6 +28,7 @@ from legando.engines.constraints import (
     score_mask,
 )
 from legando.engines.counter_rng import SCORE, gumbel
+from legando.engines.drive import drive_gain
 from legando.engines.room import SPACE_AT, room_send
 from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
@@ -77,7 +78,8 @@ class Plan:
     """What a chunk is to be; `features` are overwritten by the next one.
 
     `number` counts chunks and is the counter of the latents' noise. `begins` says that anything is struck or ended.
-    `beats` are the metronome's clicks, offset and whether it is the bar's. `send` is how much goes to the room.
+    `beats` are the metronome's clicks, offset and whether it is the bar's. `send` is how much goes to the room, `drive`
+    how hard the sum is driven.
     """
 
     number: int
@@ -90,6 +92,7 @@ class Plan:
     beats: list[tuple[int, bool]]
     chord: str
     send: float = 0.0
+    drive: float = 0.0
 
 
 class Sequencer:
@@ -159,8 +162,10 @@ class Sequencer:
         style = _style(sound)
         number, self.chunks = self.chunks, self.chunks + 1
         chord = chord_name(self._reader.chord)
-        send = room_send(sound)
-        return Plan(number, start_ticks, features, style, sound.guidance, bool(strokes), written, beats, chord, send)
+        return Plan(
+            number, start_ticks, features, style, sound.guidance, bool(strokes), written, beats, chord,
+            send=room_send(sound), drive=drive_gain(sound),
+        )  # fmt: skip
 
     def foresee(self, controls: Controls) -> Ask | None:
         """Return the tick that will be asked for next, if the controls stay as they are; None in a count-in. [engine]
