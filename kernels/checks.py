@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from legando.kernels.checks_model import check_conditioning, check_history, check_ticks, check_tokens
-from legando.kernels.checks_sound import check_halves, check_noise, check_room, check_sampler, check_seam
+from legando.kernels.checks_sound import check_drive, check_halves, check_noise, check_room, check_sampler, check_seam
 from legando.kernels.device import Device
 from legando.kernels.outcome import RARE as RARE
 from legando.kernels.outcome import Outcome as Outcome
@@ -22,6 +22,7 @@ CHECKS: dict[str, Callable[[Device, int], Outcome]] = {
     "conditioning": check_conditioning,
     "tokens": check_tokens,
     "ticks": check_ticks,
+    "drive": check_drive,
     "room": check_room,
     "seam": check_seam,
 }

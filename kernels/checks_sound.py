@@ -1,13 +1,15 @@
-"""The kernels that make sound against their references: random numbers, sampler, halves, room, seam. [control]"""
+"""The kernels that make sound against their references: random numbers, sampler, drive, room, seam. [control]"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from legando.engines import counter_rng
+from legando.engines.drive import GAIN, Drive
 from legando.engines.room import SEND, Room
 from legando.kernels import sampler
 from legando.kernels.device import Device, Memory
+from legando.kernels.drive import GpuDrive
 from legando.kernels.launcher import GpuSeam, SharedRing
 from legando.kernels.noise import KINDS, GpuNoise, gumbel_values
 from legando.kernels.outcome import RARE, Outcome
@@ -101,22 +103,46 @@ def check_halves(device: Device, streams: int) -> Outcome:
     return outcome
 
 
+def check_drive(device: Device, streams: int) -> Outcome:
+    """Gains that rise, hold and fall, samples that are broken or far too loud, each stream in its time. [control]"""
+    outcome = Outcome("drive")
+    random = np.random.default_rng(10)
+    gains = (0.0, 0.3 * GAIN, GAIN, GAIN, 0.5 * GAIN, 0.0)
+    for frames, overlap in ((1300, 100), (4 * 960, 480)):
+        drive = GpuDrive(device, streams=streams, frames=frames, overlap_frames=overlap)
+        alone = [Drive(frames, overlap) for _ in range(streams)]
+        decoded = device.array((streams, 2, frames + overlap), np.float32)
+        for chunk in range(len(gains)):
+            y = (random.standard_normal(decoded.shape) * 0.5).astype(np.float32)
+            y[streams - 1, 0, [5, frames - 1]] = (-3e6, 3e30)
+            y[0, 1, 17] = np.inf if chunk == 3 else 0.0
+            decoded.write(y)
+            now = [gains[max(0, chunk - b % 2)] for b in range(streams)]
+            drive.write_controls(now)
+            drive.enqueue(decoded.address)
+            for one, row, gain in zip(alone, y, now, strict=True):
+                one.process(row, gain)
+            outcome.compare(f"chunk {chunk} of {frames} frames", decoded.read(), y)
+    drive.write_controls([GAIN] * streams)
+    outcome.time(device, lambda: drive.enqueue(decoded.address))
+    return outcome
+
+
 def check_room(device: Device, streams: int) -> Outcome:
     """Sends that rise, hold and fall, a broken chunk, and tails until they are forgotten, each stream in its time."""
     outcome = Outcome("room")
     random = np.random.default_rng(9)
-    sends = (0.0, 0.2 * SEND, SEND, SEND, 0.5 * SEND, 0.0)
-    for frames, overlap in ((1300, 100), (2 * 960, 480), (4 * 960, 480)):
+    rising = (0.0, 0.2 * SEND, SEND, SEND, 0.5 * SEND, *[0.0] * 7)
+    for frames, overlap, sends in ((1300, 100, rising), (4 * 960, 480, (SEND, 0.5 * SEND, 0.0, 0.0))):
         room = GpuRoom(device, streams=streams, frames=frames, overlap_frames=overlap)
         alone = [Room(frames, overlap) for _ in range(streams)]
         decoded = device.array((streams, 2, frames + overlap), np.float32)
-        for chunk in range(8 if frames > 1920 else 14):
+        for chunk in range(len(sends)):
             y = (random.standard_normal(decoded.shape) * (0.7 if chunk < 4 else 1e-5)).astype(np.float32)
-            if chunk < 8:
-                y[streams - 1] *= np.float32(1e-4)  # whose tail is soon forgotten
+            y[streams - 1] *= np.float32(1e-4)  # whose tail is soon forgotten
             y[0, 1, 17] = np.nan if chunk == 3 else 0.1
             decoded.write(y)
-            now = [sends[max(0, chunk - b % 2) % len(sends)] if chunk < 7 else 0.0 for b in range(streams)]
+            now = [sends[max(0, chunk - b % 2)] for b in range(streams)]
             room.write_controls(now)
             room.enqueue(decoded.address)
             for one, row, send in zip(alone, y, now, strict=True):

@@ -16,6 +16,7 @@ from legando.engines.bundle import Bundle
 from legando.engines.card.streams import Tokens, chunk_of, compose_all, sequencers, steps_of
 from legando.engines.card.torchstage import TorchDenoiser, TorchStage
 from legando.engines.counter_rng import LATENT, normal
+from legando.engines.drive import Drive
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
@@ -48,6 +49,7 @@ class BatchGenerator:
         for name, stage in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
             stage.check(bundle.file("reference.safetensors"), name)
         self.sequencers = sequencers(bundle, seeds)
+        self._drives = [Drive(self.chunk_frames, GRAIN_FRAMES) for _ in seeds]
         self._rooms = [Room(self.chunk_frames, GRAIN_FRAMES) for _ in seeds]
         self._seams = [Seam(self.channels, GRAIN_FRAMES, self.chunk_frames) for _ in seeds]
         self._metronomes = [Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames) for _ in seeds]
@@ -61,6 +63,7 @@ class BatchGenerator:
         self._make(plans, steps_of(controls, self.default_steps))
         chunks = []
         for b, plan in enumerate(plans):
+            self._drives[b].process(self._decoder.outputs["audio"][b], plan.drive)
             self._rooms[b].process(self._decoder.outputs["audio"][b], plan.send)
             audio, report = self._seams[b].process(self._decoder.outputs["audio"][b])
             audio = self._metronomes[b].mix(audio, plan.beats)

@@ -136,6 +136,7 @@ class CardGenerator:
             style = plan.style if plan.guidance != 0.0 else np.zeros_like(plan.style)  # 0 is no style at all
             first = 2 * self.latents * plan.number
             write_record(graph.conditioning.records.host[b], plan.features, style, first)
+        graph.drive.write_controls([plan.drive for plan in plans])
         graph.room.write_controls([plan.send for plan in plans])
         graph.history.write_anchors([self.sequencers[b].anchor.next(plans[b].style) for b in streams])
         guidance = [1.0 if plan.guidance == 0.0 else plan.guidance for plan in plans]

@@ -2,7 +2,8 @@
 
     assemble           what the host wrote about the chunk becomes the networks' inputs
     denoiser, sampler  as often as the rung has steps; twice the denoiser where a stream asks for guidance
-    decoder, room      sound, and what the room adds where a performer has turned up space
+    decoder            sound
+    drive, room        what a performer adds who turns up drive or space
     seam               sound in mapped memory, then its sequence word: the host plays it from here on
     memory, history    what the next chunk will see of this one
     commit, language   the tick after this chunk, where one must be written ahead
@@ -27,6 +28,7 @@ from legando.engines.timeline import ANCHOR_CHUNKS, GRAIN_FRAMES, LATENT_FRAMES
 from legando.kernels.capture import Captured
 from legando.kernels.conditioning import GpuConditioning
 from legando.kernels.device import Device, Mapped, Memory
+from legando.kernels.drive import GpuDrive
 from legando.kernels.history import GpuHistory
 from legando.kernels.launcher import GpuSeam
 from legando.kernels.noise import GpuNoise
@@ -63,7 +65,8 @@ class ChunkGraph:
             device, streams=streams, layers=layers, heads=heads, size=size, fine=fine, fine_new=latents, coarse=coarse,
             anchor=ANCHOR_CHUNKS, dtype=dtype, whole=whole == fine,
         )  # fmt: skip
-        self.room = GpuRoom(device, streams=streams, frames=self.chunk_frames, overlap_frames=GRAIN_FRAMES)
+        sizes = {"streams": streams, "frames": self.chunk_frames, "overlap_frames": GRAIN_FRAMES}
+        self.drive, self.room = GpuDrive(device, **sizes), GpuRoom(device, **sizes)
         self.seam = GpuSeam(device, overlap_frames=GRAIN_FRAMES, max_frames=self.chunk_frames, streams=streams)
         shape, state_type = networks.language.inputs["keys"]
         parts = networks.language.outputs["tokens"][0][1]
@@ -99,6 +102,7 @@ class ChunkGraph:
         """Forget all that was played. [control]"""
         self.history.reset()
         self.ticks.reset()
+        self.drive.reset()
         self.room.reset()
         self.seam.reset()
         zero = np.zeros((), np.float32)
@@ -142,6 +146,7 @@ class ChunkGraph:
                 self.device.enqueue(self.networks.unguided)
             self.sampler.step(1.0 / steps, last=index == steps - 1, rows=2 if guided else 1)
         self.device.enqueue(self.networks.decoder)
+        self.drive.enqueue(self.audio.address)
         self.room.enqueue(self.audio.address)
         self.seam.enqueue(self.audio.address, self.chunk_frames)
         self.device.copy(self._state.address, self._state_out.address, self._state_bytes)

@@ -18,8 +18,10 @@ from legando.engines.card.sections import spread, timed
 from legando.realtime.controls import Controls
 from legando.realtime.ladder import rungs_of
 
-PLAYED = Controls(style=(1.0, *[0.0] * 19, 0.5, 0.5, 0.5, 0.5), tempo_bpm=124.0, held=(57, 60, 64), space=0.8)
-"""With space turned up, so that the room takes its time."""
+PLAYED = Controls(
+    style=(1.0, *[0.0] * 19, 0.5, 0.5, 0.5, 0.5), tempo_bpm=124.0, held=(57, 60, 64), space=0.8, drive=0.8
+)
+"""With space and drive turned up, so that they take their time."""
 STREAMS = (1, 2, 4, 8, 16, 32)
 DEADLINE_SHARE = 0.5
 """How much of a chunk all streams may take at p99: the rest is for the host, the player, and a bad moment."""
@@ -69,6 +71,7 @@ def parts(open_card: Opener, bundle: Bundle, *, bytes_per_s: float | None, times
             "denoiser, one pass": lambda: device.enqueue(graph.networks.denoiser),
             "sampler, one step": lambda: graph.sampler.step(1 / steps, last=False, rows=1),
             "decoder": lambda: device.enqueue(graph.networks.decoder),
+            "drive": lambda: graph.drive.enqueue(graph.audio.address),
             "room": lambda: graph.room.enqueue(graph.audio.address),
             "seam": lambda: graph.seam.enqueue(graph.audio.address, graph.chunk_frames),
             "memory pass": lambda: device.enqueue(graph.networks.memory),

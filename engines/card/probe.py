@@ -14,6 +14,7 @@ from legando.engines.card.chunkgraph import ChunkGraph, Variant
 from legando.engines.card.modules import PAST
 from legando.engines.card.network import CardNetworks, DeviceNetwork
 from legando.engines.card.trust import Distrust, Probe, prove
+from legando.engines.drive import GAIN
 from legando.engines.room import SEND
 from legando.kernels.device import Device, Memory
 
@@ -84,6 +85,7 @@ def prove_graph(graph: ChunkGraph, variant: Variant) -> None:
         graph.device.sync()
         chunks = []
         for _ in range(2):
+            graph.drive.write_controls([GAIN] * graph.streams)
             graph.room.write_controls([SEND] * graph.streams)
             sequence = graph.seam.write_controls(1.0)
             if recorded:

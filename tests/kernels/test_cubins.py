@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from legando.engines import room
+from legando.engines import drive, room
 from legando.engines.constraints import LOGITS
 from legando.engines.counter_rng import LATENT, SCORE
 from legando.engines.score import VOCABULARY_SIZES
@@ -71,6 +71,7 @@ def test_the_kernels_structs_have_the_size_of_their_records(nvrtc: None, tmp_pat
         "seam.cu": {"SeamControls": layout.CONTROLS, "SeamReport": layout.REPORT},
         "sampler.cu": {"SamplerControls": layout.SAMPLER_CONTROLS, "Counted": layout.COUNTED},
         "tokens.cu": {"TokenControls": layout.TOKEN_CONTROLS},
+        "drive.cu": {"DriveControls": layout.DRIVE_CONTROLS},
         "room.cu": {"RoomControls": layout.ROOM_CONTROLS},
     }
     core: Any = importlib.import_module("cuda.core")
@@ -91,6 +92,8 @@ def test_the_numbers_written_into_the_kernels_are_those_of_the_instrument() -> N
     seam = (compiler.SOURCES / "seam.cu").read_text()
     assert f"kHeaderBytes = {HEADER_BYTES};" in seam
     assert f"kReservedWord = {RESERVED_WORD}, kWrittenWord = {WRITTEN_WORD};" in seam
+    text = (compiler.SOURCES / "drive.cu").read_text()
+    assert f"kPivot = {drive.PIVOT:g}f;" in text and "kLoudest = 1e6f;" in text
     text = (compiler.SOURCES / "room.cu").read_text()
     lists = [[int(number) for number in found.split(",")] for found in re.findall(r"\{([-\d, ]+)\}", text)]
     assert lists == [room.LINES.tolist(), *([frame * sign for frame, sign in echoes] for echoes in room.ECHOES)]

@@ -17,7 +17,7 @@ from tests.engines.card.conftest import HOUSE
 
 PERFORMERS = (
     HOUSE,
-    replace(HOUSE, tempo_bpm=171.0, held=(57, 60, 64), guidance=2.0, space=1.0),
+    replace(HOUSE, tempo_bpm=171.0, held=(57, 60, 64), guidance=2.0, space=1.0, drive=1.0),
     replace(HOUSE, tempo_bpm=90.0, style=(0.0, 1.0, *HOUSE.style[2:]), temperature=0.5),
     replace(HOUSE, tempo_bpm=231.0, guidance=0.0, notes=(NoteEvent(offset_frames=9, pitch=70, velocity=0.7),)),
 )

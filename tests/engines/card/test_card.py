@@ -60,12 +60,12 @@ def test_the_graphs_chunks_are_the_cpu_engines(
     assert launches.count(1) >= 3 and max(launches[1:]) <= 3, "a tick that was foreseen takes no launch of its own"
 
 
-def test_space_turned_up_has_the_cpus_room(bundle: Bundle, networks: Callable[[int], CardNetworks], shim: Shim) -> None:
+def test_space_and_drive_are_the_cpus(bundle: Bundle, networks: Callable[[int], CardNetworks], shim: Shim) -> None:
     card = CardGenerator(bundle, [3, 4], device=shim, networks=networks(STREAMS), steps=1)
     alone, dry = [Generator(bundle, seed=seed, steps=1) for seed in (3, 4)], Generator(bundle, seed=3, steps=1)
-    wide = replace(HOUSE, space=1.0)
+    wide, bent = replace(HOUSE, space=1.0), replace(HOUSE, space=1.0, drive=1.0)
     apart = []
-    for controls in [(HOUSE, HOUSE)] + [(wide, HOUSE)] * 3 + [(HOUSE, replace(wide, space=0.7))] * 2:
+    for controls in [(HOUSE, HOUSE)] + [(wide, HOUSE)] * 3 + [(HOUSE, replace(bent, space=0.7))] * 2 + [(bent, wide)]:
         chunks = card.step(controls)
         for mine, one, asked in zip(chunks, alone, controls, strict=True):
             np.testing.assert_allclose(mine.frames, one.step(asked).frames, atol=1e-4)
