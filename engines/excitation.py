@@ -30,8 +30,8 @@ def excitation_table() -> NDArray[np.float32]:
     """
     noise = normal(0, NOISE, 0, 2 * EXCITATION_GRAINS * GRAIN_FRAMES).reshape(2, EXCITATION_GRAINS, GRAIN_FRAMES)
     turn = 2.0 * np.pi * (np.arange(GRAIN_FRAMES) + 0.5) / GRAIN_FRAMES
-    noise = (noise * (1.0 - SWELL * np.cos(turn))).reshape(2, -1)
-    looped = np.concatenate([noise, noise[:, :GRAIN_FRAMES]], axis=1)
+    swelling = (noise * (1.0 - SWELL * np.cos(turn))).reshape(2, -1)
+    looped = np.concatenate([swelling, swelling[:, :GRAIN_FRAMES]], axis=1)
     grains = np.lib.stride_tricks.sliding_window_view(looped, GRAIN_WINDOW, axis=1)[:, ::GRAIN_FRAMES]
     spectrum = np.fft.rfft(grains, axis=2) * np.exp(1j * np.pi * np.arange(BINS) * (1.0 - 1.0 / GRAIN_WINDOW))
     unit = spectrum / np.maximum(np.abs(spectrum), 1e-12)
