@@ -29,6 +29,7 @@ from legando.engines.constraints import (
 )
 from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.drive import drive_gain
+from legando.engines.guidance import leaned
 from legando.engines.room import SPACE_AT, room_send
 from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, VOCABULARY_SIZES, ScoreReader, chord_name
 from legando.engines.timeline import (
@@ -79,20 +80,21 @@ class Plan:
 
     `number` counts chunks and is the counter of the latents' noise. `begins` says that anything is struck or ended.
     `beats` are the metronome's clicks, offset and whether it is the bar's. `send` is how much goes to the room, `drive`
-    how hard the sum is driven.
+    how hard the sum is driven. `guidance` is how far the velocity is to be pushed away from that of no style: not at
+    all, since a performer's guidance is in the style already (`legando.engines.guidance`).
     """
 
     number: int
     start_ticks: float
     features: ChunkFeatures
     style: NDArray[np.float32]
-    guidance: float
     begins: bool
     tokens: list[tuple[int, tuple[int, ...]]]
     beats: list[tuple[int, bool]]
     chord: str
     send: float = 0.0
     drive: float = 0.0
+    guidance: float = 1.0
 
 
 class Sequencer:
@@ -152,18 +154,18 @@ class Sequencer:
             else:
                 strokes += [replace(stroke, offset_frames=offset) for stroke in self._opening]
                 self._opening.clear()
-                tokens = yield from self._write(Ask(tick, _style(now), now, self._leads(tick)))
+                tokens = yield from self._write(Ask(tick, _score_style(now), now, self._leads(tick)))
             written.append((tick, tokens))
             self._reader.tick = tick
             strokes += tick_strokes(self._reader, self._track, tokens, offset)
         strokes += [Stroke(n.offset_frames, "lead", n.pitch, n.velocity) for n in controls.notes]
         ticks_per_frame = 1.0 / (tick_seconds(sound.tempo_bpm) * SAMPLE_RATE_HZ)
         features = self._track.chunk(self.latents, strokes, ticks_per_frame, start_ticks)
-        style = _style(sound)
+        style = leaned(_style(sound), sound.guidance)
         number, self.chunks = self.chunks, self.chunks + 1
         chord = chord_name(self._reader.chord)
         return Plan(
-            number, start_ticks, features, style, sound.guidance, bool(strokes), written, beats, chord,
+            number, start_ticks, features, style, bool(strokes), written, beats, chord,
             send=room_send(sound), drive=drive_gain(sound),
         )  # fmt: skip
 
@@ -176,7 +178,7 @@ class Sequencer:
         if controls.turn is not None and tick >= controls.turn.tick:
             now = controls.turn.controls
         line = bool(controls.held) and recognise_held(controls.held) is None
-        return None if now.click else Ask(tick, _style(now), now, line or self._leads(tick))
+        return None if now.click else Ask(tick, _score_style(now), now, line or self._leads(tick))
 
     def describe(self, ask: Ask, given: Mapping[str, Array]) -> None:
         """Write the inputs of the language model for one tick into its rows `given`; changes nothing else. [engine]
@@ -220,7 +222,7 @@ class Sequencer:
         if controls.click and controls.turn is not None:
             end, music = controls.turn.tick, controls.turn.controls
         self._key = music.key
-        style = _style(music)
+        style = _score_style(music)
         for tick in range(end - PREROLL_TICKS, end):
             self._reader.tick = tick
             tokens = yield from self._write(Ask(tick, style, music, self._leads(tick)))
@@ -234,6 +236,11 @@ class Sequencer:
         if controls.click:
             self._opening, strokes = strokes, []
         return strokes
+
+
+def _score_style(controls: Controls) -> NDArray[np.float32]:
+    """Return the style of the score, which guidance above 1 leaves as it is."""
+    return leaned(_style(controls), min(controls.guidance, 1.0))
 
 
 def _style(controls: Controls) -> NDArray[np.float32]:

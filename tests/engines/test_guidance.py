@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from legando.engines.bundle import Bundle
 from legando.engines.export import PAST_NAMES
 from legando.engines.generator import Generator
+from legando.engines.guidance import leaned
 from legando.engines.lean import LeanDenoiser
-from legando.realtime.controls import GUIDANCE_MAX, Controls
+from legando.realtime.controls import GENRES, GUIDANCE_MAX, Controls
 from tests.engines.networks import small_bundle
 from tests.engines.test_quantise import fill
 
@@ -105,3 +106,39 @@ def test_a_performer_hears_guidance_and_the_same_turn_gives_the_same_bytes(bundl
     assert np.abs(turned - plain).max() > 1e-4
     np.testing.assert_array_equal(turned, play(1.0, 3.0, 1.0))
     assert np.isfinite(turned).all() and np.isfinite(play(GUIDANCE_MAX)).all()
+
+
+def test_guidance_leans_genres_towards_all_of_them_or_away_and_leaves_moods_alone() -> None:
+    style = np.array([0.75, 0.25, *[0.0] * 18, 0.1, 0.9, 0.4, 0.6], np.float32)
+    assert leaned(style, 1.0) is style
+    np.testing.assert_allclose(leaned(style, 0.0)[: len(GENRES)], 1 / len(GENRES), atol=1e-7)
+    for guidance in (0.0, 0.4, 1.7, GUIDANCE_MAX):
+        given = leaned(style, guidance)
+        np.testing.assert_array_equal(given[len(GENRES) :], style[len(GENRES) :])
+        assert given[: len(GENRES)].sum() == pytest.approx(1.0, abs=1e-5)
+    beyond = [leaned(style, guidance)[:6] for guidance in (1.0, 2.0, GUIDANCE_MAX)]
+    assert beyond[0][0] < beyond[1][0] < beyond[2][0] and beyond[0][5] > beyond[1][5] > beyond[2][5]
+    assert style[0] == 0.75
+
+
+def test_the_score_follows_guidance_down_and_not_beyond_the_prompt(bundle: Bundle) -> None:
+    def score(guidance: float) -> list[tuple[int, tuple[int, ...]]]:
+        generator.reset()
+        return [tick for _ in range(24) for tick in generator.step(replace(HOUSE, guidance=guidance)).tokens]
+
+    generator = Generator(bundle, seed=3)
+    assert score(2.0) == score(1.0) != score(0.0)
+
+
+def test_guidance_takes_no_pass_of_its_own(bundle: Bundle) -> None:
+    def run(*, keep: bool = True) -> None:
+        asked.append(denoiser.guidance)
+        plain(keep=keep)
+
+    generator, asked = Generator(bundle, seed=3, steps=2), list[float]()
+    denoiser = generator._denoiser
+    plain = denoiser.run
+    denoiser.run = run  # type: ignore[method-assign]
+    for guidance in (0.0, 0.5, 1.0, GUIDANCE_MAX):
+        generator.step(replace(HOUSE, guidance=guidance))
+    assert asked == [1.0] * 4 * 3
