@@ -61,8 +61,9 @@ class Controls:
     the start of the chunk, `notes` what happens inside it. `density`, `brightness`, `space` and `drive` are 0..1, or
     None to leave what the prompt says. `muted` names parts. `position_ticks` is where an outside clock says we are
     (sixteenths since start), or None to run free. `section` holds the music in one of `SECTIONS`; None leaves the form
-    to the arranger. `guidance` says how strongly the sound follows the style: 1 as trained, more exaggerates it, 0
-    ignores it. `temperature` is how freely the score is written. `steps` overrides the number of denoising steps. `key`
+    to the arranger. `guidance` says how strongly the music follows the prompt's genres: 1 as trained, more exaggerates
+    their sound, 0 ignores them in score and sound; moods hold whatever it is. `temperature` is how freely the score is
+    written. `steps` overrides the number of denoising steps. `key`
     (one of `tonality.KEY_NAMES`) keeps chord, bass and lead inside a key. With `click` nothing is played but a
     metronome, on each beat. `turn` says that other controls hold from a tick on that may lie inside the chunk.
     """
