@@ -28,13 +28,12 @@ class Way:
 
     name: str
     steps: int | None = None
-    guidance: float = 1.0
     eco: bool = False
 
     @property
     def controls(self) -> Controls:
         """The snapshot for every chunk."""
-        return replace(PLAYING, steps=self.steps, guidance=self.guidance)
+        return replace(PLAYING, steps=self.steps)
 
 
 WAYS = {
@@ -45,7 +44,6 @@ WAYS = {
         Way(name="2 steps", steps=2),
         Way(name="4 steps", steps=4),
         Way(name="8 steps", steps=8),
-        Way(name="guidance 2", guidance=2.0),
         Way(name="eco", eco=True),
     )
 }

@@ -25,7 +25,7 @@ from legando.bench.samples import Outcome, percentile
 from legando.bench.suite_chunk import Advance
 from legando.bench.workerlink import Worker
 
-NETWORKS = ("language", "conditions", "modulation", "velocity", "velocity of two", "memory", "decoder")
+NETWORKS = ("language", "conditions", "modulation", "velocity", "memory", "decoder")
 PART_OF = {
     "language": "arranger + language",
     "conditions": "conditions",
@@ -109,7 +109,6 @@ def traced(bundle: Path | None) -> dict[str, dict[str, float]]:
         finally:
             backend.session_options = plain
         bench.run("as played", CHUNKS)
-        bench.run("guidance 2", CHUNKS // 3)
         made: Any = bench.generator  # on ONNX Runtime
         sessions = [made._language.session, *made._denoiser._models, made._decoder.session]
         counted = {}

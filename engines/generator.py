@@ -179,7 +179,6 @@ class Generator:
         given["style"][0] = plan.style
         given["tick_tokens"][0] = features.tick_tokens
         given["tick_ages_s"][0] = features.tick_ages_s
-        self._denoiser.guidance = plan.guidance
         self._denoise(plan.number, steps)
         self._denoiser.hold(self._sequencer.anchor.next(plan.style))
 

@@ -34,18 +34,12 @@ _PAST = ("fine_keys", "fine_values", "coarse_keys", "coarse_values")
 
 
 class LeanDenoiser(Network):
-    """The denoiser. `run(keep=False)` makes a velocity; `run()` only writes the past, and leaves the velocity alone.
-
-    `guidance` other than 1 pushes the velocity away from that of no style at all (a vector of zeros, as in training):
-    v0 + guidance (v - v0), after Ho and Salimans, 2022 (arXiv 2207.12598). Both come from one run of two rows, which
-    share the past; 0 is v0 alone.
-    """
+    """The denoiser. `run(keep=False)` makes a velocity; `run()` only writes the past, and leaves the velocity alone."""
 
     def __init__(self, bundle: Bundle, *, int8: bool) -> None:
         """Write the graphs and allocate. Raises BundleError."""
         self.path = bundle.file("denoiser.onnx")
         self.tolerance = INT8_TOLERANCE if int8 else TOLERANCE
-        self.guidance = 1.0
         reference = _reference(bundle, "denoiser")
         layers, _, heads, fine, size = reference["in/fine_keys"].shape
         coarse, latents = reference["in/coarse_keys"].shape[3], reference["in/latents"].shape[1]
@@ -57,7 +51,6 @@ class LeanDenoiser(Network):
                 graphs.conditions,
                 lambda _: graphs.modulation(),
                 graphs.velocity,
-                lambda ticks: graphs.velocity(ticks, batch=2),
                 graphs.memory,
             )
             # one after the other: each holds a copy of the weights while it is written
@@ -76,8 +69,7 @@ class LeanDenoiser(Network):
             "tick_tokens": np.zeros((1, ticks, parts), np.int64),
             "tick_ages_s": np.zeros((1, ticks), np.float32),
         }
-        self._both = np.zeros((2, latents, graphs.latent), np.float32)
-        self.outputs = {"velocity": self._both[:1]}
+        self.outputs = {"velocity": np.zeros((1, latents, graphs.latent), np.float32)}
         shapes = (fine, fine, coarse, coarse)
         self.state = {
             name: tuple(np.zeros((layers, 1, heads, length, size), np.float32) for _ in (0, 1))  # type: ignore[misc]
@@ -92,9 +84,7 @@ class LeanDenoiser(Network):
         self._kept = np.zeros((MODULATIONS, layers, 2 * STAGES, width), np.float32)
         self._keys: dict[tuple[float, bytes], int] = {}
         self._next = 0
-        self._gains = np.zeros((layers, 2 * STAGES, 2, width), np.float32)  # the two rows of guidance
         self._gain = np.zeros((layers, 2 * STAGES, width), np.float32)
-        self._nothing = np.zeros_like(self.inputs["style"])
         self._style = np.zeros_like(self.inputs["style"])
         self._made = np.zeros((layers, 2 * STAGES, width), np.float32)
         score = {
@@ -105,15 +95,13 @@ class LeanDenoiser(Network):
         hidden = np.zeros((1, latents, width), np.float32)
         shared: dict[str, Array] = {**self.inputs, **score, "hidden": hidden}
         self._shared = shared  # bindings know addresses only
-        conditions, modulation, one, two, memory = self._models
+        conditions, modulation, velocity, memory = self._models
         self._bound_conditions = bound(conditions, shared)
         self._bound_modulation = bound(modulation, {**shared, "style": self._style, "gains": self._made})
         stages = [(layer, stage) for layer in range(layers) for stage in range(STAGES)]
-        single = {f"gain_{a}_{b}": self._gain[a, 2 * b] for a, b in stages}
-        single |= {f"shift_{a}_{b}": self._gain[a, 2 * b + 1] for a, b in stages}
-        double = {f"gain_{a}_{b}": self._gains[a, 2 * b, :, None] for a, b in stages}
-        double |= {f"shift_{a}_{b}": self._gains[a, 2 * b + 1, :, None] for a, b in stages}
-        self._bound_one, self._bound_two, self._bound_memory = [], [], []
+        gains = {f"gain_{a}_{b}": self._gain[a, 2 * b] for a, b in stages}
+        gains |= {f"shift_{a}_{b}": self._gain[a, 2 * b + 1] for a, b in stages}
+        self._bound_velocity, self._bound_memory = [], []
         for turn in (0, 1):
             past = {
                 f"{name}_{layer}": pair[turn][layer] for name, pair in self.state.items() for layer in range(layers)
@@ -123,31 +111,17 @@ class LeanDenoiser(Network):
                 for name, pair in self.state.items()
                 for layer in range(layers)
             }
-            self._bound_one.append(bound(one, {**shared, **single, **past, "velocity": self._both[:1]}))
-            self._bound_two.append(bound(two, {**shared, **double, **past, "velocity": self._both}))
-            self._bound_memory.append(bound(memory, {**shared, **single, **past, **after}))
+            self._bound_velocity.append(bound(velocity, {**shared, **gains, **past, **self.outputs}))
+            self._bound_memory.append(bound(memory, {**shared, **gains, **past, **after}))
 
     def _run(self, keep: bool) -> None:
         self._condition()
-        t = float(self.inputs["t"][0])
-        style = self._nothing if self.guidance == 0.0 else self.inputs["style"]
-        if keep or self.guidance in (0.0, 1.0):
-            self._gain[...] = self._modulated(t, style)
-            session, bindings = (self._models[4], self._bound_memory) if keep else (self._models[2], self._bound_one)
-            session.run_with_iobinding(bindings[self._turn])
-            return
-        self._gains[:, :, 0] = self._modulated(t, style)
-        self._gains[:, :, 1] = self._modulated(t, self._nothing)
-        self._models[3].run_with_iobinding(self._bound_two[self._turn])
-        with_style, without = self._both
-        with_style -= without
-        with_style *= np.float32(self.guidance)
-        with_style += without
+        self._gain[...] = self._modulated(float(self.inputs["t"][0]), self.inputs["style"])
+        session, bindings = (self._models[3], self._bound_memory) if keep else (self._models[2], self._bound_velocity)
+        session.run_with_iobinding(bindings[self._turn])
 
     def _run_all(self) -> None:
-        guidance, self.guidance, self._fresh = self.guidance, 2.0, False
-        self._run(False)  # warm, so that a performer's first turn of guidance costs no more than the next
-        self.guidance = guidance
+        self._fresh = False
         self._run(True)
         self._run(False)
 

@@ -105,25 +105,25 @@ class DenoiserGraphs:
         graph.output(graph.node("Add", each, graph.constant(own)), "gains", (self.layers, 2 * STAGES, self.width))
         return graph.encode()
 
-    def velocity(self, ticks: int, batch: int = 1) -> bytes:
+    def velocity(self, ticks: int) -> bytes:
         """One pass over noisy latents to their velocity."""
-        graph, hidden = self._begin("velocity", batch)
+        graph, hidden = self._begin("velocity")
         for layer in range(self.layers):
-            hidden, _ = self._fine(graph, hidden, layer, batch)
-            hidden, _ = self._coarse(graph, hidden, layer, batch)
-            hidden = self._score(graph, hidden, layer, ticks, batch)
-            hidden = self._mlp(graph, hidden, layer, batch)
+            hidden, _ = self._fine(graph, hidden, layer)
+            hidden, _ = self._coarse(graph, hidden, layer)
+            hidden = self._score(graph, hidden, layer, ticks)
+            hidden = self._mlp(graph, hidden, layer)
         gain, shift = (graph.constant(self.weights[f"norm.{name}"]) for name in ("weight", "bias"))
         hidden = graph.node("LayerNormalization", hidden, gain, shift, epsilon=_EPSILON)
-        graph.output(self._dense(graph, hidden, "out"), "velocity", (batch, self.latents, self.latent))
+        graph.output(self._dense(graph, hidden, "out"), "velocity", (1, self.latents, self.latent))
         return graph.encode()
 
     def memory(self, ticks: int) -> bytes:
         """One pass over the finished latents to the past that the next chunk sees."""
-        graph, hidden = self._begin("memory", 1)
+        graph, hidden = self._begin("memory")
         size = self.width // self.heads
         for layer in range(self.layers):
-            hidden, (keys, values) = self._fine(graph, hidden, layer, 1)
+            hidden, (keys, values) = self._fine(graph, hidden, layer)
             for name, value in ((f"fine_keys_{layer}_out", keys), (f"fine_values_{layer}_out", values)):
                 newest = graph.node(
                     "Slice", value, graph.constant([self.latents]), graph.constant([self.latents + self.fine]),
@@ -131,7 +131,7 @@ class DenoiserGraphs:
                 )  # fmt: skip
                 graph.output(newest, name, (1, self.heads, self.fine, size))
             last = layer == self.layers - 1
-            normed = self._normed(graph, hidden, layer, 1, 1)
+            normed = self._normed(graph, hidden, layer, 1)
             mean = graph.node("ReduceMean", normed, graph.constant([1]), keepdims=1)
             both = self._dense(graph, mean, f"layers.{layer}.coarse_in")
             for kind, value in zip(("keys", "values"), graph.nodes("Split", both, outputs=2, axis=2, num_outputs=2),
@@ -146,61 +146,49 @@ class DenoiserGraphs:
                                   graph.constant([2]))  # fmt: skip
                 graph.output(graph.node("Concat", kept, token, axis=2), f"{past}_out", shape)
             if not last:
-                hidden, _ = self._coarse(graph, hidden, layer, 1, normed)
-                hidden = self._score(graph, hidden, layer, ticks, 1)
-                hidden = self._mlp(graph, hidden, layer, 1)
+                hidden, _ = self._coarse(graph, hidden, layer, normed)
+                hidden = self._score(graph, hidden, layer, ticks)
+                hidden = self._mlp(graph, hidden, layer)
         return graph.encode()
 
-    def _begin(self, name: str, batch: int) -> tuple[Graph, str]:
+    def _begin(self, name: str) -> tuple[Graph, str]:
         graph = Graph(name)
         latents = graph.input("latents", (1, self.latents, self.latent))
         stem = dense(graph, latents, self.weights["stem.weight"], None, int8=self.int8)
         hidden = graph.node("Add", stem, graph.input("hidden", (1, self.latents, self.width)))
-        if batch > 1:
-            hidden = graph.node("Expand", hidden, graph.constant([batch, self.latents, self.width]))
         return graph, hidden
 
     def _dense(self, graph: Graph, x: str, name: str, *, bias: Array | None = None) -> str:
         bias = self.weights[f"{name}.bias"] if bias is None else bias
         return dense(graph, x, self.weights[f"{name}.weight"], bias, int8=self.int8)
 
-    def _normed(self, graph: Graph, x: str, layer: int, stage: int, batch: int) -> str:
-        shape = (self.width,) if batch == 1 else (batch, 1, self.width)
-        gain, shift = (graph.input(f"{kind}_{layer}_{stage}", shape) for kind in ("gain", "shift"))
-        if batch == 1:  # the norm's own gain and shift need not be constants
-            return graph.node("LayerNormalization", x, gain, shift, epsilon=_EPSILON)
-        ones = graph.constant(np.ones(self.width, np.float32), "ones")
-        return graph.node(
-            "Add", graph.node("Mul", graph.node("LayerNormalization", x, ones, epsilon=_EPSILON), gain), shift
-        )
+    def _normed(self, graph: Graph, x: str, layer: int, stage: int) -> str:
+        gain, shift = (graph.input(f"{kind}_{layer}_{stage}", (self.width,)) for kind in ("gain", "shift"))
+        return graph.node("LayerNormalization", x, gain, shift, epsilon=_EPSILON)  # which need not be constants
 
-    def _past(self, graph: Graph, name: str, length: int, batch: int) -> str:
-        shape = (1, self.heads, length, self.width // self.heads)
-        past = graph.input(name, shape)
-        return past if batch == 1 else graph.node("Expand", past, graph.constant([batch, *shape[1:]]))
+    def _past(self, graph: Graph, name: str, length: int) -> str:
+        return graph.input(name, (1, self.heads, length, self.width // self.heads))
 
-    def _fine(self, graph: Graph, x: str, layer: int, batch: int) -> tuple[str, tuple[str, str]]:
+    def _fine(self, graph: Graph, x: str, layer: int) -> tuple[str, tuple[str, str]]:
         name = f"layers.{layer}.fine"
-        given = self._dense(graph, self._normed(graph, x, layer, 0, batch), f"{name}_in")
+        given = self._dense(graph, self._normed(graph, x, layer, 0), f"{name}_in")
         query, key, value = graph.nodes("Split", given, outputs=3, axis=2, num_outputs=3)
         span = self.latents + self.fine
         distance = np.arange(self.latents)[:, None] + self.fine - np.arange(span)[None] + _MAX_CHUNK
         bias = graph.constant(self.weights[f"{name}_bias"][None, :, distance])
         y, keys, values = graph.nodes(
             "MultiHeadAttention", query, key, value, "", "", bias,
-            self._past(graph, f"fine_keys_{layer}", self.fine, batch),
-            self._past(graph, f"fine_values_{layer}", self.fine, batch),
+            self._past(graph, f"fine_keys_{layer}", self.fine),
+            self._past(graph, f"fine_values_{layer}", self.fine),
             outputs=3, domain=MICROSOFT, num_heads=self.heads,
         )  # fmt: skip
         return graph.node("Add", x, self._dense(graph, y, f"{name}_out")), (keys, values)
 
-    def _coarse(
-        self, graph: Graph, x: str, layer: int, batch: int, normed: str | None = None
-    ) -> tuple[str, tuple[str, str]]:
+    def _coarse(self, graph: Graph, x: str, layer: int, normed: str | None = None) -> tuple[str, tuple[str, str]]:
         name = f"layers.{layer}.coarse"
-        query = self._dense(graph, normed or self._normed(graph, x, layer, 1, batch), f"{name}_query")
-        keys = self._past(graph, f"coarse_keys_{layer}", self.coarse, batch)
-        values = self._past(graph, f"coarse_values_{layer}", self.coarse, batch)
+        query = self._dense(graph, normed or self._normed(graph, x, layer, 1), f"{name}_query")
+        keys = self._past(graph, f"coarse_keys_{layer}", self.coarse)
+        values = self._past(graph, f"coarse_values_{layer}", self.coarse)
         rows = np.broadcast_to(self.weights[f"{name}_bias"], (self.heads, self.latents, self.coarse))
         y = graph.node(
             "MultiHeadAttention", query, keys, values, "", "", graph.constant(rows[None]),
@@ -208,17 +196,15 @@ class DenoiserGraphs:
         )  # fmt: skip
         return graph.node("Add", x, self._dense(graph, y, f"{name}_out")), (keys, values)
 
-    def _score(self, graph: Graph, x: str, layer: int, ticks: int, batch: int) -> str:
+    def _score(self, graph: Graph, x: str, layer: int, ticks: int) -> str:
         name = f"layers.{layer}.score"
-        query = self._dense(graph, self._normed(graph, x, layer, 2, batch), f"{name}_query")
+        query = self._dense(graph, self._normed(graph, x, layer, 2), f"{name}_query")
         shape = (1, ticks, self.width)
         past = [graph.input(f"score_{kind}_{layer}", shape) for kind in ("keys", "values")]
-        if batch > 1:
-            past = [graph.node("Expand", each, graph.constant([batch, *shape[1:]])) for each in past]
         y = graph.node("MultiHeadAttention", query, *past, domain=MICROSOFT, num_heads=self.heads)
         return graph.node("Add", x, self._dense(graph, y, f"{name}_out"))
 
-    def _mlp(self, graph: Graph, x: str, layer: int, batch: int) -> str:
-        hidden = self._dense(graph, self._normed(graph, x, layer, 3, batch), f"layers.{layer}.up")
+    def _mlp(self, graph: Graph, x: str, layer: int) -> str:
+        hidden = self._dense(graph, self._normed(graph, x, layer, 3), f"layers.{layer}.up")
         hidden = graph.node("FastGelu", hidden, domain=MICROSOFT)
         return graph.node("Add", x, self._dense(graph, hidden, f"layers.{layer}.down"))

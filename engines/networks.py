@@ -30,8 +30,6 @@ class Stage(Protocol):
 class DenoiserStage(Stage, Protocol):
     """The denoiser: `run(keep=False)` makes a velocity, `run()` writes the past; `hold` is the anchor's move."""
 
-    guidance: float
-
     def hold(self, mode: int) -> None: ...
 
 
