@@ -175,14 +175,14 @@ def _stem(sidecar: Mapping[str, Any]) -> str:
 
 def _take(handle: int, path: Path, say: Say, wait_s: float) -> int:
     """Wait for the lock of an open file, and return the handle that holds it."""
-    until, told = time.monotonic() + wait_s, False
+    until, waited = time.monotonic() + wait_s, 0
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not told:
+            waited += 1
+            if waited == 2:  # by then whoever holds it has written its name
                 say(f"waiting for another process ({_holder(handle)}) that builds {path.stem}")
-                told = True
             if time.monotonic() > until:
                 raise EngineError(
                     f"another process ({_holder(handle)}) has held {path} for {wait_s:g} s; end it, or wait for it"
