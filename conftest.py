@@ -1,6 +1,7 @@
 """Fixtures that tests and benches share."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -22,3 +23,10 @@ def require() -> Callable[[bool, str], None]:
         pytest.skip(reason)
 
     return check
+
+
+def pytest_configure() -> None:
+    """Let what tests start be stopped: a run in the background (`&`, nohup) hands on that signals are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else lambda *_: None)
