@@ -25,30 +25,21 @@ from pathlib import Path
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.exits import EXIT_USER
 from legando.realtime.playing.devices import JACK_API
+from legando.realtime.processes import MODULES, children, processor_s
 from legando.realtime.trials.jack_server import JackServer
 
 WARM_S = 12.0
 """What starts costs more; it is not measured."""
 
 RUNS = (("line", "--plain", (80, 24)), ("screen 80x24", "--tui", (80, 24)), ("screen 160x50", "--tui", (160, 50)))
-_PARTS = ("realtime.screenprocess", "realtime.engine", "realtime.player")
 _RIG = '[audio]\ndevice = "system"\nhost_api = "{api}"\n[[scene]]\nname = "dawn"\nprompts = ["slow ambient pads"]\n'
-
-
-def processor_s(pid: int) -> float:
-    """Return the processor time that a process has had, of Linux' /proc. Raises OSError when it is gone."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def processes(host: int) -> dict[str, int]:
     """Return the process ids of a host and of its children by name; of engine and player the first, not the spare."""
     found = {"host": host}
-    for word in Path(f"/proc/{host}/task/{host}/children").read_text().split():
-        command = Path(f"/proc/{word}/cmdline").read_bytes().decode(errors="replace")
-        for part in _PARTS:
-            if part in command:
-                found.setdefault(part.removeprefix("realtime."), int(word))
+    for pid, module in children(host):
+        found.setdefault(MODULES[module], pid)
     return found
 
 

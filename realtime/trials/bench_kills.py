@@ -22,6 +22,7 @@ import numpy as np
 
 from legando.bridge.subscriber import Subscriber
 from legando.realtime.errors import LegandoError
+from legando.realtime.processes import children, open_handles, resident_bytes
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.onset import BLOCK
 from legando.realtime.trials.stage import Stage
@@ -63,23 +64,12 @@ class Silences:
 
 def child_pid(parent: int, module: str) -> int | None:
     """Return the id of the child that runs a legando module, None while there is none. [control]"""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if int(path.read_text().rpartition(")")[2].split()[1]) != parent:
-                continue
-            words = path.with_name("cmdline").read_bytes().decode(errors="replace").split("\0")
-        except (OSError, ValueError, IndexError):
-            continue  # gone meanwhile
-        if module in words:
-            return int(path.parent.name)
-    return None
+    return next((pid for pid, runs in children(parent) if runs == module), None)
 
 
 def usage(pid: int) -> tuple[float, int]:
     """Return memory in MB and the number of file handles of a process. [control]"""
-    status = Path(f"/proc/{pid}/status").read_text()
-    resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(resident.split()[1]) / 1024.0, len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
+    return resident_bytes(pid) / (1 << 20), open_handles(pid)
 
 
 class Ear:
@@ -151,7 +141,7 @@ def run_kills(
         back = True
         last = (0.0, 0)
         for number, what in enumerate(todo):
-            _rest(stage, chance.uniform(*REST_S))
+            stage.listen(chance.uniform(*REST_S))
             try:
                 silences[what].seconds.append(_strike(stage, ear, what, chance, bridge, music_back))
             except LegandoError as error:
@@ -177,13 +167,6 @@ def run_kills(
         "growth": {"memory_mb": round(last[0] - first[0], 1), "handles": last[1] - first[1]},
         "play": {name: figures.get(name) for name in ("engine_restarts", "player_restarts", "underruns")},
     }
-
-
-def _rest(stage: Stage, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        stage.take_recorded()
-        time.sleep(0.05)
 
 
 def _strike(

@@ -22,7 +22,7 @@ from legando.realtime.osc.oscwire import build_osc
 from legando.realtime.recording.journal import read_take
 from legando.realtime.ring import Frames
 from legando.realtime.show import SAMPLE_RATE_HZ
-from legando.realtime.trials.comparison import Comparison
+from legando.realtime.trials.comparison import compared
 from legando.realtime.trials.stage import Stage, free_port
 
 WAIT_S = 60.0
@@ -44,7 +44,7 @@ def run_rollouts(*, to: Path, times: int, instrument: str, bundle: Path | None, 
         blocks: list[Frames] = []
         rolled, refused = 0, ""
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as out:
-            _listen(stage, blocks, REST_S)
+            blocks += stage.listen(REST_S)
             for which in ("next", "back") * times:
                 said = len(stage.said())
                 out.sendto(build_osc(f"/legando/bundle/{which}", ()), address)
@@ -52,11 +52,11 @@ def run_rollouts(*, to: Path, times: int, instrument: str, bundle: Path | None, 
                 if refused:
                     break
                 rolled += 1
-                _listen(stage, blocks, REST_S)
+                blocks += stage.listen(REST_S)
         figures = stage.stop_play()
         sound, _ = soundfile.read(take, dtype="float32", always_2d=True)
         rolls = read_take(take.with_suffix(".jsonl")).rolls
-    comparison = _compared(sound, np.concatenate(blocks), block_frames)
+    comparison = compared(sound, np.concatenate(blocks), block_frames)
     begins, mains = ([one["roll"] for one in rolls if what in one] for what in ("begin", "main"))
     fades = [fade_level_db(sound, begin) for begin in begins]
     calm = [
@@ -94,13 +94,6 @@ def fade_level_db(sound: Frames, begin: int) -> tuple[float, float]:
     return float(levels.max()), float(levels.min())
 
 
-def _listen(stage: Stage, blocks: list[Frames], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        blocks.append(stage.take_recorded())
-        time.sleep(0.05)
-
-
 def _wait(stage: Stage, blocks: list[Frames], said: int) -> str:
     """Wait until the bundle plays; return why it does not, empty if it does."""
     until = time.monotonic() + WAIT_S
@@ -110,15 +103,5 @@ def _wait(stage: Stage, blocks: list[Frames], said: int) -> str:
             return ""
         if "is refused" in told or "no other bundle" in told:
             return told.strip().splitlines()[-1]
-        _listen(stage, blocks, 0.1)
+        blocks += stage.listen(0.1)
     return f"it neither played nor was refused within {WAIT_S:g} s"
-
-
-def _compared(sound: Frames, recorded: Frames, block_frames: int) -> Comparison:
-    comparison = Comparison(block_frames)
-    for at in range(0, max(len(sound), len(recorded)), SAMPLE_RATE_HZ):
-        if at < len(sound):
-            comparison.add_stream(sound[at : at + SAMPLE_RATE_HZ], at)
-        comparison.add_recorded(recorded[at : at + SAMPLE_RATE_HZ])
-        comparison.compare()
-    return comparison

@@ -90,7 +90,7 @@ def run_sweeps(*, seconds: float, instrument: str, bundle: Path | None, block_fr
         take = stage.folder / "take.wav"
         stage.start_play("--json", "--out", str(take))
         blocks: list[Frames] = []
-        _rest(stage, blocks, REST_S)
+        blocks += stage.listen(REST_S)
         spans: dict[str, tuple[int, int, int]] = {}
         for name, cc in FADERS.items():
             began_us, moves = time.perf_counter_ns() // 1000, 0
@@ -103,7 +103,7 @@ def run_sweeps(*, seconds: float, instrument: str, bundle: Path | None, block_fr
                 time.sleep(EVERY_S)
             spans[name] = (began_us, time.perf_counter_ns() // 1000, moves)
             stage.hands.send_message([0xB0, cc, {"level": 127, "filter": 64}.get(name, 0)])
-            _rest(stage, blocks, 0.5)
+            blocks += stage.listen(0.5)
         figures = stage.stop_play()
         recorded = np.concatenate(blocks)
         stream, _ = soundfile.read(take, dtype="float32", always_2d=True)
@@ -124,13 +124,6 @@ def run_sweeps(*, seconds: float, instrument: str, bundle: Path | None, block_fr
         "clean": all(told["clean"] for told in report.values()),
         "play": {name: figures[name] for name in ("underruns", "xruns")},
     }
-
-
-def _rest(stage: Stage, blocks: list[Frames], seconds: float) -> None:
-    until_s = time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        blocks.append(stage.take_recorded())
-        time.sleep(0.05)
 
 
 def _behind(found: Any, first: int, last: int) -> int:

@@ -155,3 +155,14 @@ class Comparison:
         if self._open is not None:
             self._open.foreign_frames += self._block * foreign
             self._open.uneven_us = max(self._open.uneven_us, *self._uneven)
+
+
+def compared(stream: Frames, recorded: Frames, block_frames: int = BLOCK) -> Comparison:
+    """Compare all of a recording, float32 (frames, 4), with all of a stream, (frames, 2). [any]"""
+    comparison = Comparison(block_frames)
+    for at in range(0, max(len(stream), len(recorded)), SAMPLE_RATE_HZ):
+        if at < len(stream):
+            comparison.add_stream(stream[at : at + SAMPLE_RATE_HZ], at)
+        comparison.add_recorded(recorded[at : at + SAMPLE_RATE_HZ])
+        comparison.compare()
+    return comparison

@@ -218,6 +218,14 @@ class Stage:
         self.heard_frames += len(block)
         return block
 
+    def listen(self, seconds: float) -> list[Frames]:
+        """Play on for a time, and return what was recorded since the last call."""
+        end, blocks = time.monotonic() + seconds, list[Frames]()
+        while time.monotonic() < end:
+            blocks.append(self.take_recorded())
+            time.sleep(0.05)
+        return blocks
+
     def stop_play(self, timeout_s: float = 30.0) -> dict[str, Any]:
         """Stop play in order, unless it has ended, and return the figures that it printed.
 

@@ -6,21 +6,12 @@ draws, and on most laptops the counters that there are (RAPL) are for administra
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
+
+from legando.realtime.processes import MODULES, children, processor_s, resident_bytes
 
 WATTS_A_CORE = 5.0
 """What a busy core of a laptop draws; `legando evaluate --energy` reckons with the same."""
-
-MODULES = {
-    "realtime.engine": "engine",
-    "playing.player": "player",
-    "midi.midiprocess": "midi",
-    "screen.screenprocess": "screen",
-    "watching.monitorprocess": "monitor",
-}
-_PROC = Path("/proc")
 
 
 class Costs:
@@ -39,12 +30,11 @@ class Costs:
     def look(self, host: int, pids: Mapping[str, int]) -> None:
         """Look again. `pids` says which children lead; another engine or player stands by."""
         found: dict[str, int] = {"host": host}
-        for pid in children(host):
-            name = _name(pid)
+        for pid, module in children(host):
+            name = MODULES[module]
             if name in ("engine", "player") and pids.get(name) != pid:
                 name += "_standby"
-            if name:
-                found.setdefault(name, pid)
+            found.setdefault(name, pid)
         self.resident_bytes = {}
         last_s: dict[int, float] = {}
         for name, pid in found.items():
@@ -57,33 +47,3 @@ class Costs:
             self.resident_bytes[name] = resident
             last_s[pid] = taken_s
         self._last_s = last_s
-
-
-def children(pid: int) -> list[int]:
-    """Return the children of all threads of a process. [any]"""
-    found = []
-    for path in (_PROC / str(pid) / "task").glob("*/children"):
-        try:
-            found += [int(word) for word in path.read_text().split()]
-        except OSError:  # that thread has ended
-            continue
-    return found
-
-
-def processor_s(pid: int) -> float:
-    """Return the processor time that a process has had; raises OSError when it is gone. [any]"""
-    words = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the memory that a process holds, what it shares included; raises OSError when it is gone. [any]"""
-    return int((_PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _name(pid: int) -> str:
-    try:
-        command = (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
-    return next((name for module, name in MODULES.items() if module in command), "")

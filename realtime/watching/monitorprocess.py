@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from legando.realtime.errors import LegandoError
 from legando.realtime.ring import ReadStatus, Ring
-from legando.realtime.watching.costs import WATTS_A_CORE, Costs
+from legando.realtime.watching.costs import Costs
 from legando.realtime.watching.families import Known, families
 from legando.realtime.watching.metricserver import MetricServer
 from legando.realtime.watching.reading import Reading, reading_from_line
@@ -47,7 +47,7 @@ class Monitor(Collector):
         self._block = np.zeros((PIECE_FRAMES, ring.channels), dtype=np.float32)
         self._pending = b""
         self._heard_s = time.monotonic()
-        self._spent: deque[tuple[float, float]] = deque(maxlen=MINUTE)  # processor time and sound made, each second
+        self._spent: deque[tuple[float, float]] = deque(maxlen=MINUTE)  # joules and seconds of sound made, each second
         self._known = Known(
             reading=Reading(version="", bundle="", bundle_sha256="", engine=""),
             sound=SoundWatch(ring.sample_rate_hz),
@@ -82,9 +82,9 @@ class Monitor(Collector):
         self._heard_s = time.monotonic()
         known.sound.scene((known.reading.scene, known.reading.bundle))
         known.costs.look(known.reading.pids.get("host", 0), known.reading.pids)
-        self._spent.append((sum(known.costs.processor_s.values()), known.reading.made_s))
-        spent_s, made_s = (self._spent[-1][n] - self._spent[0][n] for n in (0, 1))
-        known.joules_per_s = WATTS_A_CORE * spent_s / made_s if made_s > 1.0 and spent_s > 0.0 else None
+        self._spent.append((known.costs.joules, known.reading.made_s))
+        joules, made_s = (self._spent[-1][n] - self._spent[0][n] for n in (0, 1))
+        known.joules_per_s = joules / made_s if made_s > 1.0 and joules > 0.0 else None
 
     def hear(self) -> None:
         """Judge what has been written since the last call."""

@@ -113,10 +113,7 @@ def test_what_is_heard_beats_with_the_session(bench: None, peer: Any) -> None:
         state = peer.captureAppSessionState()
         state.setTempo(133.0, peer.clock().micros())
         peer.commitAppSessionState(state)
-        blocks, end = [], time.monotonic() + 6.0
-        while time.monotonic() < end:
-            blocks.append(stage.take_recorded())
-            time.sleep(0.05)
+        blocks = stage.listen(6.0)
         now_ns = time.perf_counter_ns()
         beat_now, told = beat_of(peer, now_ns), stage.said()
     assert "Link: 1 other at " in told

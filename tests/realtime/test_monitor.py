@@ -1,5 +1,6 @@
 """Metrics: what Prometheus is told is true, after its conventions, and costs the music nothing."""
 
+import importlib.util
 import json
 import math
 import os
@@ -25,6 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from legando.realtime.cli import main
 from legando.realtime.enginelink import Made
 from legando.realtime.errors import DeviceError
+from legando.realtime.processes import MODULES
 from legando.realtime.ring import Ring
 from legando.realtime.watching import soundwatch
 from legando.realtime.watching.costs import Costs
@@ -111,6 +113,10 @@ def test_chunks_are_counted_by_cost_steps_and_lateness() -> None:
     assert tally.late == 2, "one began late, one took longer than it lasts"
     assert tally.chunks == {4: 2, 2: 1} and sum(tally.costs) == 3 and tally.costs[0] == 1
     assert tally.costs[COST_BUCKETS_S.index(0.015)] == 1 and tally.costs[COST_BUCKETS_S.index(0.12)] == 1
+
+
+def test_the_modules_of_a_hosts_children_are_there() -> None:
+    assert all(importlib.util.find_spec(module) is not None for module in MODULES)
 
 
 def test_the_page_follows_the_conventions_in_both_formats(link: MonitorLink) -> None:

@@ -22,7 +22,7 @@ from legando.realtime.errors import DeviceError
 from legando.realtime.osc.oscwire import build_osc
 from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
-from legando.realtime.trials.comparison import Comparison
+from legando.realtime.trials.comparison import compared
 from legando.realtime.trials.stage import Stage, free_port
 
 SPEC = "tone_generator:named"
@@ -117,26 +117,19 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
             until = time.monotonic() + timeout_s
             while sentence not in stage.said():
                 assert time.monotonic() < until and stage.playing, stage.said()
-                heard.append(stage.take_recorded())
-                time.sleep(0.05)
-
-        def play_on(seconds: float) -> None:
-            until = time.monotonic() + seconds
-            while time.monotonic() < until:
-                heard.append(stage.take_recorded())
-                time.sleep(0.05)
+                heard.extend(stage.listen(0.05))
 
         stage.start_play("--record", str(take), "--json")
-        play_on(1.5)
+        heard += stage.listen(1.5)
         out.sendto(build_osc("/legando/dislike", ()), address)
         for word, sentence in (("broken", "does not reproduce"), ("new", "new plays"), ("", "shipped plays")):
             which = "next" if word else "back"
             out.sendto(build_osc(f"/legando/bundle/{which}", (word,) if word else ()), address)
             wait_for(sentence)
             if word == "new":
-                play_on(0.5)  # until it is heard alone
+                heard += stage.listen(0.5)  # until it is heard alone
                 out.sendto(build_osc("/legando/like", ()), address)
-        play_on(2.2)  # the last second is not compared
+        heard += stage.listen(2.2)  # the last second is not compared
         url = re.search(r"metrics at (http://\S+/metrics)", " ".join(stage.said().split()))
         assert url is not None
         with urllib.request.urlopen(url[1], timeout=10) as answer:
@@ -150,11 +143,7 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
     assert len(begins) == len(mains) == 2 and all(m - b >= FADE_FRAMES for b, m in zip(begins, mains, strict=True))
     old, new, back = (pitch_hz(left[at : at + 24_000]) for at in (begins[0] - 24_000, mains[0], mains[1]))
     assert new - old == pytest.approx(60.0, abs=3.0) and back == pytest.approx(old, abs=3.0)
-    recorded, comparison = np.concatenate(heard), Comparison()
-    for at in range(0, len(sound), 48_000):
-        comparison.add_stream(sound[at : at + 48_000], at)
-        comparison.add_recorded(recorded[at : at + 48_000])
-        comparison.compare()
+    comparison = compared(sound, np.concatenate(heard))
     # What was heard is what was made, over both fades; a machine that stands still has told of it.
     assert [one.plain() for one in comparison.breaks if not one.of_the_server] == [], (figures, begins, mains)
     assert comparison.same_frames > mains[1]

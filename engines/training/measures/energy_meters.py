@@ -18,8 +18,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from legando.realtime.watching.costs import WATTS_A_CORE
+
 POWERCAP = Path("/sys/class/powercap")
-WATTS_A_CORE = 5.0
 _NVML_LIBRARY = "libnvidia-ml.so.1"
 _ESTIMATE = f"estimate: processor time x {WATTS_A_CORE:g} W a core"
 
