@@ -26,7 +26,7 @@ from legando.engines.metronome import Metronome
 from legando.engines.networks import Networks, cpu_networks
 from legando.engines.room import Room
 from legando.engines.sequencer import Ask, Plan, Sequencer
-from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ
+from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ, Struck
 from legando.kernels.seam import Seam
 from legando.realtime.controls import Controls
 from legando.realtime.errors import RigError
@@ -42,7 +42,8 @@ ECO_QUIET_PEAK = 5e-4
 class Chunk:
     """One chunk. `frames` is a view (n, 2) that the next step overwrites; `tick` is where the chunk began.
 
-    `tokens` lists the ticks that began in this chunk with their score tokens; `peak` is linear, for each channel.
+    `tokens` lists the ticks that began in this chunk with their score tokens, `struck` what was struck and ended in it;
+    `peak` is linear, for each channel.
     """
 
     frames: NDArray[np.float32]
@@ -52,6 +53,7 @@ class Chunk:
     peak: tuple[float, float]
     cost_ns: int
     tokens: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    struck: tuple[Struck, ...] = ()
 
 
 class Generator:
@@ -153,6 +155,7 @@ class Generator:
             peak=(float(report.peak[0]), float(report.peak[1])),
             cost_ns=time.perf_counter_ns() - began_ns,
             tokens=plan.tokens,
+            struck=plan.struck,
         )
 
     def _compose(self, controls: Controls) -> Plan:

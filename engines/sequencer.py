@@ -31,7 +31,15 @@ from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.drive import drive_gain
 from legando.engines.guidance import leaned
 from legando.engines.room import SPACE_AT, room_send
-from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, VOCABULARY_SIZES, ScoreReader, chord_name
+from legando.engines.score import (
+    REST,
+    TICKS_PER_BAR,
+    TICKS_PER_BEAT,
+    VOCABULARY_SIZES,
+    ScoreReader,
+    chord_name,
+    fold_pitch,
+)
 from legando.engines.timeline import (
     LATENT_FRAMES,
     SAMPLE_RATE_HZ,
@@ -39,6 +47,7 @@ from legando.engines.timeline import (
     Clock,
     FeatureTrack,
     Stroke,
+    Struck,
     tick_seconds,
     tick_strokes,
 )
@@ -50,6 +59,8 @@ PREROLL_TICKS = 8 * TICKS_PER_BAR
 """Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
 _PREROLL_COUNTER = 1 << 32
 _SILENCE = (REST,) * len(PARTS)
+_ENDINGS: tuple[Struck, ...] = tuple((0, part, -1, 0.0) for part in ("bass", "chord", "texture", "lead"))
+"""What an engine begins with: nothing that another one left sounding goes on."""
 _LEAD_REST_TICKS = 8
 """How long the model's own lead stays silent after the performer's last note; a held chord leaves it playing."""
 
@@ -78,10 +89,10 @@ class Ask:
 class Plan:
     """What a chunk is to be; `features` are overwritten by the next one.
 
-    `number` counts chunks and is the counter of the latents' noise. `begins` says that anything is struck or ended.
+    `number` counts chunks and is the counter of the latents' noise. `begins` says that anything is struck or ended,
+    `struck` what, for whoever plays along; it tells the performer's own notes (`played`) from the lead that is written.
     `beats` are the metronome's clicks, offset and whether it is the bar's. `send` is how much goes to the room, `drive`
-    how hard the sum is driven. `guidance` is how far the velocity is to be pushed away from that of no style: not at
-    all, since a performer's guidance is in the style already (`legando.engines.guidance`).
+    how hard the sum is driven.
     """
 
     number: int
@@ -94,7 +105,7 @@ class Plan:
     chord: str
     send: float = 0.0
     drive: float = 0.0
-    guidance: float = 1.0
+    struck: tuple[Struck, ...] = ()
 
 
 class Sequencer:
@@ -140,6 +151,7 @@ class Sequencer:
         if controls.position_ticks is not None:
             self._clock.follow(controls.position_ticks)
         start_ticks = self._clock.position_ticks
+        endings = _ENDINGS if self._fresh else ()
         strokes = (yield from self._begin(controls)) if self._fresh else []
         written: list[tuple[int, tuple[int, ...]]] = []
         if (controls.held or controls.notes) and recognise_held(controls.held) is None:  # a line, not a chord
@@ -158,6 +170,8 @@ class Sequencer:
             written.append((tick, tokens))
             self._reader.tick = tick
             strokes += tick_strokes(self._reader, self._track, tokens, offset)
+        struck = (*endings, *((s.offset_frames, s.part, s.pitch, s.velocity) for s in strokes))
+        struck += tuple((n.offset_frames, "played", fold_pitch(n.pitch), n.velocity) for n in controls.notes)
         strokes += [Stroke(n.offset_frames, "lead", n.pitch, n.velocity) for n in controls.notes]
         ticks_per_frame = 1.0 / (tick_seconds(sound.tempo_bpm) * SAMPLE_RATE_HZ)
         features = self._track.chunk(self.latents, strokes, ticks_per_frame, start_ticks)
@@ -166,7 +180,7 @@ class Sequencer:
         chord = chord_name(self._reader.chord)
         return Plan(
             number, start_ticks, features, style, bool(strokes), written, beats, chord,
-            send=room_send(sound), drive=drive_gain(sound),
+            send=room_send(sound), drive=drive_gain(sound), struck=struck,
         )  # fmt: skip
 
     def foresee(self, controls: Controls) -> Ask | None:

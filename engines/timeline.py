@@ -73,6 +73,9 @@ ANCHOR_CHUNKS = 16
 
 FloatArray = NDArray[np.float32]
 
+Struck = tuple[int, str, int, float]
+"""A stroke for those who do not make the sound: offset in frames, part, pitch and velocity, as in `Stroke`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
@@ -222,7 +225,7 @@ class FeatureTrack:
                     if stroke.pitch == _KICK:
                         self._kick(stroke.velocity, limit - stroke.offset_frames)
                 elif stroke.velocity <= 0.0:
-                    self._end(stroke.part, stroke.pitch)
+                    self._end(stroke.part, stroke.pitch if stroke.pitch < 0 else fold_pitch(stroke.pitch))
                 else:
                     pitch = fold_pitch(stroke.pitch)
                     self._end(stroke.part, pitch)

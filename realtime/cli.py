@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
     _add_backend(render)
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
+    _add_notes(render)
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
 
     play = _command(commands, "play", "play to the sound device, or to take.wav where there is none")
@@ -69,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     replay = _command(commands, "replay", "make a take again from its journal, bit for bit")
     replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what play --record or --journal kept")
     replay.add_argument("--out", type=Path, metavar="FILE", help="keep it as .wav (float) or .flac")
+    _add_notes(replay)
     replay.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the journal's, where that has moved")
     _add_backend(replay)
     replay.add_argument("--json", action="store_true", help="print the account as one JSON object")
@@ -132,6 +134,10 @@ def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str)
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=tuple(BACKENDS), help="what runs the networks; default: onnxruntime")
+
+
+def _add_notes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--notes", type=Path, metavar="FILE.mid", help="what is played, as a MIDI file for a DAW")
 
 
 def _add_live(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,8 @@ class Chunk(Protocol):
     def cost_ns(self) -> int: ...
     @property
     def tokens(self) -> Sequence[tuple[int, Sequence[int]]]: ...  # the ticks that began in it
+    @property
+    def struck(self) -> Sequence[tuple[int, str, int, float]]: ...  # what `legando.realtime.midi.voices` reads
 
 
 class Generator(Protocol):

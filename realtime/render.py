@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from legando.realtime.instrument import Generator
+from legando.realtime.controls import Controls
+from legando.realtime.instrument import Chunk, Generator
 from legando.realtime.performing.performance import Performance
 
 Frames = NDArray[np.float32]
@@ -66,10 +67,12 @@ def render(
     frames: int,
     write: Callable[[Frames], None],
     on_chunk: Callable[[Frames, float], None] | None = None,
+    on_notes: Callable[[Chunk, Controls], None] | None = None,
 ) -> RenderFigures:
     """Make `frames` frames and hand them to `write` in blocks of a chunk or less. [control]
 
-    `on_chunk` gets each block and the seconds made so far. Both must copy what they keep.
+    `on_chunk` gets each block and the seconds made so far, `on_notes` each chunk and what it was made with. They must
+    copy what they keep.
     """
     figures = RenderFigures(generator.sample_rate_hz, generator.chunk_frames)
     skip = generator.latency_frames
@@ -81,6 +84,8 @@ def render(
         chunk = generator.step(controls)
         figures.costs_ns.append(time.perf_counter_ns() - began_ns)
         position += generator.chunk_frames
+        if on_notes is not None:
+            on_notes(chunk, controls)
         block = apply_level(chunk.frames, level, performance.level)
         level = performance.level
         block, skip = block[skip:], max(0, skip - len(block))

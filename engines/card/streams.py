@@ -55,4 +55,5 @@ def steps_of(controls: Sequence[Controls], default: int) -> int:
 
 def chunk_of(plan: Plan, audio: NDArray[np.float32], peak: tuple[float, float], frames: int, cost_ns: int) -> Chunk:
     """Return what a generator says of a chunk. [engine]"""
-    return Chunk(audio, plan.number * frames, plan.start_ticks, plan.chord, peak, cost_ns, plan.tokens)
+    at = plan.number * frames
+    return Chunk(audio, at, plan.start_ticks, plan.chord, peak, cost_ns, plan.tokens, plan.struck)

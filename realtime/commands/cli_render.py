@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
-from legando.realtime.instrument import Instrument, load_instrument
+from legando.realtime.controls import Controls
+from legando.realtime.instrument import Chunk, Instrument, load_instrument
 from legando.realtime.midi.midifile import read_midi_file
+from legando.realtime.midi.notefile import check_note_file
+from legando.realtime.midi.notesheet import NoteSheet, scene_text
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.render import Frames, RenderFigures, render
 from legando.realtime.report import made_in
@@ -22,25 +26,39 @@ DEFAULT_SECONDS = 30.0
 
 
 def render_command(arguments: argparse.Namespace, instrument: str) -> int:
-    """Render to `--out`; Ctrl-C leaves nothing behind. [control]"""
+    """Render to `--out`, and what was played to `--notes`; Ctrl-C leaves nothing behind. [control]"""
     show = _show(arguments)
     display = Display()
+    notes: Path | None = arguments.notes
+    sheet = None
+    if notes is not None:
+        check_note_file(notes)
+        sheet = NoteSheet(SAMPLE_RATE_HZ)
     with WavWriter(arguments.out, SAMPLE_RATE_HZ) as writer:
         loaded = load_instrument(instrument, show.bundle)
-        figures, engine = render_show(show, loaded, writer, display)
+        figures, engine = render_show(show, loaded, writer, display, sheet)
         writer.about = about_render(show, loaded, engine)
-    tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None)
+        if sheet is not None and notes is not None:
+            sheet.write(notes, frames=writer.frames, about=writer.about)
+    tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None, notes)
     return 0
 
 
 def tell_render(
-    figures: RenderFigures, instrument: Instrument, engine: str, show: Show, writer: WavWriter, display: Display | None
+    figures: RenderFigures,
+    instrument: Instrument,
+    engine: str,
+    show: Show,
+    writer: WavWriter,
+    display: Display | None,
+    notes: Path | None = None,
 ) -> None:
     """Say in a line what a render came to, or print it as a JSON object where there is no display. [control]"""
     if display is not None:
         took_s = sum(figures.costs_ns) / 1e9
         display.say(
             f"{writer.path}: {figures.seconds:.1f} s made in {took_s:.1f} s, rtf {figures.rtf:.2f}; {made_in(figures)}"
+            + (f"; its notes: {notes}" if notes is not None else "")
         )
         return
     summary = {
@@ -56,7 +74,7 @@ def tell_render(
         "seed": show.rig.engine.seed,
         "pcm_sha256": writer.pcm_sha256,
         "out": str(writer.path),
-    }
+    } | ({"notes": str(notes)} if notes is not None else {})
     print(json.dumps(summary))
 
 
@@ -78,8 +96,10 @@ def about_render(show: Show, instrument: Instrument, engine: str) -> dict[str, A
     }
 
 
-def render_show(show: Show, instrument: Instrument, writer: WavWriter, display: Display) -> tuple[RenderFigures, str]:
-    """Render a whole show into a writer; return the figures and the engine's name. [control]"""
+def render_show(
+    show: Show, instrument: Instrument, writer: WavWriter, display: Display, sheet: NoteSheet | None = None
+) -> tuple[RenderFigures, str]:
+    """Render a whole show into a writer, its notes into a sheet; return the figures and the engine's name. [control]"""
     rig = show.rig.engine
     assert show.frames is not None, "a render has an end"
     display.wait_for("reading the model")
@@ -90,7 +110,20 @@ def render_show(show: Show, instrument: Instrument, writer: WavWriter, display: 
         def on_chunk(block: Frames, done_s: float) -> None:
             display.show_render(measure(block), done_s, show.seconds or 0.0)
 
-        return render(generator, performance, show.frames, writer.write, on_chunk), generator.engine
+        scene = -1
+        if sheet is not None:
+            sheet.cut_front(generator.latency_frames)
+
+        def on_notes(chunk: Chunk, controls: Controls) -> None:
+            nonlocal scene
+            assert sheet is not None
+            if performance.scene_index != scene:
+                scene, now = performance.scene_index, performance.scene
+                sheet.mark(scene_text(now.name, [(prompt.text, prompt.weight) for prompt in now.prompts]))
+            sheet.chunk(chunk, generator.chunk_frames, controls, generator.section)
+
+        wanted = on_notes if sheet is not None else None
+        return render(generator, performance, show.frames, writer.write, on_chunk, wanted), generator.engine
     finally:
         display.end()
 

@@ -45,12 +45,15 @@ def software() -> str:
     return f"legando {version()}"
 
 
+def origin(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `about` and what every file says, but for the digest. [any]"""
+    plain = {"digital_source_type": SOURCE_TYPE, "written_by": software()}
+    return plain | {name: value for name, value in about.items() if name not in _LEFT_OUT} | plain
+
+
 def origin_text(about: Mapping[str, Any], digest: str = UNFINISHED) -> str:
-    """Return the comment of a file: `about` and what every file says; as long for any digest. [any]"""
-    kept = {name: value for name, value in about.items() if name not in _LEFT_OUT}
-    plain = {"digital_source_type": SOURCE_TYPE, "written_by": software()} | kept
-    plain |= {"digital_source_type": SOURCE_TYPE, "written_by": software(), DIGEST_KEY: digest}
-    return json.dumps(plain)
+    """Return the comment of a file of sound; as long for any digest. [any]"""
+    return json.dumps(origin(about) | {DIGEST_KEY: digest})
 
 
 def origin_of(text: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from legando.realtime.crossfade import FADE_FRAMES, faded
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Generator, Instrument
 from legando.realtime.recording.journal import MadeChunk, TakeRecord
+from legando.realtime.recording.takesheet import TakeSheet
 from legando.realtime.ring import Frames
 from legando.realtime.snapshot import controls_from_plain
 from legando.realtime.version import version
@@ -116,16 +117,22 @@ class _Band:
         else:
             self._follower, self._begin = None, -1
 
-    def play(self, chunk: MadeChunk) -> Frames:
-        """Return the sound of a chunk."""
+    def play(self, chunk: MadeChunk, sheet: TakeSheet | None) -> Frames:
+        """Return the sound of a chunk, and write its notes on a sheet."""
         if chunk.past is not None:
             self.lead = _generator(self._instrument, self._about)
             self.lead.go_on(chunk.frame, chunk.past["tick"], chunk.past["score"])
         controls = controls_from_plain(chunk.controls)
-        frames = self.lead.step(controls).frames
+        made = self.lead.step(controls)
+        frames = made.frames
+        if sheet is not None:
+            sheet.chunk(chunk.frame, made, self.lead, controls)
         if self._follower is None:
             return frames
-        other = self._follower.step(dataclasses.replace(controls, steps=None)).frames
+        followed = self._follower.step(dataclasses.replace(controls, steps=None))
+        if sheet is not None:
+            sheet.follow(chunk.frame, followed)
+        other = followed.frames
         return frames if self._begin < 0 else faded(frames, other, chunk.frame - self._begin, FADE_FRAMES)
 
 
@@ -134,10 +141,11 @@ def replay(
     instrument: Instrument,
     write: Callable[[Frames], None],
     load: Callable[[Path | None], Instrument],
+    sheet: TakeSheet | None = None,
 ) -> ReplayReport:
     """Make a take again and hand it to `write`, chunk by chunk, which must copy what it keeps. [control]
 
-    `load` reads the bundles that came in by a roll-out.
+    `load` reads the bundles that came in by a roll-out. The notes go on the `sheet`.
 
     Raises LegandoError when the journal has no chunks, or the bundle makes chunks of another length.
     """
@@ -156,10 +164,13 @@ def replay(
     expected = record.chunks[0].frame
     for chunk in record.chunks:
         while rolls and rolls[0]["roll"] <= chunk.frame:
-            band.roll(rolls.pop(0))
+            roll = rolls.pop(0)
+            band.roll(roll)
+            if sheet is not None:
+                sheet.roll(roll)
         gaps += chunk.frame != expected
         expected = chunk.frame + generator.chunk_frames
-        frames = band.play(chunk)
+        frames = band.play(chunk, sheet)
         data = frames.tobytes()
         hashed.update(data)
         if other is None and hashlib.sha256(data).hexdigest()[:16] != chunk.pcm:

@@ -111,3 +111,11 @@ def test_a_seventh_note_of_the_lead_takes_the_oldest_slot() -> None:
     voices = track.chunk(4, strokes, 1e-4, 0.0).voices
     first, count = SLOTS["lead"]
     assert sorted(voices[-1, first : first + count, 0]) == [61, 62, 63, 64, 65, 66]
+
+
+def test_a_note_beyond_the_rolls_is_folded_where_it_begins_and_where_it_ends() -> None:
+    track = FeatureTrack(4)
+    slot = SLOTS["lead"][0]
+    voices = track.chunk(4, [Stroke(0, "lead", 18, 0.7), Stroke(1920, "lead", 18, 0.0)], 1e-4, 0.0).voices
+    np.testing.assert_array_equal(voices[:, slot, 1], [1, 1, 1, 1, 0, 0, 0, 0])
+    assert voices[0, slot, 0] == 30.0

@@ -11,10 +11,19 @@ from legando.engines.bundle import Bundle
 from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES, key_mask
 from legando.engines.generator import Generator
 from legando.engines.metronome import CLICK_MS, Metronome
-from legando.engines.score import BASS_LOW, HOLD, LEAD_LOW, REST, VOCABULARY, chord_pitch_classes, chord_token
+from legando.engines.score import (
+    BASS_LOW,
+    HOLD,
+    LEAD_LOW,
+    REST,
+    VOCABULARY,
+    chord_pitch_classes,
+    chord_token,
+    read_score,
+)
 from legando.engines.timeline import Clock
 from legando.engines.turning import take_ticks
-from legando.realtime.controls import PARTS, Controls, Turn
+from legando.realtime.controls import PARTS, Controls, NoteEvent, Turn
 from legando.realtime.tonality import KEY_NAMES, key_classes
 from tests.engines.networks import small_bundle
 
@@ -137,3 +146,27 @@ def test_another_engine_goes_on_in_the_same_score(bundle: Bundle) -> None:
     ahead = [entry for _ in range(60) for entry in one.step(HOUSE).tokens]
     again = [entry for _ in range(60) for entry in other.step(HOUSE).tokens]
     assert again == ahead
+
+
+def test_what_is_struck_is_the_score_and_what_the_performer_plays(bundle: Bundle) -> None:
+    generator = Generator(bundle, seed=3)
+    first = generator.step(HOUSE)
+    assert {stroke for stroke in first.struck if stroke[2] < 0} >= {
+        (0, part, -1, 0.0) for part in ("bass", "chord", "texture", "lead")
+    }, "nothing that another engine left goes on"
+    struck, tokens = list(first.struck[4:]), list(first.tokens)
+    for number in range(1, 80):
+        chunk = generator.step(HOUSE)
+        struck += [(number * CHUNK + at, part, pitch, velocity) for at, part, pitch, velocity in chunk.struck]
+        tokens += chunk.tokens
+    hits = read_score(np.array([row for _, row in tokens], np.int16))[1]
+    heard = [(offset, voice, velocity) for offset, part, voice, velocity in struck if part == "drums"]
+    tick = 15 / 124 * 48_000
+    assert [(voice, velocity) for _, voice, velocity in heard] == [(hit.voice, hit.velocity) for hit in hits]
+    swing = 0.05  # house
+    places = [(hit.start_ticks + swing * (hit.start_ticks % 2)) * tick for hit in hits]
+    late = [offset - place for (offset, _, _), place in zip(heard, places, strict=True)]
+    assert min(late) > -1e-3 and max(late) < 1.0 + 1e-3
+    notes = (NoteEvent(offset_frames=7, pitch=18, velocity=0.5), NoteEvent(offset_frames=9, pitch=18, velocity=0.0))
+    played = [stroke for stroke in generator.step(replace(HOUSE, notes=notes)).struck if stroke[1] == "played"]
+    assert played == [(7, "played", 30, 0.5), (9, "played", 30, 0.0)], "at the pitch that is heard"

@@ -22,6 +22,7 @@ from legando.realtime.recording.journal import Journal, read_take, seal
 from legando.realtime.recording.takefile import open_take
 from legando.realtime.recording.verify import verify
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
+from tests.realtime.test_note_file import read as read_notes
 from tests.realtime.tone_generator import SPEC
 
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
@@ -77,13 +78,20 @@ def test_a_take_with_a_killed_engine_is_made_again_bit_for_bit(
     assert run.returncode == 0, errors
     record = read_take(journal)
     assert sum(chunk.past is not None for chunk in record.chunks) == 1 and record.end is not None
-    status, account = replayed(capsys, str(journal), "--out", str(tmp_path / "again.wav"))
+    notes = tmp_path / "again.mid"
+    status, account = replayed(capsys, str(journal), "--out", str(tmp_path / "again.wav"), "--notes", str(notes))
     assert status == 0 and account["same"] and account["gaps"] == 0 and account["whole"]
     assert account["pcm_sha256"] == record.end["pcm_sha256"] and account["chunks"] == record.end["chunks"]
     sound, rate = soundfile.read(take, dtype="float32")
     again, _ = soundfile.read(tmp_path / "again.wav", dtype="float32")
     assert rate == 48_000 and len(sound) >= 5 * 48_000
     np.testing.assert_array_equal(sound, again)
+    file, begun, _ = read_notes(notes)
+    clicks_s = np.flatnonzero(np.diff(again[:, 0], prepend=0.0) > 0.1) / rate
+    kicks_s = [at for at, channel, _, _ in begun if channel == 9]
+    markers = [message.text for message in file.tracks[0] if message.type == "marker"]
+    assert len(kicks_s) >= 8 and markers == ["one: deep house", "full"]
+    np.testing.assert_allclose(kicks_s, clicks_s, atol=0.0006)
     found = verify(take)
     assert (found.samples, found.journal, found.same_sound, found.marked) == ("as written", "whole", True, True)
     assert found.origin["bundle_sha256"] == "0" * 64 and found.origin["bundle_licence"] == "CC0-1.0"

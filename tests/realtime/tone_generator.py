@@ -29,10 +29,14 @@ class ToneChunk:
     chord: str
     cost_ns: int
     tokens: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    struck: tuple[tuple[int, str, int, float], ...] = ()
 
 
 class ToneGenerator:
-    """A quiet hum whose pitch says seed and style, the notes that sound, and clicks for drums."""
+    """A quiet hum whose pitch says seed and style, the notes that sound, and clicks for drums.
+
+    Its score: a kick at each click, and a bass of a beat's length, which goes up a semitone every beat of a bar.
+    """
 
     def __init__(self, seed: int, chunk_latents: int, *, steps: int = 4, step_ms: float = 0.0) -> None:
         self.sample_rate_hz = SAMPLE_RATE_HZ
@@ -46,6 +50,7 @@ class ToneGenerator:
         self._seed = seed
         self._position = 0
         self._beat = 0.0
+        self._fresh = True
 
     @property
     def tick(self) -> float:
@@ -73,8 +78,15 @@ class ToneGenerator:
             tone[:start] = 0.0
             sound += tone
         beats = self._beat + np.arange(n) * controls.tempo_bpm / 60 / SAMPLE_RATE_HZ
+        clicks = np.diff(np.floor(beats), prepend=np.floor(self._beat - 1e-9)) > 0
         if "drums" not in controls.muted:
-            sound += 0.2 * (np.diff(np.floor(beats), prepend=np.floor(self._beat - 1e-9)) > 0)
+            sound += 0.2 * clicks
+        struck: list[tuple[int, str, int, float]] = [(0, part, -1, 0.0) for part in ("bass", "lead") if self._fresh]
+        self._fresh = False
+        for at in np.flatnonzero(clicks).tolist():
+            struck += [(at, "drums", 0, 1.0)] * ("drums" not in controls.muted) + [(at, "bass", -1, 0.0)]
+            struck += [(at, "bass", 36 + round(beats[at]) % 4, 0.8)] * ("bass" not in controls.muted)
+        struck += [(note.offset_frames, "played", note.pitch, note.velocity) for note in controls.notes]
         self._beat = beats[-1] + controls.tempo_bpm / 60 / SAMPLE_RATE_HZ
         chunk = ToneChunk(
             frames=np.repeat(sound.astype(np.float32)[:, None], 2, axis=1),
@@ -82,6 +94,7 @@ class ToneGenerator:
             tick=float(beats[0] * 4),
             chord="Cmin",
             cost_ns=time.perf_counter_ns() - began_ns,
+            struck=tuple(struck),
         )
         self._position += n
         return chunk
