@@ -17,12 +17,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from legando.realtime.controls import GENRE_SLOTS, MOODS, Controls
+from legando.realtime.controls import Controls
 
 F32 = NDArray[np.float32]
 
-DRIVE_AT = GENRE_SLOTS + MOODS.index("drive")
-"""Where in a style its drive stands."""
 GAIN = 3.0
 """g when drive is turned up all the way."""
 PIVOT = np.float32(0.25)
@@ -31,10 +29,7 @@ _ONE, _LOUDEST = np.float32(1.0), np.float32(1e6)
 
 def drive_gain(controls: Controls) -> float:
     """Return how hard the sum is driven, 0..`GAIN`: how far drive is turned up from what the prompt says. [any]"""
-    own = controls.style[DRIVE_AT]
-    if controls.drive is None or controls.drive <= own:
-        return 0.0
-    return GAIN * (controls.drive - own) / (1.0 - own)
+    return controls.turned_up("drive", GAIN)
 
 
 class Drive:

@@ -48,10 +48,7 @@ SILENT = 1e-5
 
 def room_send(controls: Controls) -> float:
     """Return how much is sent to the room, 0..`SEND`: how far space is turned up from what the prompt says. [any]"""
-    own = controls.style[SPACE_AT]
-    if controls.space is None or controls.space <= own:
-        return 0.0
-    return SEND * (controls.space - own) / (1.0 - own)
+    return controls.turned_up("space", SEND)
 
 
 class Room:

@@ -122,6 +122,12 @@ class Controls:
                 moods[index] = value
         return self.style[:GENRE_SLOTS] + tuple(moods)
 
+    def turned_up(self, mood: str, most: float) -> float:
+        """Return how far a mood is turned up from what the prompt says, 0..`most`."""
+        own = self.style[GENRE_SLOTS + MOODS.index(mood)]
+        now: float | None = getattr(self, mood)
+        return 0.0 if now is None or now <= own else most * (now - own) / (1.0 - own)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
