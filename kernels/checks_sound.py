@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from legando.engines import counter_rng
 from legando.engines.drive import GAIN, Drive
@@ -20,6 +23,7 @@ from legando.realtime.ring import Ring
 LATENTS, LATENT_WIDTH = 4, 64
 _SEEDS = (0, 1, 2**63 - 1, 2**64 - 5)
 _COUNTERS = (0, 7, 2**32, 2**64 - 1)
+F32 = NDArray[np.float32]
 
 
 def check_noise(device: Device, streams: int) -> Outcome:
@@ -105,51 +109,53 @@ def check_halves(device: Device, streams: int) -> Outcome:
 
 def check_drive(device: Device, streams: int) -> Outcome:
     """Gains that rise, hold and fall, samples that are broken or far too loud, each stream in its time. [control]"""
-    outcome = Outcome("drive")
     random = np.random.default_rng(10)
+
+    def decoded(chunk: int, shape: tuple[int, ...]) -> F32:
+        y = (random.standard_normal(shape) * 0.5).astype(np.float32)
+        y[-1, 0, [5, 1299]] = (-3e6, 3e30)
+        y[0, 1, 17] = np.inf if chunk == 3 else 0.0
+        return y
+
     gains = (0.0, 0.3 * GAIN, GAIN, GAIN, 0.5 * GAIN, 0.0)
-    for frames, overlap in ((1300, 100), (4 * 960, 480)):
-        drive = GpuDrive(device, streams=streams, frames=frames, overlap_frames=overlap)
-        alone = [Drive(frames, overlap) for _ in range(streams)]
-        decoded = device.array((streams, 2, frames + overlap), np.float32)
-        for chunk in range(len(gains)):
-            y = (random.standard_normal(decoded.shape) * 0.5).astype(np.float32)
-            y[streams - 1, 0, [5, frames - 1]] = (-3e6, 3e30)
-            y[0, 1, 17] = np.inf if chunk == 3 else 0.0
-            decoded.write(y)
-            now = [gains[max(0, chunk - b % 2)] for b in range(streams)]
-            drive.write_controls(now)
-            drive.enqueue(decoded.address)
-            for one, row, gain in zip(alone, y, now, strict=True):
-                one.process(row, gain)
-            outcome.compare(f"chunk {chunk} of {frames} frames", decoded.read(), y)
-    drive.write_controls([GAIN] * streams)
-    outcome.time(device, lambda: drive.enqueue(decoded.address))
-    return outcome
+    return _check_insert("drive", device, streams, (GpuDrive, Drive), (gains, gains), decoded)
 
 
 def check_room(device: Device, streams: int) -> Outcome:
     """Sends that rise, hold and fall, a broken chunk, and tails until they are forgotten, each stream in its time."""
-    outcome = Outcome("room")
     random = np.random.default_rng(9)
-    rising = (0.0, 0.2 * SEND, SEND, SEND, 0.5 * SEND, *[0.0] * 7)
-    for frames, overlap, sends in ((1300, 100, rising), (4 * 960, 480, (SEND, 0.5 * SEND, 0.0, 0.0))):
-        room = GpuRoom(device, streams=streams, frames=frames, overlap_frames=overlap)
-        alone = [Room(frames, overlap) for _ in range(streams)]
-        decoded = device.array((streams, 2, frames + overlap), np.float32)
-        for chunk in range(len(sends)):
-            y = (random.standard_normal(decoded.shape) * (0.7 if chunk < 4 else 1e-5)).astype(np.float32)
-            y[streams - 1] *= np.float32(1e-4)  # whose tail is soon forgotten
-            y[0, 1, 17] = np.nan if chunk == 3 else 0.1
-            decoded.write(y)
-            now = [sends[max(0, chunk - b % 2)] for b in range(streams)]
-            room.write_controls(now)
-            room.enqueue(decoded.address)
-            for one, row, send in zip(alone, y, now, strict=True):
-                one.process(row, send)
-            outcome.compare(f"chunk {chunk} of {frames} frames", decoded.read(), y)
-    room.write_controls([SEND] * streams)
-    outcome.time(device, lambda: room.enqueue(decoded.address))
+
+    def decoded(chunk: int, shape: tuple[int, ...]) -> F32:
+        y = (random.standard_normal(shape) * (0.7 if chunk < 4 else 1e-5)).astype(np.float32)
+        y[-1] *= np.float32(1e-4)  # whose tail is soon forgotten
+        y[0, 1, 17] = np.nan if chunk == 3 else 0.1
+        return y
+
+    sends = (0.0, 0.2 * SEND, SEND, SEND, 0.5 * SEND, *[0.0] * 7), (SEND, 0.5 * SEND, 0.0, 0.0)
+    return _check_insert("room", device, streams, (GpuRoom, Room), sends, decoded)
+
+
+def _check_insert(
+    name: str, device: Device, streams: int, kinds: tuple[type[GpuDrive | GpuRoom], type[Drive | Room]],
+    amounts: Sequence[Sequence[float]], decoded: Callable[[int, tuple[int, ...]], F32],
+) -> Outcome:  # fmt: skip
+    """Play chunks of two sizes, each with amounts of its own; every second stream has them a chunk later."""
+    outcome, (launcher, reference) = Outcome(name), kinds
+    for (frames, overlap), scene in zip(((1300, 100), (4 * 960, 480)), amounts, strict=True):
+        insert = launcher(device, streams=streams, frames=frames, overlap_frames=overlap)
+        alone = [reference(frames, overlap) for _ in range(streams)]
+        memory = device.array((streams, 2, frames + overlap), np.float32)
+        for chunk in range(len(scene)):
+            y = decoded(chunk, memory.shape)
+            memory.write(y)
+            now = [scene[max(0, chunk - b % 2)] for b in range(streams)]
+            insert.write_controls(now)
+            insert.enqueue(memory.address)
+            for one, row, amount in zip(alone, y, now, strict=True):
+                one.process(row, amount)
+            outcome.compare(f"chunk {chunk} of {frames} frames", memory.read(), y)
+    insert.write_controls([max(scene)] * streams)
+    outcome.time(device, lambda: insert.enqueue(memory.address))
     return outcome
 
 

@@ -7,12 +7,7 @@
 // left alone, too: the seam silences it. To know that, one block has to see the whole chunk.
 // Launch ONE block of 1024 threads for each stream.
 
-struct DriveControls {     // one for each stream, in mapped memory: layout.py DRIVE_CONTROLS
-    float gain_from;       // before the first frame
-    float gain_step;       // from frame to frame
-    unsigned int open;     // whether there is any gain, now or at the end of the last chunk
-    unsigned int padding;
-};
+#include "insert.cuh"
 
 constexpr int kThreads = 1024;
 constexpr float kPivot = 0.25f;
@@ -21,10 +16,10 @@ constexpr float kLargestFloat = 3.402823466e38f;
 
 // y: [streams, 2, frames + overlap]. tail: [streams, 2, overlap], dry.
 extern "C" __global__ void __launch_bounds__(kThreads)
-drive(float* y, float* tail, const DriveControls* controls, int frames, int overlap) {
+drive(float* y, float* tail, const InsertControls* controls, int frames, int overlap) {
     __shared__ int broken;
     const int stream = blockIdx.x, me = threadIdx.x;
-    const DriveControls control = controls[stream];
+    const InsertControls control = controls[stream];
     const int pitch = frames + overlap;
     y += static_cast<long long>(stream) * 2 * pitch;
     tail += stream * 2 * overlap;

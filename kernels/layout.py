@@ -7,8 +7,7 @@
 | COUNTED          | `philox.cuh` | host              | before each launch; one for each stream          |
 | SAMPLER_CONTROLS | `sampler.cu` | host              | before each chunk; one for each stream           |
 | TOKEN_CONTROLS   | `tokens.cu`  | host              | before each tick; one for each stream            |
-| DRIVE_CONTROLS   | `drive.cu`   | host              | before each chunk; one for each stream           |
-| ROOM_CONTROLS    | `room.cu`    | host              | before each chunk; one for each stream           |
+| INSERT_CONTROLS  | `insert.cuh` | host              | before each chunk; one for each stream           |
 
 All live in mapped pinned memory. Words of 8 bytes come first and sizes are multiples of 8, so neither language pads.
 """
@@ -46,10 +45,6 @@ TOKEN_CONTROLS = np.dtype(
     [("seed", np.uint64), ("tick", np.uint64), ("temperature", np.float32), ("padding", np.uint32)]
 )
 
-DRIVE_CONTROLS = np.dtype(
-    [("gain_from", np.float32), ("gain_step", np.float32), ("open", np.uint32), ("padding", np.uint32)]
-)
-
-ROOM_CONTROLS = np.dtype(
+INSERT_CONTROLS = np.dtype(
     [("gain_from", np.float32), ("gain_step", np.float32), ("open", np.uint32), ("sends", np.uint32)]
 )

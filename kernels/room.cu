@@ -13,12 +13,7 @@
 // wait for each other: a thread is a frame, and a chunk is a few turns of the block. The past lies in rings, so that
 // nothing is moved: rows [2 sent, 2 without lows, 8 lines] of `capacity` places, a power of two.
 
-struct RoomControls {      // one for each stream, in mapped memory: layout.py ROOM_CONTROLS
-    float gain_from;       // of the send, before the first frame
-    float gain_step;       // from frame to frame
-    unsigned int open;     // whether anything is sent, now or at the end of the last chunk
-    unsigned int sends;    // whether anything is sent at the end of this one
-};
+#include "insert.cuh"
 
 struct RoomState {         // one for each stream, on the device
     unsigned int at;       // where in the rings the next frame goes
@@ -94,12 +89,12 @@ __device__ __forceinline__ float2 answer(const Stream& s, const float* gains, un
 // y: [streams, 2, frames + overlap]. tail: [streams, 2, overlap]. rings: [streams, 12, capacity]. gains: [2, 8], of a
 // line as it is and of its frame before. capacity >= frames, and >= kLinePast + kThreads.
 // No launch bounds: with them the compiler keeps room for a second block, and spills. Without, it takes at most 48 registers.
-extern "C" __global__ void room(float* y, float* tail, const RoomControls* controls, RoomState* states, float* rings,
+extern "C" __global__ void room(float* y, float* tail, const InsertControls* controls, RoomState* states, float* rings,
                                 const float* gains, int frames, int overlap, int capacity) {
     __shared__ float mean[2][2][kMean - 1 + kThreads];
     __shared__ int broken, loud;
     const int stream = blockIdx.x, me = threadIdx.x;
-    const RoomControls control = controls[stream];
+    const InsertControls control = controls[stream];
     const RoomState begun = states[stream];
     const Stream s = {y + static_cast<long long>(stream) * 2 * (frames + overlap), tail + stream * 2 * overlap,
                       rings + static_cast<long long>(stream) * kRows * capacity, frames, overlap, capacity};

@@ -71,8 +71,7 @@ def test_the_kernels_structs_have_the_size_of_their_records(nvrtc: None, tmp_pat
         "seam.cu": {"SeamControls": layout.CONTROLS, "SeamReport": layout.REPORT},
         "sampler.cu": {"SamplerControls": layout.SAMPLER_CONTROLS, "Counted": layout.COUNTED},
         "tokens.cu": {"TokenControls": layout.TOKEN_CONTROLS},
-        "drive.cu": {"DriveControls": layout.DRIVE_CONTROLS},
-        "room.cu": {"RoomControls": layout.ROOM_CONTROLS},
+        "insert.cuh": {"InsertControls": layout.INSERT_CONTROLS},
     }
     core: Any = importlib.import_module("cuda.core")
     for name, records in structs.items():
