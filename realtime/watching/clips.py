@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,6 @@ from legando.realtime.watching.moments import Mark, Moments
 BEFORE_S = 12.0
 """What is kept before a mark; whoever likes something has just heard it."""
 
-Make = Callable[[Callable[[Frames], None]], None]
-"""Makes the whole take again and hands it over, chunk by chunk."""
-
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -37,16 +33,18 @@ class Clip:
 
 def clips_of(record: TakeRecord, journal: Path, folder: Path) -> list[Clip]:
     """Return which clips the liked moments of a journal make. [any]"""
-    frames = [chunk.frame for chunk in record.chunks]
-    liked = [mark for mark in Moments(record).marks() if mark.kind == "like"]
-    return [_clip(record, journal, folder, frames, number, mark) for number, mark in enumerate(liked, 1)]
+    moments = Moments(record)
+    liked = [mark for mark in moments.marks() if mark.kind == "like"]
+    return [
+        _clip(record, moments.chunk_at(mark.frame), journal, folder / f"{journal.stem}-like-{number:03}.flac", mark)
+        for number, mark in enumerate(liked, 1)
+    ]
 
 
-def _clip(record: TakeRecord, journal: Path, folder: Path, frames: list[int], number: int, mark: Mark) -> Clip:
+def _clip(record: TakeRecord, chunk: int, journal: Path, path: Path, mark: Mark) -> Clip:
     """Chunks follow each other in the file even where the journal has a gap: places in it count chunks."""
     chunk_frames = record.about["chunk_frames"]
-    at = max(0, bisect_right(frames, mark.frame) - 1)
-    end = at * chunk_frames + min(max(0, mark.frame - frames[at]), chunk_frames)
+    end = chunk * chunk_frames + min(max(0, mark.frame - record.chunks[chunk].frame), chunk_frames)
     about = record.about | {
         "journal": journal.name,
         "mark": mark.kind,
@@ -56,8 +54,7 @@ def _clip(record: TakeRecord, journal: Path, folder: Path, frames: list[int], nu
         "bundle_name": mark.heard.bundle,
         "bundle_sha256": mark.heard.bundle_sha256,
     }
-    name = f"{journal.stem}-like-{number:03}.flac"
-    return Clip(folder / name, max(0, end - round(BEFORE_S * SAMPLE_RATE_HZ)), max(end, 1), about)
+    return Clip(path, max(0, end - round(BEFORE_S * SAMPLE_RATE_HZ)), max(end, 1), about)
 
 
 def take_beside(journal: Path) -> Path | None:

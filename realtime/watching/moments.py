@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from legando.realtime.controls import GENRE_SLOTS, MOODS, PARTS, SECTIONS
-from legando.realtime.recording.journal import MadeChunk, TakeRecord
+from legando.realtime.recording.journal import TakeRecord
+from legando.realtime.show import SAMPLE_RATE_HZ
 
 MERGED_S = 1.0
 """A second press of the same key within this time is a double press, and no second opinion."""
 
 NUMBERS = ("tempo_bpm", "temperature", "guidance")
-RATE_HZ = 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,15 @@ class Played:
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.squares[name] = self.squares.get(name, 0.0) + value * value
 
+    def merge(self, other: Played) -> None:
+        """Take in what another journal says of the same."""
+        self.chunks += other.chunks
+        self.seconds += other.seconds
+        self.marks += other.marks
+        for sums, more in ((self.sums, other.sums), (self.squares, other.squares)):
+            for name, value in more.items():
+                sums[name] = sums.get(name, 0.0) + value
+
     def count(self, kind: str) -> int:
         """Return how many marks of a kind there are."""
         return sum(mark.kind == kind for mark in self.marks)
@@ -85,12 +94,11 @@ class Moments:
         self._frames = [chunk.frame for chunk in record.chunks]
         self._scenes = [(int(line["scene"]), line) for line in record.scenes]
         self._bundles = list(_bundles(record))
-        self.chunk_s = record.about.get("chunk_frames", 0) / RATE_HZ
+        self.chunk_s = record.about.get("chunk_frames", 0) / SAMPLE_RATE_HZ
 
-    def chunk_at(self, frame: int) -> MadeChunk | None:
-        """Return the chunk that a frame lies in, the first or the last for one outside; None where there is none."""
-        at = bisect_right(self._frames, frame) - 1
-        return self._record.chunks[max(0, at)] if self._frames else None
+    def chunk_at(self, frame: int) -> int:
+        """Return the number of the chunk that a frame lies in; the first or the last for one outside."""
+        return max(0, bisect_right(self._frames, frame) - 1)
 
     def heard(self, frame: int) -> Heard:
         """Return what plays at a frame."""
@@ -121,11 +129,11 @@ class Moments:
         last: dict[str, int] = {}
         for line in sorted(self._record.marks, key=lambda line: int(line["mark"])):
             frame, kind = int(line["mark"]), str(line["kind"])
-            if kind in last and frame - last[kind] < MERGED_S * RATE_HZ:
+            if kind in last and frame - last[kind] < MERGED_S * SAMPLE_RATE_HZ:
                 continue
             last[kind] = frame
-            chunk = self.chunk_at(frame)
-            if chunk is not None:
+            if self._frames:
+                chunk = self._record.chunks[self.chunk_at(frame)]
                 yield Mark(kind, frame, self.heard(max(frame, self._frames[0])), numbers_of(chunk.controls))
 
 

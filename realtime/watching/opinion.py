@@ -104,13 +104,7 @@ class Opinion:
         """Take in one journal."""
         self.journals += 1
         for heard, played in moments.played().items():
-            here = self.heard.setdefault(heard, Played())
-            here.chunks += played.chunks
-            here.seconds += played.seconds
-            here.marks += played.marks
-            for sums, more in ((here.sums, played.sums), (here.squares, played.squares)):
-                for name, value in more.items():
-                    sums[name] = sums.get(name, 0.0) + value
+            self.heard.setdefault(heard, Played()).merge(played)
 
     def bundles(self) -> dict[tuple[str, str], Tally]:
         """Return the marks by bundle."""
