@@ -15,7 +15,8 @@ from legando.realtime.recording.origin import SOURCE_TYPE, UNFINISHED, origin_te
 
 FIELD = f"DIGITALSOURCETYPE={SOURCE_TYPE}"
 _COMMENT = 4
-_HEAD_BYTES = 1 << 17
+HEAD_BYTES = 1 << 17
+"""How much of a file is read to find its notes."""
 
 
 def place_holder(about: Mapping[str, Any]) -> str:
@@ -25,7 +26,7 @@ def place_holder(about: Mapping[str, Any]) -> str:
 
 def write_notes(descriptor: int, about: Mapping[str, Any], digest: str) -> None:
     """Write all that the file says of itself; OSError when that cannot be. [control]"""
-    at, length = _find(os.pread(descriptor, _HEAD_BYTES, 0))
+    at, length = _find(os.pread(descriptor, HEAD_BYTES, 0))
     if not length:
         return  # nothing has left the encoder yet
     (vendor_bytes,) = struct.unpack("<I", os.pread(descriptor, 4, at))

@@ -17,14 +17,13 @@ import soundfile
 
 from legando.engines.bundle import MANIFEST, default_path
 from legando.realtime.errors import LegandoError
-from legando.realtime.recording.flacnotes import fields_of
+from legando.realtime.recording.flacnotes import HEAD_BYTES, fields_of
 from legando.realtime.recording.journal import TakeRecord, read_take
 from legando.realtime.recording.origin import DIGEST_KEY, SOURCE_TYPE, UNFINISHED, origin_of
 from legando.realtime.recording.riff import samples_sha256, texts
 from legando.realtime.recording.takefile import int24_bytes
 
 _PIECE_FRAMES = 1 << 16
-_HEAD_BYTES = 1 << 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ def verify(path: Path, bundle: Path | None = None) -> Findings:
         about = soundfile.info(path)
         with path.open("rb") as file:
             wav = about.format in ("WAV", "WAVEX", "RF64")
-            said = texts(file) if wav else fields_of(file.read(_HEAD_BYTES))
+            said = texts(file) if wav else fields_of(file.read(HEAD_BYTES))
             origin = origin_of(said.get("ICMT" if wav else "COMMENT", ""))
             if origin is None:
                 raise LegandoError(
