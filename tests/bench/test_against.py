@@ -80,6 +80,7 @@ def test_a_commit_is_unpacked_and_what_is_none_is_refused(require: Callable[[boo
         pass
 
 
+@pytest.mark.alone
 def test_a_slowdown_of_20_percent_in_one_part_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "slow=decoder:20")
     shares: list[float] = []
@@ -91,6 +92,7 @@ def test_a_slowdown_of_20_percent_in_one_part_is_found_and_named(monkeypatch: py
     assert shares[-1] == 1.0
 
 
+@pytest.mark.alone
 def test_a_stall_shows_in_the_tail_the_misses_and_the_timeline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "stall=50:4")
     outcome = held_suite(None, True, lambda _: None, seconds=4.0)

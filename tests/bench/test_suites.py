@@ -33,6 +33,7 @@ def test_parts_add_up_to_the_whole_chunk(require: Callable[[bool, str], None]) -
             assert f"step {steps + 1}" not in row and all(times[0] >= 0 for times in row.values())
 
 
+@pytest.mark.alone
 def test_the_command_keeps_samples_history_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, history = tmp_path / "out.json", tmp_path / "history.jsonl"
     words = ["bench", "ring", "--quick", "--json", str(out), "--history", str(history), "--report", str(tmp_path / "r")]

@@ -149,6 +149,7 @@ def test_nothing_is_left_after_close_and_readers_see_the_end() -> None:
             Ring.attach(ring.name)
 
 
+@pytest.mark.alone
 def test_the_ring_of_a_killed_process_is_cleaned_and_a_living_one_is_kept() -> None:
     program = "import os; from legando.realtime.ring import Ring; print(Ring.create().name, flush=True); os.abort()"
     died = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=30)

@@ -12,6 +12,8 @@ from tests.bridge.plugin.conftest import Built
 from tests.bridge.plugin.programs import ClapHost, SignalServer
 from tests.bridge.plugin.signal_server import RATE_HZ
 
+pytestmark = pytest.mark.alone
+
 ROOMY_MS = 200
 NOT_OURS = "does not dispatch system calls"
 

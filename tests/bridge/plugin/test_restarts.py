@@ -13,6 +13,8 @@ from tests.bridge.plugin.conftest import Built
 from tests.bridge.plugin.programs import ClapHost, SignalServer, hear
 from tests.bridge.plugin.signal_server import RATE_HZ
 
+pytestmark = pytest.mark.alone
+
 BUFFER_MS = 60.0
 
 
