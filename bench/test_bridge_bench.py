@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from legando.bench.hops import Hops
 
+pytestmark = pytest.mark.alone
+
 Describe = Callable[..., dict[str, float]]
 
 ROUNDS = 300

@@ -11,6 +11,8 @@ from legando.bench.suite_transport import ring_hops_us
 from legando.realtime.playing.playback import Playback
 from legando.realtime.ring import ReadStatus, Ring
 
+pytestmark = pytest.mark.alone
+
 Describe = Callable[..., dict[str, float]]
 
 ROUNDS = 400

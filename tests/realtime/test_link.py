@@ -19,6 +19,8 @@ from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.stage import Stage
 from tests.realtime.tone_generator import SPEC
 
+pytestmark = pytest.mark.alone
+
 RATE = 48_000
 CHUNK = 3840
 library = pytest.importorskip("link", reason="the extra is not installed: pip install legando[link]")

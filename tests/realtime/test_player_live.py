@@ -56,7 +56,7 @@ def test_the_recorded_ramp_has_no_break(jack_server: JackServer, tmp_path: Path)
     with Ring.create() as ring, PlayerProcess(ring.name, SETTINGS) as player:
         ready = player.start()
         assert ready.host_api == JACK_API
-        with jack_server.start_recording(take, 9) as recorder, produce(ring, seconds=7.0) as producer:
+        with jack_server.start_recording(take, 6) as recorder, produce(ring, seconds=4.0) as producer:
             assert recorder.wait(30) == 0
             assert producer.wait(10) == 0
         assert player.wait(10.0)
