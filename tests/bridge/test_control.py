@@ -22,6 +22,7 @@ from legando.bridge.session import ServerError, Session
 from legando.realtime.errors import LegandoError
 from legando.realtime.midi.livemessage import LiveMessage
 from legando.realtime.performing.ownevent import read_own_event
+from tests.waiting import until
 
 STREAM = say.StreamInfo("main", bytes(range(16)), 48_000, 2, 1, 960)
 
@@ -32,13 +33,6 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ControlSe
     with ControlServer(endpoint, streams=[STREAM]) as opened:
         opened.tell_values({"density": 0.5, "mute": 0.0})
         yield opened
-
-
-def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_list_is_whole_only_when_its_end_has_come() -> None:

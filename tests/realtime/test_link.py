@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.stage import Stage
 from tests.realtime.tone_generator import SPEC
+from tests.waiting import until
 
 pytestmark = pytest.mark.alone
 
@@ -38,13 +39,6 @@ def ours() -> Iterator[LinkTime]:
     link = LinkTime(sample_rate_hz=RATE)
     yield link
     link.close()
-
-
-def until(done: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def beat_of(peer: Any, at_ns: int) -> float:

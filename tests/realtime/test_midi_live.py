@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer, running_server, server_environment
 from tests.realtime.tone_generator import SPEC
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 
@@ -76,13 +77,6 @@ def rig(**midi: Any) -> Rig:
     return Rig(
         midi=MidiRig(api="jack", **midi), clock=clock, scenes=(Scene(name="a", prompts=(Prompt(text="a"),)),) * 2
     )
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer
 from tests.realtime.tone_generator import SPEC
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 MAIN = "import sys; from legando.realtime.cli import main; sys.exit(main())"
@@ -56,13 +57,6 @@ def play_piece(out: Any, piece: MidiPiece, stop: threading.Event) -> None:
                 return
             if timed.message[0] != 0xFF and timed.message[:2] != b"\xb0\x07":  # the level stays at 1
                 out.send_message(list(timed.message))
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def collect(got: list[LiveMessage], midi: MidiInput) -> list[LiveMessage]:

@@ -5,8 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from legando.realtime.playing.devices import JACK_API, find_output, has_output
 from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.ring import PlayerState, Ring
 from tests.realtime.conftest import JackServer, real_time_is_allowed, running_server
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 PRODUCER = Path(__file__).with_name("ramp_producer.py")
@@ -41,14 +40,6 @@ def breaks(recorded: npt.NDArray[np.int32]) -> int:
     body = recorded[sounding[0] : sounding[-1] - END_FADE_FRAMES].astype(np.int64)
     good = (np.diff(body[:, 0]) % RAMP_PERIOD == 1) & (-np.diff(body[:, 1]) % RAMP_PERIOD == 1)
     return int(np.count_nonzero(~good))
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Wait for something to become true."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def test_the_recorded_ramp_has_no_break(jack_server: JackServer, tmp_path: Path) -> None:
