@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from legando.realtime.controls import Controls
 from legando.realtime.performing.desk import Desk
 from legando.realtime.performing.recall import TICKS_PER_BAR, TICKS_PER_BEAT, Glide, between, ticks_in
-from legando.realtime.rigs.rig import SceneChanges
+from legando.realtime.rigs.scene import SceneChanges
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from legando.realtime.controls import (
 from legando.realtime.performing.slew import Slew
 from legando.realtime.performing.steering import Setting
 from legando.realtime.rigs.controlnames import IMMEDIATE, MARKS, counted
-from legando.realtime.rigs.rig import Scene
+from legando.realtime.rigs.scene import Scene
 from legando.realtime.tonality import key_number, key_of
 
 _GUIDANCE = 1.0

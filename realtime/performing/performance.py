@@ -37,7 +37,7 @@ from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.performing.steering import Setting, Steering
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.controlnames import MARKS, counted
-from legando.realtime.rigs.rig import Scene, SceneChanges
+from legando.realtime.rigs.scene import Scene, SceneChanges
 
 DRUM_CHANNEL = 9
 """General MIDI's channel 10, counted from 0."""

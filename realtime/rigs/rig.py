@@ -24,17 +24,15 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from legando.realtime.controls import MOODS, PARTS, SECTIONS
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.midi.portname import check_port_name
 from legando.realtime.osc.oscaddress import check_osc_addresses
-from legando.realtime.performing.recall import PLACES
 from legando.realtime.rigs.binding import Binding as Binding
 from legando.realtime.rigs.checks import check_choice, check_range
-from legando.realtime.rigs.controlnames import CONTROLS, counted
-from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.controlnames import counted
 from legando.realtime.rigs.rigtable import read_table
-from legando.realtime.tonality import read_key
+from legando.realtime.rigs.scene import Scene as Scene
+from legando.realtime.rigs.scene import SceneChanges
 from legando.realtime.watching.monitorrig import MonitorRig
 
 DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
@@ -163,30 +161,6 @@ class PerformanceRig:
         check_range("seconds", self.seconds, 0.1, 86400.0)
 
 
-def check_change(at: str | None, fade_beats: float | None, tempo_ramp_bars: float | None) -> None:
-    """Raise RigError unless these say when and how a scene comes in. [any]"""
-    if at is not None:
-        check_choice("at", at, tuple(PLACES))
-    check_range("fade_beats", fade_beats, 0.0, 256.0)
-    check_range("tempo_ramp_bars", tempo_ramp_bars, 0.0, 64.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SceneChanges:
-    """When a scene comes in (`recall.PLACES`), over how many beats its style fades in, its tempo ramps over how many
-    bars; and how many bars a metronome counts before the show.
-    """
-
-    at: str = "now"
-    fade_beats: float = 0.0
-    tempo_ramp_bars: float = 0.0
-    count_in_bars: int = 0
-
-    def __post_init__(self) -> None:
-        check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
-        check_range("count_in_bars", self.count_in_bars, 0, 16)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OscRig:
     """OSC over UDP, as HOST:PORT; empty is nobody. An address that others can reach needs `remote = true` too.
@@ -202,45 +176,6 @@ class OscRig:
     def __post_init__(self) -> None:
         check_osc_addresses(self.listen, self.feedback, remote=self.remote)
         check_range("max_per_s", self.max_per_s, 10, 100_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Prompts and controls that a program change recalls.
-
-    None leaves a control to the prompts, and the last three to `[scenes]`. Without `tempo_bpm` the tempo stays as it
-    was given; where nobody has given one, it is the usual tempo of the prompts' style.
-    """
-
-    name: str
-    prompts: tuple[Prompt, ...]
-    tempo_bpm: float | None = None
-    density: float | None = None
-    brightness: float | None = None
-    space: float | None = None
-    drive: float | None = None
-    temperature: float = 1.0
-    muted: frozenset[str] = frozenset()
-    section: str | None = None
-    key: str | None = None
-    at: str | None = None
-    fade_beats: float | None = None
-    tempo_ramp_bars: float | None = None
-
-    def __post_init__(self) -> None:
-        check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
-        if self.section is not None:
-            check_choice("section", self.section, SECTIONS)
-        if self.key is not None:
-            object.__setattr__(self, "key", read_key(self.key))
-        if not self.prompts:
-            raise RigError(f"scene {self.name!r} has no prompts; give it at least one, such as 'warm deep house'")
-        if not sum(prompt.weight for prompt in self.prompts) > 0:
-            raise RigError(f"the prompts of scene {self.name!r} weigh 0 in all; give at least one a positive weight")
-        for name in (*MOODS, "tempo_bpm", "temperature"):
-            check_range(name, getattr(self, name), CONTROLS[name].least, CONTROLS[name].most)
-        for part in sorted(self.muted):
-            check_choice("muted", part, PARTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from legando.realtime.performing.performance import Performance, StyledScene
 from legando.realtime.performing.recall import PLACES, Glide, TapTempo, next_line, ticks_in
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.prompts import Prompt
-from legando.realtime.rigs.rig import Scene, SceneChanges
+from legando.realtime.rigs.scene import Scene, SceneChanges
 from legando.realtime.tonality import KEY_NAMES, key_classes, key_number, key_of, read_key
 
 CHUNK, RATE = 3840, 48_000
