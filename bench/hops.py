@@ -2,14 +2,11 @@
 
 A second process receives both: through `Subscriber`, and from a bare SUB socket. It notes the arrival on the monotonic
 clock, which both processes share, and answers over a PUSH socket. Both messages have as many bytes, and both receivers
-wait in `recv`. All of it has a real-time priority where the system allows it, below all that plays: other work of the
-machine is not what is measured.
+wait in `recv`. Inside `awake` all of it is urgent: other work of the machine is not what is measured.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import struct
 import subprocess
 import sys
@@ -25,7 +22,7 @@ from legando.bridge.keys import new_keys, server_keys
 from legando.bridge.publisher import Publisher
 from legando.bridge.wire import HEADER_BYTES
 from legando.realtime.errors import LegandoError
-from legando.realtime.priority import START_PRIORITY, urgently
+from legando.realtime.processes import tied
 
 ARRIVAL = struct.Struct("<Q")
 START_S = 20.0
@@ -73,7 +70,6 @@ class Hops:
 
     def __init__(self, transport: str, folder: Path, *, listeners: int = 1) -> None:
         """Start the receivers and wait until all paths are open. Raises LegandoError."""
-        self._before = _schedule()  # libzmq's threads inherit what their maker has
         self.context, self.bare_context = zmq.Context(), zmq.Context()
         self.bare = self.bare_context.socket(zmq.PUB)
         keys, where = None, ""
@@ -93,7 +89,7 @@ class Hops:
             self.publisher.endpoint,
             *(s.getsockopt_string(zmq.LAST_ENDPOINT) for s in (self.bare, self.answer)),
         ]
-        command = [*urgently(), sys.executable, "-c", RECEIVER, *addresses, where]
+        command = [*tied(), sys.executable, "-c", RECEIVER, *addresses, where]
         self.receivers = [subprocess.Popen(command, env=environment()) for _ in range(listeners)]
         self.position = 0
         self._bare_messages: dict[int, bytes] = {}
@@ -149,14 +145,3 @@ class Hops:
         self.answer.close()
         self.bare_context.term()
         self.context.term()
-        if self._before is not None:
-            os.sched_setscheduler(0, self._before, os.sched_param(0))
-
-
-def _schedule() -> int | None:
-    """Give this thread a real-time priority if it has none and may; return the policy to go back to."""
-    if hasattr(os, "sched_setscheduler") and (before := os.sched_getscheduler(0)) == os.SCHED_OTHER:
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(START_PRIORITY))
-            return before
-    return None

@@ -25,8 +25,9 @@ from rich.text import Text
 from legando.bench.machine import machine
 from legando.bench.samples import Outcome, Results
 from legando.bench.suite_chunk import Advance, chunk_suite, held_suite
+from legando.bench.suite_ring import ring_suite
 from legando.bench.suite_start import memory_suite, start_suite
-from legando.bench.suite_transport import bridge_suite, midi_suite, ring_suite
+from legando.bench.suite_transport import bridge_suite, midi_suite
 from legando.realtime.errors import LegandoError
 
 Suite = Callable[[Path | None, bool, Advance], Outcome]

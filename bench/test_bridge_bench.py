@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from legando.bench.awake import awake
 from legando.bench.hops import Hops
 
 pytestmark = pytest.mark.alone
@@ -32,9 +33,10 @@ LIMIT = 1.5
 @pytest.fixture
 def hops(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hops]:
     transport, _, listeners = request.param.partition(" to ")
-    opened = Hops(transport, tmp_path, listeners=int(listeners or 1))
-    yield opened
-    opened.close()
+    with awake():
+        opened = Hops(transport, tmp_path, listeners=int(listeners or 1))
+        yield opened
+        opened.close()
 
 
 def noise_of(frames: int) -> NDArray[np.float32]:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from legando.bench.suite_transport import ring_hops_us
+from legando.bench.awake import awake
+from legando.bench.suite_ring import ring_hops_us
 from legando.realtime.playing.playback import Playback
 from legando.realtime.ring import ReadStatus, Ring
 
@@ -58,6 +59,7 @@ def test_hop_from_process_to_process(benchmark: Any, describe: Describe, ring: R
     rounds = ROUNDS // 2
     hops = ring_hops_us(ring, frames, rounds)
     latencies: list[float] = []
-    benchmark.pedantic(lambda: latencies.append(next(hops) / 1e6), rounds=rounds, iterations=1)
+    with awake():
+        benchmark.pedantic(lambda: latencies.append(next(hops) / 1e6), rounds=rounds, iterations=1)
     assert next(hops, None) is None and len(latencies) == rounds
     describe(benchmark, latencies[10:])

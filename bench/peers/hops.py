@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from legando.bench.awake import awake
 from legando.bench.hops import Hops
 from legando.bench.peers.install import ENVIRONMENTS
 from legando.bench.peers.side import Side
 from legando.bench.samples import Series
-from legando.bench.suite_transport import ring_hops_us
+from legando.bench.suite_ring import ring_hops_us
 from legando.realtime.errors import LegandoError
 from legando.realtime.ring import Ring
 from legando.realtime.trials.jack_server import JackServer
@@ -41,6 +42,7 @@ class HopSides:
     def __enter__(self) -> HopSides:
         try:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="legando-bench-")))
+            self._stack.enter_context(awake())
             self._hops = Hops("ipc", folder)
             self._stack.callback(self._hops.close)
             self._ring = self._stack.enter_context(Ring.create())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from legando.bench import suite_ring
 from legando.bench.chunks import ChunkBench
 from legando.bench.loopback import CLICK_FRAMES, click_track, find_clicks
 from legando.bench.roofline import count, flops
@@ -34,14 +35,17 @@ def test_parts_add_up_to_the_whole_chunk(require: Callable[[bool, str], None]) -
 
 
 @pytest.mark.alone
-def test_the_command_keeps_samples_history_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_keeps_samples_history_and_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suite_ring, "ROUNDS", 2)
     out, history = tmp_path / "out.json", tmp_path / "history.jsonl"
     words = ["bench", "ring", "--quick", "--json", str(out), "--history", str(history), "--report", str(tmp_path / "r")]
     assert main([*words, "--gate"]) == 0, capsys.readouterr().err
     told = json.loads(out.read_text())
     series = {one["name"]: one for one in told["suites"]["ring"]["series"]}
     block = series["player, block of 128 frames"]
-    assert len(block["values"]) == block["count"] == 400 and len(block["warm_up"]) == 20
+    assert len(block["values"]) == block["count"] == 2 * 50 and len(block["warm_up"]) == 2 * suite_ring.WARM_UP
     assert block["figures"]["max"] == pytest.approx(max(block["values"]), rel=1e-5) and block["misses"] is not None
     assert series["process to process, 128 frames"]["figures"]["p50"] > 1.0
     assert "player, block of 128 frames" in capsys.readouterr().out
