@@ -32,9 +32,20 @@ _tempo = number("tempo in bpm", TEMPO_MIN_BPM, TEMPO_MAX_BPM)
 _seed = whole("seed", 0, 2**63 - 1)
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that costs more than all of `--help`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from legando.realtime.version import version
+
+        print(f"legando {version()}")
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands. [control]"""
     parser = Parser(prog="legando", description="A live generative instrument: endless music, steered as it plays.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which legando this is, and exit")
     commands = parser.add_subparsers(
         title="commands", dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
@@ -81,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     feedback.add_argument("--bundle", type=Path, metavar="DIR", help="for clips, where the journal's has moved")
     feedback.add_argument("--json", action="store_true", help="print all of it as one JSON object")
 
-    info = _command(commands, "info", "how a file came to be: bundle, seed, marking; are its samples as written?")
+    info = _command(commands, "info", "how a file came to be, and whether its samples are as written")
     info.add_argument("file", type=Path, metavar="FILE", help="a WAV or FLAC file that legando wrote")
     info.add_argument("--bundle", type=Path, metavar="DIR", help="where its bundle may lie, too")
     info.add_argument("--json", action="store_true", help="print all of it as one JSON object")

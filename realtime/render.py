@@ -1,7 +1,8 @@
 """Rendering: the same piece as live, made as fast as the machine can. [control]
 
 The generator's latency is taken off the front, so that a note at frame n of the MIDI file starts at frame n of the
-file that comes out. The level is applied here, as the player would.
+file that comes out. What is cut there begins in the middle of a wave: the first 3 ms fade in, as the player's do. The
+level is applied here, as the player would.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from legando.realtime.instrument import Chunk, Generator
 from legando.realtime.performing.performance import Performance
 
 Frames = NDArray[np.float32]
+
+FADE_IN_FRAMES = 144
+"""3 ms: nothing pops, and the first stroke is still a stroke."""
 
 
 @dataclass(slots=True)
@@ -89,7 +93,7 @@ def render(
         block = apply_level(chunk.frames, level, performance.level)
         level = performance.level
         block, skip = block[skip:], max(0, skip - len(block))
-        block = block[: frames - figures.frames]
+        block = fade_in(block[: frames - figures.frames], figures.frames)
         if len(block):
             write(block)
             figures.frames += len(block)
@@ -104,3 +108,13 @@ def apply_level(frames: Frames, before: float, after: float) -> Frames:
         return frames
     gain = np.linspace(before, after, len(frames) + 1, dtype=np.float32)[1:, None]
     return frames * gain
+
+
+def fade_in(frames: Frames, position: int) -> Frames:
+    """Return frames of a take that begin at `position`, with its first ones faded in; later ones untouched. [any]"""
+    if position >= FADE_IN_FRAMES:
+        return frames
+    place = np.arange(position, min(position + len(frames), FADE_IN_FRAMES), dtype=np.float32)
+    gain = np.ones(len(frames), np.float32)
+    gain[: len(place)] = 0.5 - 0.5 * np.cos(np.float32(np.pi / FADE_IN_FRAMES) * (place + 1))
+    return frames * gain[:, None]

@@ -72,7 +72,11 @@ class Findings:
                 yield f"          from frame {other['frame']} {other['bundle_name']} {other['bundle_sha256'][:12]}"
         else:
             yield "bundle    not said: a stream does not name it"
-        for key in ("seed", "scenes", "scene", "replayed_from", "from_frame"):
+        if "seed" in origin:
+            yield f"seed      {origin['seed']}"
+        for scene in origin.get("scenes", ()):
+            yield f"scene     {_in_words(scene)}"
+        for key in ("scene", "replayed_from", "from_frame"):
             if key in origin:
                 yield f"{key:9} {origin[key]}"
         same = {None: "", True: "; its sound is this file's", False: "; its sound is not this file's"}[self.same_sound]
@@ -85,6 +89,8 @@ def verify(path: Path, bundle: Path | None = None) -> Findings:
 
     `bundle` is a folder to look in, too. Raises LegandoError for what is no sound, or says nothing of legando.
     """
+    if not path.exists():
+        raise LegandoError(f"there is no file {path}; give a WAV or FLAC file that legando wrote")
     try:
         about = soundfile.info(path)
         with path.open("rb") as file:
@@ -113,6 +119,14 @@ def verify(path: Path, bundle: Path | None = None) -> Findings:
         same_sound=_same_sound(record, about.frames, digest) if about.subtype == "FLOAT" else None,
         bundle=_bundle(str(origin.get("bundle_sha256", "")), record, bundle),
     )
+
+
+def _in_words(prompts: Any) -> str:
+    """Return a scene's prompts as they are typed, a weight of 1 left out; what is no such list, as it stands."""
+    try:
+        return ", ".join(str(text) if weight == 1 else f"{text}:{weight:g}" for text, weight in prompts)
+    except (TypeError, ValueError):  # somebody edited the comment
+        return str(prompts)
 
 
 def _judged(said: str, found: str) -> str:

@@ -49,6 +49,8 @@ class WavWriter:
         if subtype not in _BYTES_PER_SAMPLE:
             raise LegandoError(f"{subtype} is not a kind of WAV file here; choose {', '.join(_BYTES_PER_SAMPLE)}")
         self._max_frames = _WAV_MAX_BYTES // (_BYTES_PER_SAMPLE[subtype] * channels)
+        if self.path.suffix.lower() != ".wav" and not self.path.is_dir():
+            raise LegandoError(f"{self.path} would hold WAV under another name; call it {self.path.stem or 'take'}.wav")
         if self.path.is_dir():
             raise LegandoError(f"{self.path} is a folder; give the name of a file in it")
         if not self.path.parent.is_dir():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
 from legando.realtime.engine import ControlSource
 from legando.realtime.performing.performance import Performance, StyledScene
-from legando.realtime.render import RenderFigures, apply_level, render
+from legando.realtime.render import FADE_IN_FRAMES, RenderFigures, apply_level, fade_in, render
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import Binding, Scene
 from legando.realtime.screen.display import Display
@@ -63,6 +63,14 @@ def test_the_level_moves_without_a_jump_and_leaves_full_level_untouched() -> Non
     faded = np.concatenate((apply_level(ones, 1.0, 0.25), apply_level(ones, 0.25, 0.25)))
     assert np.abs(np.diff(faded[:, 0], prepend=1.0)).max() < 0.001
     assert faded[-1, 0] == 0.25
+
+
+def test_the_first_3_ms_fade_in_however_they_are_cut() -> None:
+    ones = np.ones((960, 2), np.float32)
+    whole = fade_in(ones, 0)[:, 0]
+    assert 0.0 < whole[0] < 0.001 and np.abs(np.diff(whole)).max() < 0.02 and (whole[FADE_IN_FRAMES:] == 1.0).all()
+    pieces = [fade_in(ones[start : start + 100], start) for start in range(0, 960, 100)]
+    np.testing.assert_array_equal(np.concatenate(pieces)[:, 0], whole)
 
 
 def test_a_level_knob_in_a_file_is_heard_in_the_render() -> None:

@@ -94,7 +94,12 @@ def test_an_exception_leaves_nothing_and_keeps_the_old_take(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("missing/take.wav", "does not exist"), (".", "is a folder"), ("file/take.wav", "does not exist")],
+    [
+        ("missing/take.wav", "does not exist"),
+        (".", "is a folder"),
+        ("file/take.wav", "does not exist"),
+        ("take.mp3", "call it take.wav"),
+    ],
 )
 def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "file").touch()
