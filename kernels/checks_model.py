@@ -52,11 +52,11 @@ def check_history(device: Device, streams: int) -> Outcome:
 
 
 def check_conditioning(device: Device, streams: int) -> Outcome:
-    """Real features of a chunk with strokes, in float and half, with and without the second row. [control]"""
+    """Real features of a chunk with strokes, in float and half. [control]"""
     outcome = Outcome("conditioning")
     random = np.random.default_rng(4)
-    for dtype, rows, latents in ((np.float32, 1, 2), (np.float16, 2, LATENTS)):
-        gpu = conditioning.GpuConditioning(device, streams=streams, latents=latents, rows=rows, dtype=dtype)
+    for dtype, latents in ((np.float32, 2), (np.float16, LATENTS)):
+        gpu = conditioning.GpuConditioning(device, streams=streams, latents=latents, dtype=dtype)
         features, grains = [], [(5 + 509 * b) % 2**32 for b in range(streams)]
         styles = random.standard_normal((streams, STYLE_DIM)).astype(np.float32)
         for b in range(streams):
@@ -71,7 +71,7 @@ def check_conditioning(device: Device, streams: int) -> Outcome:
             conditioning.write_record(gpu.records.host[b], features[b], styles[b], grains[b])
         gpu.assemble()
         table = excitation_table()
-        expected = conditioning.assemble(features, styles, grains, rows, dtype, table)
+        expected = conditioning.assemble(features, styles, grains, dtype, table)
         for name, memory in gpu.inputs.items():
             outcome.compare(name, memory.read(), expected[name])
     outcome.time(device, gpu.assemble)

@@ -2,8 +2,8 @@
 //
 // What a chunk is told about (timeline.py) is made on the host: that is bookkeeping of slots and held notes, with phases
 // in double precision, a few microseconds of branches. What this kernel saves is the way from there: six copies,
-// the conversion to half, the second rows of guidance (without a style), and above all the excitation, four fifths of
-// all bytes: its table stays on the device, and only a row number crosses the bus.
+// the conversion to half, and above all the excitation, four fifths of all bytes: its table stays on the device, and
+// only a row number crosses the bus.
 //
 // Reference: conditioning.py, equal bit for bit. Launch streams * 32 blocks of 256 threads.
 
@@ -13,12 +13,12 @@ constexpr int kThreads = 256;
 constexpr int kBlocks = 32;  // for each stream
 
 // A record is frames [latents * features], style [style], voices, ages (floats), then tokens and the first grain (ints).
-// frames, ages, tokens, style: [rows, streams, ...]. voices, excitation: [streams, ...]. table: [table_rows, bins].
+// Whatever comes out: [streams, ...]. table: [table_rows, bins].
 template <typename T>
 __device__ __forceinline__ void assemble(const unsigned int* records, const float* table, T* frames, T* style,
-                                         float* voices, float* ages, long long* tokens, T* excitation, int streams,
-                                         int rows, int frames_n, int style_n, int voices_n, int ages_n, int tokens_n,
-                                         int grains, int bins, int table_rows) {
+                                         float* voices, float* ages, long long* tokens, T* excitation, int frames_n,
+                                         int style_n, int voices_n, int ages_n, int tokens_n, int grains, int bins,
+                                         int table_rows) {
     const int stream = blockIdx.x / kBlocks;
     const int first = blockIdx.x % kBlocks * kThreads + threadIdx.x;
     const int words = frames_n + style_n + voices_n + ages_n + tokens_n + 1;
@@ -27,14 +27,12 @@ __device__ __forceinline__ void assemble(const unsigned int* records, const floa
         const unsigned int word = record[i];
         int at = i;
         if (at < frames_n) {
-            for (int row = 0; row < rows; ++row)
-                frames[(static_cast<long long>(row) * streams + stream) * frames_n + at] = from_float<T>(__uint_as_float(word));
+            frames[static_cast<long long>(stream) * frames_n + at] = from_float<T>(__uint_as_float(word));
             continue;
         }
         at -= frames_n;
         if (at < style_n) {
-            for (int row = 0; row < rows; ++row)
-                style[(row * streams + stream) * style_n + at] = from_float<T>(row == 0 ? __uint_as_float(word) : 0.0f);
+            style[stream * style_n + at] = from_float<T>(__uint_as_float(word));
             continue;
         }
         at -= style_n;
@@ -44,12 +42,11 @@ __device__ __forceinline__ void assemble(const unsigned int* records, const floa
         }
         at -= voices_n;
         if (at < ages_n) {
-            for (int row = 0; row < rows; ++row) ages[(row * streams + stream) * ages_n + at] = __uint_as_float(word);
+            ages[stream * ages_n + at] = __uint_as_float(word);
             continue;
         }
         at -= ages_n;
-        for (int row = 0; row < rows; ++row)
-            tokens[(row * streams + stream) * tokens_n + at] = static_cast<int>(word);
+        tokens[stream * tokens_n + at] = static_cast<int>(word);
     }
     const unsigned int first_grain = record[words - 1];
     const int size = grains * bins;
@@ -62,16 +59,16 @@ __device__ __forceinline__ void assemble(const unsigned int* records, const floa
 
 extern "C" __global__ void __launch_bounds__(kThreads)
 assemble_float(const unsigned int* records, const float* table, float* frames, float* style, float* voices, float* ages,
-               long long* tokens, float* excitation, int streams, int rows, int frames_n, int style_n, int voices_n,
-               int ages_n, int tokens_n, int grains, int bins, int table_rows) {
-    assemble(records, table, frames, style, voices, ages, tokens, excitation, streams, rows, frames_n, style_n, voices_n,
-             ages_n, tokens_n, grains, bins, table_rows);
+               long long* tokens, float* excitation, int frames_n, int style_n, int voices_n, int ages_n, int tokens_n,
+               int grains, int bins, int table_rows) {
+    assemble(records, table, frames, style, voices, ages, tokens, excitation, frames_n, style_n, voices_n, ages_n,
+             tokens_n, grains, bins, table_rows);
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads)
 assemble_half(const unsigned int* records, const float* table, Half* frames, Half* style, float* voices, float* ages,
-              long long* tokens, Half* excitation, int streams, int rows, int frames_n, int style_n, int voices_n,
-              int ages_n, int tokens_n, int grains, int bins, int table_rows) {
-    assemble(records, table, frames, style, voices, ages, tokens, excitation, streams, rows, frames_n, style_n, voices_n,
-             ages_n, tokens_n, grains, bins, table_rows);
+              long long* tokens, Half* excitation, int frames_n, int style_n, int voices_n, int ages_n, int tokens_n,
+              int grains, int bins, int table_rows) {
+    assemble(records, table, frames, style, voices, ages, tokens, excitation, frames_n, style_n, voices_n, ages_n,
+             tokens_n, grains, bins, table_rows);
 }

@@ -54,27 +54,17 @@ def assemble(
     features: list[ChunkFeatures],
     styles: NDArray[np.float32],
     first_grains: list[int],
-    rows: int,
     dtype: DTypeLike,
     table: NDArray[np.float32],
 ) -> dict[str, NDArray[Any]]:
-    """Return the inputs of the networks for B streams; with two rows the second has no style. [engine]
-
-    frames, style, ages, tokens: rows B ...; voices, excitation: B ....
-    """
-
-    def each(values: list[NDArray[Any]]) -> NDArray[Any]:
-        return np.stack([np.stack(values)] * rows)
-
-    style = np.zeros((rows, *styles.shape), np.float32)
-    style[0] = styles
+    """Return the inputs of the networks for B streams: B .... [engine]"""
     grains = 2 * features[0].frames.shape[0]
     return {
-        "frames": each([f.frames for f in features]).astype(dtype),
-        "style": style.astype(dtype),
+        "frames": np.stack([f.frames for f in features]).astype(dtype),
+        "style": styles.astype(dtype),
         "voices": np.stack([f.voices for f in features]),
-        "ages": each([f.tick_ages_s for f in features]),
-        "tokens": each([f.tick_tokens for f in features]),
+        "ages": np.stack([f.tick_ages_s for f in features]),
+        "tokens": np.stack([f.tick_tokens for f in features]),
         "excitation": np.stack([table[excitation_rows(grain, grains)] for grain in first_grains]).astype(dtype),
     }
 
@@ -82,14 +72,12 @@ def assemble(
 class GpuConditioning:
     """The inputs of the networks at fixed addresses, in `inputs`: names and shapes as `assemble` returns them."""
 
-    def __init__(
-        self, device: Device, *, streams: int, latents: int, rows: int = 1, dtype: DTypeLike = np.float32
-    ) -> None:
+    def __init__(self, device: Device, *, streams: int, latents: int, dtype: DTypeLike = np.float32) -> None:
         kind = {np.dtype(np.float32): "float", np.dtype(np.float16): "half"}.get(np.dtype(dtype))
-        if streams < 1 or latents < 1 or rows not in (1, 2) or kind is None:
+        if streams < 1 or latents < 1 or kind is None:
             raise LegandoError(
-                f"conditioning got {streams} streams of {latents} latents, {rows} rows of {np.dtype(dtype)}; use at "
-                "least one stream and latent, 1 or 2 rows, float32 or float16"
+                f"conditioning got {streams} streams of {latents} latents of {np.dtype(dtype)}; use at least one "
+                "stream and latent, float32 or float16"
             )
         sizes = sizes_of(latents)
         self._device, self._kernel = device, device.kernel("conditioning", f"assemble_{kind}")
@@ -98,15 +86,15 @@ class GpuConditioning:
         self._table: Memory = device.array(table.shape, np.float32)
         self._table.write(table)
         self.inputs: dict[str, Memory] = {
-            "frames": device.array((rows, streams, latents, FEATURES), dtype),
-            "style": device.array((rows, streams, STYLE_DIM), dtype),
+            "frames": device.array((streams, latents, FEATURES), dtype),
+            "style": device.array((streams, STYLE_DIM), dtype),
             "voices": device.array((streams, 2 * latents, VOICES, VOICE_FIELDS), np.float32),
-            "ages": device.array((rows, streams, TICK_WINDOW), np.float32),
-            "tokens": device.array((rows, streams, TICK_WINDOW, len(PARTS)), np.int64),
+            "ages": device.array((streams, TICK_WINDOW), np.float32),
+            "tokens": device.array((streams, TICK_WINDOW, len(PARTS)), np.int64),
             "excitation": device.array((streams, 2 * latents, *table.shape[1:]), dtype),
         }
         fields = (sizes[name] for name in ("frames", "style", "voices", "ages", "tokens"))
-        numbers = (streams, rows, *fields, 2 * latents, _ROW, EXCITATION_GRAINS)
+        numbers = (*fields, 2 * latents, _ROW, EXCITATION_GRAINS)
         self._sizes = tuple(np.int32(n) for n in numbers)
         self._grid = streams * BLOCKS
 

@@ -23,8 +23,7 @@ F32 = NDArray[np.float32]
 def guided(velocity: NDArray[Any], guidance: float) -> F32:
     """Return v0 + guidance (v - v0) of rows (with style, without), or the one row that there is. [engine]
 
-    velocity: rows n. 1 and 0 give a row as it is, as `LeanDenoiser` does. Classifier-free guidance (Ho and Salimans,
-    arXiv 2207.12598).
+    velocity: rows n. 1 and 0 give a row as it is. Classifier-free guidance (Ho and Salimans, arXiv 2207.12598).
     """
     with_style: F32 = velocity[0].astype(np.float32)
     if len(velocity) == 1 or guidance == 1.0:
@@ -50,8 +49,8 @@ class GpuSampler:
 
     Once: `write_controls` with the first chunk of each stream, then `begin`. For each chunk: run the denoiser on
     `noisy` and `step`, again and again; before the last step `write_controls` with the number of the next chunk; after
-    it `clean` holds the chunk and `noisy` the next one's noise. `noisy` and `velocity` have `rows` rows: with guidance
-    two, with the style and without.
+    it `clean` holds the chunk and `noisy` the next one's noise. `noisy` and `velocity` have `rows` rows: two for
+    classifier-free guidance, with the style and without, which no generator asks for now.
     """
 
     def __init__(self, device: Device, *, streams: int, n: int, rows: int = 1, dtype: DTypeLike = np.float32) -> None:
@@ -70,8 +69,10 @@ class GpuSampler:
         self.clean: Memory = device.array((streams, n), dtype)
         self._controls = device.mapped((streams,), SAMPLER_CONTROLS)
 
-    def write_controls(self, seeds: Sequence[int], chunks: Sequence[int], guidance: Sequence[float]) -> None:
-        """Say, for each stream, which noise comes next and how far to push towards the style. [engine]"""
+    def write_controls(
+        self, seeds: Sequence[int], chunks: Sequence[int], guidance: Sequence[float] | float = 1.0
+    ) -> None:
+        """Say, for each stream, which noise comes next; with two rows, how far to push towards the style. [engine]"""
         controls = self._controls.host
         controls["seed"], controls["chunk"], controls["guidance"] = seeds, chunks, guidance
 
@@ -79,16 +80,13 @@ class GpuSampler:
         """Fill `x` and `noisy` with the first noise. [engine]"""
         self._launch(0.0, BEGIN, stream)
 
-    def step(self, dt: float, *, last: bool, rows: int | None = None, stream: Any = None) -> None:
-        """Go one Euler step along `velocity`; `dt`, `last` and `rows` are fixed in a captured graph. [engine]
+    def step(self, dt: float, *, last: bool, stream: Any = None) -> None:
+        """Go one Euler step along `velocity`; `dt` and `last` are fixed in a captured graph. [engine]"""
+        self._launch(dt, LAST if last else STEP, stream)
 
-        `rows` may be fewer than there are: 1 looks at the row with the style alone.
-        """
-        self._launch(dt, LAST if last else STEP, stream, rows)
-
-    def _launch(self, dt: float, mode: int, stream: Any, rows: int | None = None) -> None:
+    def _launch(self, dt: float, mode: int, stream: Any) -> None:
         memory = (self.x, self.velocity, self.noisy, self.clean, self._controls)
-        sizes = (np.int32(self.streams), np.int32(self.n), np.int32(self.rows if rows is None else rows))
+        sizes = (np.int32(self.streams), np.int32(self.n), np.int32(self.rows))
         self._device.launch(
             self._kernel, self._grid, THREADS, *memory, *sizes, np.float32(dt), np.int32(mode), stream=stream
         )

@@ -88,7 +88,6 @@ class BatchGenerator:
             given["frames"][b], given["style"][b] = plan.features.frames, plan.style
             given["tick_tokens"][b] = plan.features.tick_tokens
             given["tick_ages_s"][b] = plan.features.tick_ages_s
-            denoiser.guidances[b] = plan.guidance
             x[b] = normal(self.seeds[b], LATENT, plan.number, x[b].size).reshape(x[b].shape)
         for index in range(steps):
             given["latents"][...] = x

@@ -73,7 +73,7 @@ class CardGenerator:
         self._guess = {name: array.copy() for name, array in asked.items()}  # what a tick would be asked, on the host
         self._rows = [{name: array[b, ...] for name, array in self._guess.items()} for b in range(len(seeds))]
         rungs = rungs_of(self.default_steps)
-        self.graph.prepare([(n, ahead, guided) for n in rungs for ahead in (False, True) for guided in (False, True)])
+        self.graph.prepare([(n, ahead) for n in rungs for ahead in (False, True)])
         self.launches = 0  # of graphs, in the last step
         self.graph_launches = 0  # in all
         self.reset()
@@ -105,11 +105,11 @@ class CardGenerator:
         self.launches = 0
         self._wait_for_ticks()
         plans = compose_all(self.sequencers, controls, self._write_ticks)
-        steps, guided = steps_of(controls, self.default_steps), any(plan.guidance not in (0.0, 1.0) for plan in plans)
+        steps = steps_of(controls, self.default_steps)
         self._tell(plans)
         ahead = self._foresee(controls)
         sequence = self.graph.seam.write_controls(1.0)
-        self._launch((steps, ahead, guided))
+        self._launch((steps, ahead))
         try:
             audio, reports = self.graph.seam.wait(sequence, self._wait_ms)
         except LegandoError as error:
@@ -125,23 +125,21 @@ class CardGenerator:
 
     def _tell(self, plans: Sequence[Plan]) -> None:
         """Write what the chunk is made with where the card reads it."""
-        graph, streams = self.graph, range(len(plans))
+        graph = self.graph
         numbers = [plan.number for plan in plans]
         if self._noise_of != numbers:  # the first chunk, or one after a leap
-            graph.sampler.write_controls(self._seeds64, numbers, [1.0] * len(plans))
+            graph.sampler.write_controls(self._seeds64, numbers)
             graph.begin()
             graph.device.sync()
-        for b in streams:
-            plan = plans[b]
-            style = plan.style if plan.guidance != 0.0 else np.zeros_like(plan.style)  # 0 is no style at all
-            first = 2 * self.latents * plan.number
-            write_record(graph.conditioning.records.host[b], plan.features, style, first)
+        for record, plan in zip(graph.conditioning.records.host, plans, strict=True):
+            write_record(record, plan.features, plan.style, 2 * self.latents * plan.number)
         graph.drive.write_controls([plan.drive for plan in plans])
         graph.room.write_controls([plan.send for plan in plans])
-        graph.history.write_anchors([self.sequencers[b].anchor.next(plans[b].style) for b in streams])
-        guidance = [1.0 if plan.guidance == 0.0 else plan.guidance for plan in plans]
+        graph.history.write_anchors(
+            [stream.anchor.next(plan.style) for stream, plan in zip(self.sequencers, plans, strict=True)]
+        )
         self._noise_of = [number + 1 for number in numbers]
-        graph.sampler.write_controls(self._seeds64, self._noise_of, guidance)
+        graph.sampler.write_controls(self._seeds64, self._noise_of)
 
     @property
     def _seeds64(self) -> list[int]:

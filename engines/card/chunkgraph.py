@@ -1,7 +1,7 @@
 """One chunk, one graph: networks and kernels over fixed addresses, recorded once for each rung of the ladder. [engine]
 
     assemble           what the host wrote about the chunk becomes the networks' inputs
-    denoiser, sampler  as often as the rung has steps; twice the denoiser where a stream asks for guidance
+    denoiser, sampler  as often as the rung has steps
     decoder            sound
     drive, room        what a performer adds who turns up drive or space
     seam               sound in mapped memory, then its sequence word: the host plays it from here on
@@ -40,8 +40,8 @@ from legando.realtime.errors import LegandoError
 ASKED = ("previous", "style", "position", "held", "plan", "mask", "temperature", "length", "sounding")
 """The language model's inputs that the host writes, side by side in one mapped block, which one copy brings over."""
 _ALIGN = 256
-Variant = tuple[int, bool, bool]
-"""Steps, whether a tick is written ahead, whether any stream is guided."""
+Variant = tuple[int, bool]
+"""Steps, whether a tick is written ahead."""
 
 
 class ChunkGraph:
@@ -52,7 +52,7 @@ class ChunkGraph:
         self.device, self.networks, self.streams, self.latents = device, networks, streams, latents
         self.chunk_frames = latents * LATENT_FRAMES
         self._networks: dict[str, DeviceNetwork] = {
-            name: getattr(networks, name) for name in ("language", "denoiser", "unguided", "memory", "decoder")
+            name: getattr(networks, name) for name in ("language", "denoiser", "memory", "decoder")
         }
         (rows, *_, width), dtype = networks.denoiser.inputs["latents"]
         if rows != streams:
@@ -60,7 +60,7 @@ class ChunkGraph:
         layers, _, heads, fine, size = networks.denoiser.inputs["fine_keys"][0]
         coarse, whole = networks.denoiser.inputs["coarse_keys"][0][3], networks.memory.outputs["fine_keys_out"][0][3]
         self.conditioning = GpuConditioning(device, streams=streams, latents=latents, dtype=dtype)
-        self.sampler = GpuSampler(device, streams=streams, n=latents * width, rows=2, dtype=dtype)
+        self.sampler = GpuSampler(device, streams=streams, n=latents * width, dtype=dtype)
         self.history = GpuHistory(
             device, streams=streams, layers=layers, heads=heads, size=size, fine=fine, fine_new=latents, coarse=coarse,
             anchor=ANCHOR_CHUNKS, dtype=dtype, whole=whole == fine,
@@ -82,7 +82,6 @@ class ChunkGraph:
         self._t: Memory = device.array((streams,), t_type)
         self._one: Memory = device.array((streams,), t_type)
         self._t_bytes = streams * t_type.itemsize
-        self._no_style: Memory = device.array(networks.unguided.inputs["style"][0], dtype)
         self._times: dict[int, Memory] = {}
         state_shape, decoder_type = networks.decoder.inputs["state"]
         if networks.decoder.outputs["audio"][1] != np.float32:
@@ -91,7 +90,6 @@ class ChunkGraph:
         self._state_out: Memory = device.array(state_shape, decoder_type)
         self._state_bytes = int(np.prod(state_shape)) * decoder_type.itemsize
         self.audio: Memory = device.array((streams, 2, self.chunk_frames + GRAIN_FRAMES), np.float32)
-        self._item = np.dtype(dtype).itemsize
         self._scratch: list[Memory] = []
         self._bind()
         self.graphs: dict[Variant, Captured] = {}
@@ -106,7 +104,7 @@ class ChunkGraph:
         self.room.reset()
         self.seam.reset()
         zero = np.zeros((), np.float32)
-        for memory in (self._no_style, self._state, self._state_out):
+        for memory in (self._state, self._state_out):
             memory.write(zero)
         self._one.write(np.ones((), np.float32))
 
@@ -116,7 +114,7 @@ class ChunkGraph:
             self._constants(variant[0])
         warm = max(variants)
         for _ in range(2):
-            self.record_chunk((warm[0], True, True))
+            self.record_chunk((warm[0], True))
             self.device.sync()
         if self.tick_graph is None:
             self.tick_graph = self.device.capture(self.record_tick)
@@ -136,15 +134,13 @@ class ChunkGraph:
 
     def record_chunk(self, variant: Variant) -> None:
         """Put one chunk on the stream, or into the graph that is being recorded. [engine]"""
-        steps, ahead, guided = variant
+        steps, ahead = variant
         self.conditioning.assemble()
         times = self._times[steps]
         for index in range(steps):
             self.device.copy(self._t.address, times.address + index * self._t_bytes, self._t_bytes)
             self.device.enqueue(self.networks.denoiser)
-            if guided:
-                self.device.enqueue(self.networks.unguided)
-            self.sampler.step(1.0 / steps, last=index == steps - 1, rows=2 if guided else 1)
+            self.sampler.step(1.0 / steps, last=index == steps - 1)
         self.device.enqueue(self.networks.decoder)
         self.drive.enqueue(self.audio.address)
         self.room.enqueue(self.audio.address)
@@ -196,15 +192,12 @@ class ChunkGraph:
         past = {name: memory.address for name, memory in zip(PAST, self.history.past, strict=True)}
         shared = {name: made[name].address for name in ("frames", "style")} | past
         shared |= {"tick_tokens": made["tokens"].address, "tick_ages_s": made["ages"].address}
-        size = self.streams * self.sampler.n * self._item
         step = shared | {"latents": self.sampler.noisy.address, "t": self._t.address}
-        velocity = self.sampler.velocity.address
         fresh = {f"{name}_out": memory.address for name, memory in zip(PAST, self.history.fresh, strict=True)}
         asked = {name: self._asked.address + at for name, (at, _) in self._layout.items()}
         ticks = self.ticks
         places: dict[str, dict[str, int]] = {
-            "denoiser": step | {"velocity": velocity},
-            "unguided": step | {"style": self._no_style.address, "velocity": velocity + size},
+            "denoiser": step | {"velocity": self.sampler.velocity.address},
             "memory": shared | {"latents": self.sampler.clean.address, "t": self._one.address} | fresh,
             "decoder": {
                 "latents": self.sampler.clean.address,

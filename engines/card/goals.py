@@ -43,7 +43,7 @@ def reached(report: Mapping[str, Any]) -> dict[str, Found]:
     backend = next((name.removesuffix(": rungs") for name in sections if name.endswith(": rungs")), None)
     if backend is None:
         return found
-    whole = sections[f"{backend}: rungs"]["rungs"][0]  # the usual steps, without guidance
+    whole = sections[f"{backend}: rungs"]["rungs"][0]  # the usual steps
     launches = whole["launches_per_chunk"]
     found[LAUNCH] = (f"{launches:g}, {backend}", launches <= LAUNCHES)
     if report["shim"]:

@@ -28,8 +28,8 @@ DEADLINE_SHARE = 0.5
 Opener = Callable[[Sequence[int]], CardGenerator]
 
 
-def _step(card: CardGenerator, steps: int, guidance: float = 1.0) -> Callable[[], None]:
-    controls = [replace(PLAYED, steps=steps, guidance=guidance)] * len(card.seeds)
+def _step(card: CardGenerator, steps: int) -> Callable[[], None]:
+    controls = [replace(PLAYED, steps=steps)] * len(card.seeds)
 
     def step() -> None:
         card.step(controls)
@@ -43,17 +43,15 @@ def rungs(open_card: Opener, *, seconds: float, most: int) -> dict[str, Any]:
     try:
         rows = []
         for steps in rungs_of(card.default_steps):
-            for guidance in (1.0, 2.0) if steps == card.default_steps else (1.0,):
-                step = _step(card, steps, guidance)
-                timed(step, seconds=seconds / 10, least=2, most=20)
-                before = card.graph_launches
-                taken = timed(step, seconds=seconds, least=3, most=most)
-                launches = card.graph_launches - before
-                nodes = card.graph.graphs[steps, True, guidance != 1.0].nodes
-                rows.append(
-                    {"steps": steps, "guidance": guidance, "chunk_ms": spread(taken), "nodes": nodes}
-                    | {"launches_per_chunk": round(launches / len(taken), 3)}
-                )
+            step = _step(card, steps)
+            timed(step, seconds=seconds / 10, least=2, most=20)
+            before = card.graph_launches
+            taken = timed(step, seconds=seconds, least=3, most=most)
+            launches = card.graph_launches - before
+            rows.append(
+                {"steps": steps, "chunk_ms": spread(taken), "nodes": card.graph.graphs[steps, True].nodes}
+                | {"launches_per_chunk": round(launches / len(taken), 3)}
+            )
         return {"engine": card.engine, "chunk_lasts_ms": 1e3 * card.chunk_frames / card.sample_rate_hz, "rungs": rows}
     finally:
         card.close()
@@ -69,7 +67,7 @@ def parts(open_card: Opener, bundle: Bundle, *, bytes_per_s: float | None, times
         work: dict[str, Callable[[], None]] = {
             "conditioning": graph.conditioning.assemble,
             "denoiser, one pass": lambda: device.enqueue(graph.networks.denoiser),
-            "sampler, one step": lambda: graph.sampler.step(1 / steps, last=False, rows=1),
+            "sampler, one step": lambda: graph.sampler.step(1 / steps, last=False),
             "decoder": lambda: device.enqueue(graph.networks.decoder),
             "drive": lambda: graph.drive.enqueue(graph.audio.address),
             "room": lambda: graph.room.enqueue(graph.audio.address),
@@ -77,8 +75,8 @@ def parts(open_card: Opener, bundle: Bundle, *, bytes_per_s: float | None, times
             "memory pass": lambda: device.enqueue(graph.networks.memory),
             "history": graph.history.enqueue,
             "tick": graph.record_tick,
-            "whole chunk, no tick": lambda: graph.record_chunk((steps, False, False)),
-            "whole chunk, with a tick": lambda: graph.record_chunk((steps, True, False)),
+            "whole chunk, no tick": lambda: graph.record_chunk((steps, False)),
+            "whole chunk, with a tick": lambda: graph.record_chunk((steps, True)),
         }
         clock: Any = device
         rows: dict[str, dict[str, Any]] = {}

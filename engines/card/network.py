@@ -1,18 +1,17 @@
 """A network on a device, as a captured chunk needs it: fixed addresses in, work on a stream out. [engine]
 
 `legando.engines.card.chunkgraph` captures these together with the kernels, whoever made them. For B streams there are
-five, with the names and types of the bundle's graphs (language.onnx and so on) and B where those have 1; `t` is (B,):
+four, with the names and types of the bundle's graphs (language.onnx and so on) and B where those have 1; `t` is (B,):
 
 | network | reads | must write |
 |---|---|---|
 | language | previous, style, position, held, plan, noise, mask, temperature, keys, values, length, sounding | tokens, keys_out, values_out |
 | denoiser | latents, t, frames, style, tick_tokens, tick_ages_s, the four pasts | velocity |
-| unguided | as denoiser; its style is zero | velocity |
 | memory | as denoiser; t is 1 | fine_keys_out, fine_values_out, coarse_keys_out, coarse_values_out |
 | decoder | latents, frames, voices, excitation, state | audio, state_out |
 
-`denoiser`, `unguided` and `memory` may share weights, but not addresses. A network may write more than it must: that goes
-to memory that nobody reads; it need not read all. The pasts that `memory` writes may hold all places or only the new
+`denoiser` and `memory` may share weights, but not addresses. A network may write more than it must: that goes to memory
+that nobody reads; it need not read all. The pasts that `memory` writes may hold all places or only the new
 ones. Latents, frames, style, pasts, velocity, excitation and the decoder's state may be half precision, all of them
 alike; everything else is as in the bundle's graphs, and audio is float32.
 """  # noqa: E501
@@ -45,7 +44,7 @@ class DeviceNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CardNetworks:
-    """The five networks of B streams, and the name and precision of what runs them.
+    """The four networks of B streams, and the name and precision of what runs them.
 
     `proven` says that whoever made them has put each to the proof already.
     """
@@ -54,7 +53,6 @@ class CardNetworks:
     precision: str
     language: DeviceNetwork
     denoiser: DeviceNetwork
-    unguided: DeviceNetwork
     memory: DeviceNetwork
     decoder: DeviceNetwork
     proven: bool = False

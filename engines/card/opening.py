@@ -40,7 +40,6 @@ def compiled_on_card(bundle: Bundle, streams: int, device: Device, *, precision:
         precision=precision,
         language=engines["language"].network(),
         denoiser=engines["denoiser"].network(),
-        unguided=engines["denoiser"].network(),
         memory=engines["memory"].network(),
         decoder=engines["decoder"].network(),
         proven=True,

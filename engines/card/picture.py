@@ -35,7 +35,7 @@ def _rungs(axes: Any, found: Mapping[str, Any], *, shim: bool) -> None:
     axes.set_title("one chunk of one stream, controls to sound")
     lasts = [f["chunk_lasts_ms"] for f in found.values()]
     for colour, (name, f) in zip(COLOURS, found.items(), strict=False):
-        rows = [row for row in f["rungs"] if row["guidance"] == 1.0]
+        rows = f["rungs"]
         steps = [row["steps"] for row in rows]
         for level, style in (("p50", "-"), ("p99", "--"), ("max", ":")):
             values = [row["chunk_ms"][level] for row in rows]

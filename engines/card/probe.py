@@ -80,7 +80,7 @@ def prove_graph(graph: ChunkGraph, variant: Variant) -> None:
         records.fill(0)
         frames = records[:, : graph.latents * 100].view(np.float32)
         frames[...] = random.random(frames.shape, np.float32)
-        graph.sampler.write_controls(list(range(graph.streams)), [0] * graph.streams, [2.0] * graph.streams)
+        graph.sampler.write_controls(list(range(graph.streams)), [0] * graph.streams)
         graph.begin()
         graph.device.sync()
         chunks = []

@@ -85,7 +85,6 @@ def torch_card_networks(modules: Modules, *, streams: int, latents: int, device:
         "fp32",
         network(language, "tokens", "logits", "keys_out", "values_out"),
         network(denoiser, "velocity"),
-        network(denoiser, "velocity"),
         network(denoiser, *(f"{name}_out" for name in PAST)),
         network(decoder, "audio", "state_out"),
     )

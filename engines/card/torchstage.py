@@ -108,7 +108,7 @@ class TorchStage:
 
 
 class TorchDenoiser(TorchStage):
-    """The denoiser; `guidances` has one number for each stream, see `LeanDenoiser`."""
+    """The denoiser; `keep` writes its past, see `LeanDenoiser`."""
 
     def __init__(self, modules: Modules, *, streams: int, latents: int, device: str) -> None:
         self._model = modules.denoiser
@@ -124,42 +124,13 @@ class TorchDenoiser(TorchStage):
         outputs: dict[str, Array] = {"velocity": np.zeros_like(inputs["latents"])}
         state = dict(zip(PAST, modules.denoiser.initial_state(streams), strict=True))
         super().__init__(self._pass, inputs, outputs, state, device)
-        self.guidances = np.ones(streams, np.float32)
         self._anchors = {name: torch.zeros_like(state[name][..., :ANCHOR_CHUNKS, :]) for name in PAST[2:]}
-
-    @property
-    def guidance(self) -> float:
-        """Of the first stream; what is set holds for all of them."""
-        return float(self.guidances[0])
-
-    @guidance.setter
-    def guidance(self, value: float) -> None:
-        self.guidances.fill(value)
 
     def _pass(self, given: Tensors) -> Tensors:
         velocity, past = self._model.step(
             (given["latents"], given["t"], conditions_of(given)), Past(*(given[name] for name in PAST))
         )
         return {"velocity": velocity} | {f"{name}_out": value for name, value in zip(PAST, past, strict=True)}
-
-    @torch.inference_mode()
-    def run(self, *, keep: bool | NDArray[np.bool_] = True) -> None:
-        """Make a velocity [engine]; with `keep` only write the past."""
-        guidance = self.guidances
-        given = self._given()
-        style = given["style"]
-        given["style"] = style * torch.from_numpy((guidance != 0.0).astype(np.float32)).to(style.device)[:, None]
-        made = self._step(given | self.state)
-        if keep is not False:
-            self.state = {name: made[f"{name}_out"] for name in self.state}
-            return
-        velocity = made["velocity"]
-        if not np.isin(guidance, (0.0, 1.0)).all():
-            without = self._step(given | self.state | {"style": torch.zeros_like(style)})["velocity"]
-            push = torch.from_numpy(np.where(guidance == 0.0, 1.0, guidance).astype(np.float32)).to(style.device)
-            pushed = (velocity - without) * push[:, None, None] + without
-            velocity = torch.where((push == 1.0)[:, None, None], velocity, pushed)
-        torch.from_numpy(self.outputs["velocity"]).copy_(velocity)
 
     def reset(self) -> None:
         """Return to the state before the first step."""

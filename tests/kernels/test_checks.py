@@ -37,7 +37,7 @@ MUTANTS = [
     ("half.cuh", "size += 0xfffu + (size >> 13 & 1u);", "size += 0x1000u;", "halves"),
     ("history.cu", "anchor, coarse - anchor + 1, coarse);", "anchor, coarse - anchor, coarse);", "history"),
     ("history.cu", "row / heads % streams", "row / heads % 1", "history"),
-    ("conditioning.cu", "row == 0 ? __uint_as_float(word) : 0.0f", "__uint_as_float(word)", "conditioning"),
+    ("conditioning.cu", "style[stream * style_n + at]", "style[at]", "conditioning"),
     ("conditioning.cu", "(first_grain + static_cast", "(static_cast", "conditioning"),
     ("tokens.cu", "__syncthreads();\n        // Two threads share a logit.", "", "tokens"),
     ("tokens.cu", "b.index < a.index", "b.index > a.index", "tokens"),

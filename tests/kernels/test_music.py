@@ -98,7 +98,7 @@ def test_the_anchor_is_the_generators(shim: Shim) -> None:
 
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 1.8])
 def test_a_chunk_of_steps_is_the_generators(guidance: float) -> None:
-    """The reference of the sampler against the lines of `Generator._denoise` and `LeanDenoiser`, in their order."""
+    """The reference of the sampler against the lines of `Generator._denoise`, with guidance before them."""
     random = np.random.default_rng(4)
     x = starting_noise(3, 5, 256)
     mine = x.copy()

@@ -22,7 +22,7 @@ from tests.engines.card.conftest import HOUSE
 from tests.engines.card.recording import Graph, Network, RecordingDriver
 
 CHUNKS = 1000
-NETWORKS = ("language", "denoiser", "unguided", "memory", "decoder")
+NETWORKS = ("language", "denoiser", "memory", "decoder")
 
 
 def opened(bundle: Bundle, streams: int = 1, **options: Any) -> tuple[CardGenerator, RecordingDriver]:
@@ -54,37 +54,34 @@ def test_a_thousand_chunks_are_a_thousand_launches_of_the_same_memory(bundle: Bu
         assert card.launches == 1
     assert driver.log == ["graph"] * CHUNKS, "one launch a chunk: no memory, no wait, no copy, no kernel on its own"
     assert {key: cast(Graph, graph).calls for key, graph in card.graph.graphs.items()} == before
-    ahead = [graph is card.graph.graphs[4, True, False] for graph in driver.launched]
+    ahead = [graph is card.graph.graphs[4, True] for graph in driver.launched]
     assert 0.5 < np.mean(ahead) < 0.75, "124 bpm: a tick in 64 of 100 chunks"
-    assert set(driver.launched) == {card.graph.graphs[4, True, False], card.graph.graphs[4, False, False]}
+    assert set(driver.launched) == {card.graph.graphs[4, True], card.graph.graphs[4, False]}
 
 
 def test_each_rung_has_its_graph_and_the_sound_comes_before_what_only_the_next_chunk_needs(bundle: Bundle) -> None:
     card, driver = opened(bundle, streams=2, steps=4)
-    assert {steps for steps, _, _ in card.graph.graphs} == {4, 3, 2, 1} and len(card.graph.graphs) == 16
+    assert {steps for steps, _ in card.graph.graphs} == {4, 3, 2, 1} and len(card.graph.graphs) == 8
     for steps in (4, 3, 2, 1):
         driver.launched.clear()
         card.step([replace(HOUSE, steps=steps, guidance=2.0), HOUSE])
-        assert driver.launched[-1] in [card.graph.graphs[steps, ahead, False] for ahead in (False, True)]
-        for guided in (False, True):
-            graph = cast(Graph, card.graph.graphs[steps, True, guided])
-            passes = ["denoiser", "unguided"] if guided else ["denoiser"]
-            networks = calls(graph, "enqueue")
-            assert networks[: len(passes) * steps + 2] == passes * steps + ["decoder", "memory"]
-            kernels = calls(graph, "launch")
-            assert kernels.count("sampler_step_float") == steps and kernels.index("assemble_float") == 0
-            order = [call[1] for call in graph.calls if call[0] != "copy"]
-            assert (
-                order.index("decoder")
-                < order.index("drive")
-                < order.index("room")
-                < order.index("seam")
-                < order.index("memory")
-                < order.index("roll_history")
-            )
-            assert order[-1] == "publish_tokens"
-            copied = [call for call in graph.calls if call[0] == "copy" and call[1] == card.graph._t.address]
-            assert len({call[2] for call in copied}) == steps, "each step has a time of its own"
+        assert driver.launched[-1] in [card.graph.graphs[steps, ahead] for ahead in (False, True)]
+        graph = cast(Graph, card.graph.graphs[steps, True])
+        assert calls(graph, "enqueue")[: steps + 2] == ["denoiser"] * steps + ["decoder", "memory"]
+        kernels = calls(graph, "launch")
+        assert kernels.count("sampler_step_float") == steps and kernels.index("assemble_float") == 0
+        order = [call[1] for call in graph.calls if call[0] != "copy"]
+        assert (
+            order.index("decoder")
+            < order.index("drive")
+            < order.index("room")
+            < order.index("seam")
+            < order.index("memory")
+            < order.index("roll_history")
+        )
+        assert order[-1] == "publish_tokens"
+        copied = [call for call in graph.calls if call[0] == "copy" and call[1] == card.graph._t.address]
+        assert len({call[2] for call in copied}) == steps, "each step has a time of its own"
     times = {steps: memory.host[:, 0].tolist() for steps, memory in card.graph._times.items()}  # type: ignore[attr-defined]
     assert times[4] == [0.0, 0.25, 0.5, 0.75] and times[2] == [0.0, 0.5]
 
@@ -101,7 +98,7 @@ def test_the_room_is_told_in_mapped_memory_what_the_cpu_sends(bundle: Bundle) ->
     assert [bool(row["open"][0]) for row in told] == [False, True, True, True, True, False]
     assert [bool(row["sends"][0]) for row in told] == [False, True, True, True, False, False]
     kernels = [call for graph in card.graph.graphs.values() for call in cast(Graph, graph).calls if call[1] == "room"]
-    assert len(kernels) == 16 and len({call[2:] for call in kernels}) == 1, "each graph has one, at the same addresses"
+    assert len(kernels) == 8 and len({call[2:] for call in kernels}) == 1, "each graph has one, at the same addresses"
     card.reset()
     assert card.graph.room._controls.host.tobytes() == bytes(32), "what was turned up before does not come back"
 
