@@ -70,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     play = _command(commands, "play", "play to the sound device, or to take.wav where there is none")
     _add_live(play)
+    play.add_argument("--midi-out", metavar="PORT", help="send the notes that are played to this port, with the sound")
     play.add_argument("--out", type=Path, metavar="FILE.wav", help="keep the take, whole or up to Ctrl-C")
 
     serve = _command(commands, "serve", "play to the bridge alone, in real time; needs no sound device")

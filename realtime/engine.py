@@ -26,6 +26,7 @@ from legando.realtime.crossfade import Mixer
 from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, send_message
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Chunk, Generator, Instrument, load_instrument
+from legando.realtime.midi.voices import Held, Voices
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
 from legando.realtime.ring import Ring
@@ -107,14 +108,17 @@ def run(connection: Connection, settings: EngineSettings) -> None:
         if not settings.candidate:
             _lead(connection, settings, generator, ring)
             return
-        main, costs_ns = _follow(connection, generator, ring)
+        voices = Voices()
+        main, costs_ns = _follow(connection, generator, ring, voices)
     if main is not None:
         with contextlib.closing(Ring.attach(main)) as ring:
-            _lead(connection, replace(settings, ring=main), generator, ring, costs_ns)
+            _lead(connection, replace(settings, ring=main), generator, ring, costs_ns, voices.held)
 
 
-def _follow(connection: Connection, generator: Generator, side: Ring) -> tuple[str | None, Sequence[int]]:
-    """Make each chunk that another engine makes, for a ring of our own. [engine]
+def _follow(
+    connection: Connection, generator: Generator, side: Ring, voices: Voices
+) -> tuple[str | None, Sequence[int]]:
+    """Make each chunk that another engine makes, for a ring of our own; `voices` know what sounds in it. [engine]
 
     Returns the main ring, None to stop, and what the chunks have cost, but for the first, which composes bars, too.
     """
@@ -133,6 +137,7 @@ def _follow(connection: Connection, generator: Generator, side: Ring) -> tuple[s
         began_ns = time.perf_counter_ns()
         chunk = generator.step(controls)
         side.write(chunk.frames)
+        voices.feed(position, chunk.struck)
         cost_ns = time.perf_counter_ns() - began_ns
         if not first:
             costs_ns.append(cost_ns)
@@ -141,11 +146,16 @@ def _follow(connection: Connection, generator: Generator, side: Ring) -> tuple[s
 
 
 def _lead(
-    connection: Connection, settings: EngineSettings, generator: Generator, ring: Ring, costs_ns: Sequence[int] = ()
+    connection: Connection,
+    settings: EngineSettings,
+    generator: Generator,
+    ring: Ring,
+    costs_ns: Sequence[int] = (),
+    held: Sequence[Held] | None = None,
 ) -> None:
     """Make the chunks that are played, each as late as is safe. [engine]
 
-    `costs_ns` is what chunks have cost this engine before it led.
+    `costs_ns` is what chunks have cost this engine before it led, `held` what sounds in it.
     """
     pacer = Pacer(ring, settings, chunk_frames=generator.chunk_frames, steps=generator.default_steps)
     pacer.learn(costs_ns)
@@ -180,8 +190,10 @@ def _lead(
         first = False
         mixed = None if mixer is None else not mixer.failed
         _report(
-            connection, generator, chunk, position, steps, cost_ns, pacer.started_late_ns, source.unlike, mixed=mixed
-        )
+            connection, generator, chunk, position, steps, cost_ns, pacer.started_late_ns, source.unlike,
+            mixed=mixed, held=held,
+        )  # fmt: skip
+        held = None
         gc.collect(0)  # only what this chunk left behind
 
 
@@ -196,6 +208,7 @@ def _report(
     unlike: Controls | None = None,
     *,
     mixed: bool | None = None,
+    held: Sequence[Held] | None = None,
 ) -> None:
     """Tell the host about a chunk. [engine]"""
     send_message(
@@ -213,6 +226,8 @@ def _report(
             section=generator.section,
             controls=controls_to_plain(unlike) if unlike is not None else None,
             mixed=mixed,
+            struck=chunk.struck,
+            held=held,
         ),
     )
 

@@ -15,6 +15,7 @@ Each message is one JSON object over a socket pair, small and rare (three for ea
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -23,6 +24,7 @@ from typing import Any
 
 from legando.realtime.child import Child
 from legando.realtime.controls import Controls
+from legando.realtime.midi.voices import Held, Struck
 from legando.realtime.snapshot import controls_to_plain
 
 
@@ -79,7 +81,8 @@ class Made:
     `score` has the ticks that began in it, each with its tokens, and `next_tick` is where the next chunk begins: what
     another engine needs to go on in the same music. `controls` says what it was made with, when not with the answer.
     `section` is where the form is, empty where an engine has no forms. `mixed` says whether a newcomer could be mixed
-    in, None where none was to be.
+    in, None where none was to be. `struck` is what was struck and ended in it, as `midi.voices` reads it; `held` what
+    sounded before it in an engine that leads from here on, None else.
     """
 
     position_frames: int
@@ -94,6 +97,8 @@ class Made:
     controls: dict[str, Any] | None = None
     section: str = ""
     mixed: bool | None = None
+    struck: Sequence[Struck] = ()
+    held: Sequence[Held] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

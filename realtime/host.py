@@ -167,6 +167,7 @@ class Host:
         out = self._outfit
         self._written.made(made)
         out.hands.begins(made.position_frames, made.tick)
+        out.hands.made(made)
         out.take.reported(made)
         out.rollouts.made(made)
         self._telling.made(made)

@@ -98,6 +98,9 @@ def _show(arguments: argparse.Namespace) -> Show:
         rig = replace(rig, live=replace(rig.live, spares=False))
     if arguments.eco:
         rig = replace(rig, engine=replace(rig.engine, eco=True))
+    port: str | None = getattr(arguments, "midi_out", None)
+    if port is not None:
+        rig = replace(rig, midi=replace(rig.midi, out=replace(rig.midi.out, port=port)))
     if arguments.metrics is not None:
         rig = replace(rig, monitor=replace(rig.monitor, address=arguments.metrics))
     midi: Path | None = arguments.midi or rig.path(rig.performance.midi_file)

@@ -1,13 +1,16 @@
-"""Hands: all that the host does with controllers: hear them, light their lights, lead and follow clocks. [control]"""
+"""Hands: all that the host does with MIDI: controllers heard and lit, clocks led and followed, notes sent. [control]"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
+from legando.realtime.enginelink import Made
+from legando.realtime.midi.channels import Channels
 from legando.realtime.midi.feedback import Feedback
 from legando.realtime.midi.livemessage import LiveMessage, NoMidiSystemError
 from legando.realtime.midi.midilink import MidiProcess, MidiSettings
+from legando.realtime.midi.voices import Voices
 from legando.realtime.performing.ownevent import lead_event
 from legando.realtime.rigs.rig import Rig
 
@@ -28,6 +31,8 @@ class Hands:
         self.process = MidiProcess(settings, on_message)
         self._feedback = Feedback(self.process, rig.bindings) if rig.midi.feedback else None
         self._lead_frames = -LEAD_STEP_FRAMES
+        self._voices = Voices()
+        self._channels = Channels(rig.midi.out.channels)
         self._is_open = False
 
     @property
@@ -41,20 +46,21 @@ class Hands:
         Raises DeviceError when the rig asks for something by name and no MIDI system answers.
         """
         midi, clock = self._rig.midi, self._rig.clock
-        if not (midi.inputs or midi.virtual_input or clock.input or clock.output):
+        named = midi.virtual_input or clock.input or clock.output or midi.out.wanted
+        if not (midi.inputs or named):
             return None
         try:
             self.process.start()
         except NoMidiSystemError as error:
-            if midi.virtual_input or clock.input or clock.output or any(name != "*" for name in midi.inputs):
+            if named or any(name != "*" for name in midi.inputs):
                 raise
             return f"no live MIDI: {error}"
         self._is_open = True
         return None
 
     def start_clock(self, ring_name: str, *, latency_frames: int) -> None:
-        """Send MIDI clock from now on, where the rig names a port for it, as the player of this ring plays."""
-        if self._is_open and self._rig.clock.output:
+        """Send MIDI clock and notes from now on, where the rig names ports for them, as this ring's player plays."""
+        if self._is_open and (self._rig.clock.output or self._rig.midi.out.wanted):
             block_frames = self._rig.audio.block_frames
             self.process.start_clock(ring=ring_name, block_frames=block_frames, latency_frames=latency_frames)
 
@@ -77,6 +83,14 @@ class Hands:
         """Say that the chunk at this frame begins at this tick."""
         self.process.begins(frame, tick)
 
+    def made(self, made: Made) -> None:
+        """Send what is struck and ends in a chunk that has been made."""
+        if self._is_open and self._rig.midi.out.wanted:
+            at = made.position_frames
+            changes = self._voices.agree(at, made.held) if made.held is not None else []
+            changes += self._voices.feed(at, made.struck)
+            self.process.play(at, self._channels.feed(changes))
+
     def show(self, value_of: Callable[[str], float]) -> None:
         """Bring the lights of controllers up to date."""
         if self._is_open and self._feedback is not None:
@@ -88,7 +102,7 @@ class Hands:
             self.process.replace()
 
     def close(self) -> None:
-        """Put the lights out, stop the clock, close all ports."""
+        """Put the lights out, stop the clock, end all notes, close all ports."""
         if self._is_open and self._feedback is not None:
             self._feedback.darken()
         self.process.close()

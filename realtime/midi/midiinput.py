@@ -36,11 +36,19 @@ class _Port:
     """One open input. Owned by RtMidi's thread while it is open."""
 
     def __init__(
-        self, client: Any, name: str, deliver: Callable[[LiveMessage], None], *, plays: bool, leads: bool
+        self,
+        client: Any,
+        name: str,
+        deliver: Callable[[LiveMessage], None],
+        is_echo: Callable[[str, bytes], bool],
+        *,
+        plays: bool,
+        leads: bool,
     ) -> None:
         self.client = client
         self.name = name
         self._deliver = deliver
+        self._is_echo = is_echo
         self._plays, self._leads = plays, leads
         self._stream = MidiStream()
         self._held = Held()
@@ -60,6 +68,8 @@ class _Port:
     def receive(self, event: tuple[list[int], float], _: object = None) -> None:
         now_ns = time.perf_counter_ns()
         for message in self._stream.feed(bytes(event[0])):
+            if self._is_echo(self.name, message):
+                continue
             if self._leads if message[0] in _CLOCK_KINDS else self._plays:
                 self._held.feed(message)
                 self._deliver(LiveMessage(now_ns, message))
@@ -78,9 +88,18 @@ class _Port:
 
 
 class MidiInput:
-    """All open input ports as one queue of messages. `look` belongs to the port watch, the rest to the host."""
+    """All open input ports as one queue of messages. `look` belongs to the port watch, the rest to the host.
 
-    def __init__(self, on_message: Callable[[LiveMessage], None] | None = None) -> None:
+    `is_echo` says of a port's name and a message whether that is one of ours that comes back, which nobody hears.
+    """
+
+    def __init__(
+        self,
+        on_message: Callable[[LiveMessage], None] | None = None,
+        *,
+        is_echo: Callable[[str, bytes], bool] = lambda _name, _message: False,
+    ) -> None:
+        self._is_echo = is_echo
         self._queue: queue.SimpleQueue[LiveMessage] = queue.SimpleQueue()
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._on_message = on_message
@@ -207,7 +226,7 @@ class MidiInput:
     def _port(self, client: Any, name: str) -> _Port:
         plays = any(matches(wanted, name) for wanted in self._rig.inputs)
         leads = matches(self._clock_from, name) if self._clock_from else True
-        return _Port(client, name, self._deliver, plays=plays, leads=leads)
+        return _Port(client, name, self._deliver, self._is_echo, plays=plays, leads=leads)
 
     def _close_ports(self, keys: list[PortKey], *, say: bool) -> None:
         for key in keys:
@@ -227,7 +246,8 @@ class MidiInput:
             client.open_virtual_port(name)
         except (NotImplementedError, rtmidi.RtMidiError) as error:
             raise DeviceError(f"cannot offer the MIDI port {name!r}: {error}; leave out virtual_input") from error
-        self._virtual = _Port(client, name, self._deliver, plays=True, leads=not self._clock_from)
+        leads = not self._clock_from
+        self._virtual = _Port(client, name, self._deliver, self._is_echo, plays=True, leads=leads)
 
     def _tell_missing(self, names: list[str]) -> None:
         have = ", ".join(repr(name) for name in names) or "none"

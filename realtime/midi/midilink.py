@@ -7,8 +7,9 @@
 | MIDI | `M` | int64 time, bytes | a whole message, and the `perf_counter_ns` at which it came |
 | MIDI | `P` | JSON: names, openings | the ports are others now |
 | MIDI | `N` | text | what happened to a port, for the performer |
-| host | `C` | JSON: ring, block_frames, latency_frames | send clock from now on |
+| host | `C` | JSON: ring, block_frames, latency_frames | send clock and notes from now on |
 | host | `B` | int64 frame, float64 tick | a chunk begins |
+| host | `O` | int64 frame; for each message int32 frames from there, 3 bytes | what begins and ends in a chunk |
 | host | `S` | bytes | a light of a controller |
 | host | `Q` | | end |
 
@@ -23,7 +24,7 @@ import queue
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -31,13 +32,16 @@ from typing import Any
 
 from legando.realtime.child import Child
 from legando.realtime.errors import DeviceError
+from legando.realtime.midi.channels import Timed
 from legando.realtime.midi.livemessage import LiveMessage, NoMidiSystemError
+from legando.realtime.midi.notesrig import NotesRig
 from legando.realtime.performing.keys import Held
 from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rigs.rig import ClockRig, MidiRig
 
 _TIME = struct.Struct("<q")
 _TICK = struct.Struct("<qd")
+_NOTE = struct.Struct("<i3s")
 START_S = 20.0
 AGAIN_S = 1.0
 
@@ -53,7 +57,8 @@ class MidiSettings:
     @property
     def midi_rig(self) -> MidiRig:
         """The rig's `[midi]`, without bindings."""
-        return MidiRig(**{**self.midi, "inputs": tuple(self.midi["inputs"])})
+        out = NotesRig(**self.midi["out"]) if "out" in self.midi else NotesRig()
+        return MidiRig(**{**self.midi, "inputs": tuple(self.midi["inputs"]), "out": out})
 
     @property
     def clock_rig(self) -> ClockRig:
@@ -75,6 +80,17 @@ def unpack_tick(rest: bytes) -> tuple[int, float]:
     """Return frame and tick of a `B`, without its letter. [any]"""
     frame, tick = _TICK.unpack(rest)
     return frame, tick
+
+
+def pack_notes(frame: int, messages: Sequence[Timed]) -> bytes:
+    """Return an `O`. [any]"""
+    return b"O" + _TIME.pack(frame) + b"".join(_NOTE.pack(at - frame, message) for at, message in messages)
+
+
+def unpack_notes(rest: bytes) -> list[Timed]:
+    """Return the messages of an `O`, without its letter, with their frames. [any]"""
+    (frame,) = _TIME.unpack_from(rest)
+    return [(frame + offset, message) for offset, message in _NOTE.iter_unpack(rest[_TIME.size :])]
 
 
 class MidiProcess:
@@ -135,8 +151,13 @@ class MidiProcess:
         if self._clock:
             self._tell(pack_tick(frame, tick))
 
+    def play(self, frame: int, messages: Sequence[Timed]) -> None:
+        """Let notes be sent that begin and end in the chunk at this frame, or a little later."""
+        if self._clock and messages:
+            self._tell(pack_notes(frame, messages))
+
     def start_clock(self, **about: object) -> None:
-        """Let clock be sent: `ring` (its name), `block_frames`, `latency_frames`."""
+        """Let clock and notes be sent: `ring` (its name), `block_frames`, `latency_frames`."""
         self._clock = b"C" + json.dumps(about).encode()
         self._tell(self._clock)
 

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.midi.midiinput import LiveMessage, NoMidiSystemError
-from legando.realtime.midi.midilink import MidiSettings, pack_message, unpack_tick
+from legando.realtime.midi.midilink import MidiSettings, pack_message, unpack_notes, unpack_tick
 from legando.realtime.midi.ports import Ports
 from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.ring import Ring
@@ -49,7 +49,7 @@ def run(connection: Connection, settings: MidiSettings) -> None:
     def pass_on() -> None:
         real_time(HOST_PRIORITY)
         while not ended.is_set():
-            for sentence in ports.midi.take_news():
+            for sentence in ports.take_news():
                 connection.send_bytes(b"N" + sentence.encode())
             with contextlib.suppress(queue.Empty):
                 connection.send_bytes(to_host.get(timeout=_NEWS_S))
@@ -74,6 +74,8 @@ def run(connection: Connection, settings: MidiSettings) -> None:
                 ports.light(rest)
             elif letter == b"B":
                 ports.begins(*unpack_tick(rest))
+            elif letter == b"O":
+                ports.play(unpack_notes(rest))
             elif letter == b"C" and ring is None:
                 told = json.loads(rest)
                 ring = Ring.attach(told["ring"])

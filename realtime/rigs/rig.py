@@ -3,7 +3,7 @@
 | table | holds |
 |---|---|
 | `[audio]` | device, host API, block size, lead, level |
-| `[midi]` | input ports, feedback to their lights |
+| `[midi]`, `[midi.out]` | input ports, feedback to their lights; who is sent the notes that are played |
 | `[[bind]]` | what on a controller moves which control, and how; `[[midi.bind]]` is an older name for it |
 | `[clock]` | whose MIDI clock is followed, and who is sent one; Ableton Link |
 | `[engine]` | bundle, seed, denoising steps, chunk size |
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from legando.realtime.errors import LegandoError, RigError
+from legando.realtime.midi.notesrig import NotesRig
 from legando.realtime.midi.portname import check_port_name
 from legando.realtime.osc.oscaddress import check_osc_addresses
 from legando.realtime.rigs.binding import Binding as Binding
@@ -59,9 +60,9 @@ class AudioRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MidiRig:
-    """MIDI input. `inputs` are port names as `portname` reads them; `virtual_input` is a port to offer.
+    """MIDI ports. `inputs` are port names as `portname` reads them; `virtual_input` is a port to offer.
 
-    With `feedback` the lights of a controller show what its pads and buttons have set.
+    With `feedback` the lights of a controller show what its pads and buttons have set. `out` is who is sent the notes.
     """
 
     inputs: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class MidiRig:
     api: str = "auto"
     clock: str = "internal"
     feedback: bool = False
+    out: NotesRig = field(default_factory=NotesRig)
     bindings: tuple[Binding, ...] = field(default=(), metadata={"key": "bind"})
 
     def __post_init__(self) -> None:

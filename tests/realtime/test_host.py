@@ -97,7 +97,7 @@ def test_an_engine_that_dies_or_hangs_is_replaced_and_the_sound_goes_on(tmp_path
     assert reports[0].complete and reports[0].gaps == 0  # later, but all of it
     sound, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
     clicks = np.flatnonzero(sound[1:-1, 0] - (sound[:-2, 0] + sound[2:, 0]) / 2 > 0.15)
-    assert len(clicks) > 3 and np.ptp(np.diff(clicks)) <= 2, "the beat goes on through it"
+    assert len(clicks) > 2 and np.ptp(np.diff(clicks)) <= 2, "the beat goes on through it"
 
 
 def test_an_engine_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path) -> None:

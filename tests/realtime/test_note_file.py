@@ -252,18 +252,18 @@ def test_drums_are_heard_where_the_file_says(
 
     require(default_path().is_dir(), "no bundle is shipped with this checkout")
     out, notes = tmp_path / "a.wav", tmp_path / "a.mid"
-    words = ["render", "--prompt", "driving techno, no bass, no chords, no lead", "--tempo", "126", "--seconds", "9"]
+    words = ["render", "--prompt", "driving techno, no bass, no chords, no lead", "--tempo", "126", "--seconds", "7"]
     assert main([*words, "--seed", "2", "--out", str(out), "--notes", str(notes), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["notes"] == str(notes)
     sound, rate = soundfile.read(out)
     assert rate == RATE
     file, ons, _ = read(notes)
-    assert {channel for _, channel, _, _ in ons} == {9} and file.length == pytest.approx(9.0, abs=0.001)
+    assert {channel for _, channel, _, _ in ons} == {9} and file.length == pytest.approx(7.0, abs=0.001)
     assert {pitch for _, _, pitch, _ in ons} <= set(DRUM_KEYS) and len(DRUM_KEYS) == len(DRUM_VOICES)
     strokes_s = sorted({on[0] for on in ons})
     alone = [later for before, later in pairwise(strokes_s) if later - before > 0.05]
     off_ms = np.array(drum_onsets_ms(sound.mean(axis=1), alone))
-    assert len(off_ms) > 15 and abs(np.median(off_ms)) < 6.0, off_ms
+    assert len(off_ms) > 10 and abs(np.median(off_ms)) < 6.0, off_ms
     assert np.percentile(np.abs(off_ms), 90) < 15.0, off_ms
     origin = json.loads(next(m.text for m in file.tracks[0] if m.type == "text"))
     assert origin["digital_source_type"].endswith("trainedAlgorithmicMedia") and origin["seed"] == 2

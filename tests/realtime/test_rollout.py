@@ -9,8 +9,10 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
+from difflib import SequenceMatcher
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile
@@ -24,6 +26,7 @@ from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
 from legando.realtime.trials.comparison import compared
 from legando.realtime.trials.stage import Stage, free_port
+from tests.realtime.test_notes_out import down, synthesizer
 
 SPEC = "tone_generator:named"
 
@@ -103,6 +106,7 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
             stage = stack.enter_context(Stage(instrument=SPEC))
         except DeviceError as error:
             require(False, str(error))
+        sent = stack.enter_context(synthesizer())
         out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         address = ("127.0.0.1", free_port())
         stage.write_rig(
@@ -119,7 +123,7 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
                 assert time.monotonic() < until and stage.playing, stage.said()
                 heard.extend(stage.listen(0.05))
 
-        stage.start_play("--record", str(take), "--json")
+        stage.start_play("--record", str(take), "--midi-out", "synth", "--json")
         heard += stage.listen(1.5)
         out.sendto(build_osc("/legando/dislike", ()), address)
         for word, sentence in (("broken", "does not reproduce"), ("new", "new plays"), ("", "shipped plays")):
@@ -151,8 +155,15 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
     assert np.abs(np.diff(left)).max() < 1.5 * largest  # no click, neither in the fades nor at their ends
     middle = begins[0] + FADE_FRAMES // 2
     assert loudness_db(left[middle - 4800 : middle + 4800]) > loudness_db(left[begins[0] - 9600 : begins[0]]) - 1.6
-    assert main(["replay", "--json", str(take.with_suffix(".jsonl"))], instrument=SPEC) == 0
+    notes = tmp_path / "take.mid"
+    assert main(["replay", "--json", str(take.with_suffix(".jsonl")), "--notes", str(notes)], instrument=SPEC) == 0
     assert json.loads(capsys.readouterr().out)["same"]
+    # The newcomers' notes go on where the others' ended; those that were sent are those of the take, but for what a
+    # machine that stands still leaves out.
+    bass = [bytes(message.bytes()) for message in mido.MidiFile(notes) if getattr(message, "channel", None) == 1][1:]
+    live = [message for _, message in sent if message[0] & 0x0F == 1 and message[0] & 0xF0 != 0xB0]
+    assert len(live) > 30 and SequenceMatcher(None, live, bass[: len(live)]).ratio() > 0.9
+    assert not down([message for _, message in sent])
     # Who watches is told, and what was liked is known of each bundle.
     for outcome, count in (("tried", 3), ("played", 2), ("refused", 1)):
         assert f'legando_rollouts_total{{outcome="{outcome}"}} {count}.0' in page
