@@ -88,7 +88,6 @@ def build_parser() -> argparse.ArgumentParser:
     bundle.add_argument("--name", default="first-sound", help="name in the manifest")
     bundle.add_argument("--steps", type=int, help="default denoising steps (default: 2 if distilled, else 4)")
     bundle.add_argument("--no-distil", action="store_true", help="take the flow even if a distilled student is there")
-    bundle.add_argument("--figures", type=Path, help="JSON of `legando train evaluate --json` for the manifest")
     bundle.set_defaults(run=_bundle)
     return parser
 
@@ -170,7 +169,6 @@ def _bundle(options: argparse.Namespace) -> None:
         options.out,
         name=options.name,
         steps=options.steps,
-        figures=options.figures,
         distil=not options.no_distil,
     )
     size = sum(about["bytes"] for about in bundle.manifest["files"].values())

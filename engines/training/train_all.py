@@ -96,20 +96,16 @@ def _evaluate(plan: Plan, board: Board) -> bool:
     from legando.engines.bundle import Bundle
     from legando.engines.training.figures.evaluate import evaluate
     from legando.engines.training.figures.results import content_of
-    from legando.engines.training.networks.make_bundle import make_bundle
 
     board.show("evaluate", "running")
     report = plan.runs / f"report-{content_of(Bundle.load(plan.out))[:8]}"  # one for each sound: it goes on, or is new
-    words = ["--bundle", str(plan.out), "--json", "--report", str(report)]
+    words = ["--bundle", str(plan.out), "--json", "--report", str(report), "--write"]
     part = figures.with_suffix(".part")
-    with _alarm(board.left_s):
-        with part.open("w") as file, contextlib.redirect_stdout(file):
-            evaluate([*words, "--quick"] if plan.evaluation == "quick" else words)
-        if board.over:
-            return False
-        make_bundle(plan.runs, plan.out, name=plan.name, figures=part)
+    with _alarm(board.left_s), part.open("w") as file, contextlib.redirect_stdout(file):
+        evaluate([*words, "--quick"] if plan.evaluation == "quick" else words)
+    if board.over:
+        return False
     part.replace(figures)
-    figures.touch()  # newer than the bundle that now holds them
     board.show("evaluate", "done")
     return True
 

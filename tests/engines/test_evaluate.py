@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from legando.engines.bundle import Bundle
 from legando.engines.training.figures import evaluate, report_sounds
 from legando.engines.training.figures.desk import Desk, Figure, piece_of
 from legando.engines.training.figures.evaluate_parts import Part
-from legando.engines.training.figures.results import FILE, PartResult, Results, content_of, open_folder
+from legando.engines.training.figures.results import FILE, PartResult, Results, content_of, open_folder, write_figures
 from legando.engines.training.figures.takes import Take
 from legando.engines.training.music.renderer import render
 from legando.realtime.cli import main
@@ -58,6 +60,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["--only", "tim"], ["'tim'", "perhaps 'time'", "held chord"]),
     (["--only", " ,"], ["--only names no part"]),
     (["--prompts", "jazz"], ["--only drift --prompts"]),
+    (["--write", "--only", "time"], ["--write", "leave out --only"]),
     (["--only", "drift", "--prompts", ","], ["--only drift --prompts"]),
     (["--report", "file"], ["file"]),
     (["--report", "full"], ["full", "other files"]),
@@ -164,6 +167,26 @@ def test_a_report_goes_on_where_it_stopped(
     assert (found["bundle"], found["hash"], found["quick"]) == (desk.bundle.name, desk.bundle.hash, False)
     assert "measuring" not in err and "index.html" in err
     assert "kept from before" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_figures_go_into_the_manifest_without_exhibits_and_the_sound_stays(desk: Desk, tmp_path: Path) -> None:
+    shutil.copytree(desk.bundle.path, tmp_path / "copy")
+    bundle = Bundle.load(tmp_path / "copy")
+    results = Results(bundle=bundle.name, hash=bundle.hash, content=content_of(bundle))
+    results.keep("time", PartResult(figures=[RTF], exhibits={"drift": {"seconds": [5.0]}}, seconds=7.0))
+    write_figures(bundle, results)
+    written = Bundle.load(bundle.path)
+    figures = written.manifest["evaluation"]
+    assert [(row["name"], row["value"], row["part"]) for row in figures["figures"]] == [("rtf", 0.25, "time")]
+    assert figures["parts"] == {"time": {"quick": False, "seconds": 7.0, "exhibits": {}}}
+    assert results.exhibits, "the report still shows them"
+    assert content_of(written) == content_of(bundle) == figures["content"] and written.hash != bundle.hash
+    assert list(written.manifest) == list(bundle.manifest)
+    assert {**written.manifest, "evaluation": None} == {**bundle.manifest, "evaluation": None}
+    assert {path.name for path in bundle.path.iterdir()} == {path.name for path in desk.bundle.path.iterdir()}
+    with pytest.raises(LegandoError, match="measure that bundle itself"):
+        write_figures(written, Results(bundle="another", hash="h", content="c"))
+    assert Bundle.load(bundle.path).hash == written.hash
 
 
 def test_every_part_that_is_listed_has_a_function(desk: Desk) -> None:

@@ -11,7 +11,6 @@ from legando.engines.codec import Codec
 from legando.engines.codec_config import CodecConfig
 from legando.engines.timeline import piece_features
 from legando.engines.training.music.composer import Piece
-from legando.engines.training.music.renderer import render
 from legando.engines.training.networks.batches import CHUNK_LATENTS, Prepared
 from legando.engines.training.networks.train_codec import reconstruct as reconstruct_prepared
 
@@ -24,16 +23,9 @@ def load_codec(bundle: Bundle) -> Codec:
     return codec.eval()
 
 
-def reconstruct(
-    bundle: Bundle, piece: Piece, audio: NDArray[np.float32] | None = None, *, codec: Codec | None = None
-) -> NDArray[np.float32]:
-    """Encode and decode a piece (rendered, unless its audio (frames, 2) is given); returns (frames, 2) float32.
-
-    The result is cut to whole chunks of the score. Give the `codec` that `load_codec` returned when there are several
-    pieces: without it the weights are read each time.
-    """
-    audio = render(piece) if audio is None else audio
+def reconstruct(codec: Codec, piece: Piece, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Encode and decode a piece's audio (frames, 2); return (frames, 2) float32, cut to whole chunks of the score."""
     features = piece_features(piece.score, piece.tempo_bpm, piece.swing, CHUNK_LATENTS)
     pcm = np.round(np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
     prepared = Prepared(pcm, features, np.asarray(piece.style, np.float32))
-    return np.ascontiguousarray(reconstruct_prepared(codec or load_codec(bundle), prepared).numpy().T)
+    return np.ascontiguousarray(reconstruct_prepared(codec, prepared).numpy().T)

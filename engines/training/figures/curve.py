@@ -27,13 +27,14 @@ from rich.table import Table
 
 from legando.engines.codec import Codec
 from legando.engines.oscillators import harmonic_table
-from legando.engines.timeline import FEATURES, LATENT_FRAMES, VOICE_FIELDS, VOICES, piece_features
+from legando.engines.timeline import FEATURES, LATENT_FRAMES, VOICE_FIELDS, VOICES
+from legando.engines.training.figures.codec_io import reconstruct
 from legando.engines.training.figures.curve_fit import Floats, Outlook, outlook, since_change, smoothed
 from legando.engines.training.figures.evaluate_takes import HELD_OUT_SEED
 from legando.engines.training.measures.metrics_codec import opinion_score
+from legando.engines.training.music.composer import Piece
 from legando.engines.training.music.dataset import make_piece
 from legando.engines.training.music.renderer import render
-from legando.engines.training.networks.batches import CHUNK_LATENTS, Prepared
 from legando.engines.training.networks.checkpoint import read_newest
 from legando.engines.training.networks.learner import WARM_UP_STEPS
 from legando.engines.training.networks.losses import SpectralLoss, kl_loss
@@ -42,8 +43,7 @@ from legando.engines.training.networks.train_codec import (
     BATCH,
     CROP_LATENTS,
     Excitation,
-    averaged,
-    reconstruct,
+    averaged_codec,
     spectral_sum,
 )
 from legando.realtime.arguments import Parser
@@ -70,26 +70,18 @@ class Point:
     scores: tuple[float, ...]
 
 
-def held_out_pieces(count: int) -> list[tuple[Floats, Prepared]]:
-    """Return pieces that no bundle was trained on, as `legando evaluate` judges them: audio (frames, 2), prepared."""
-    out = []
-    for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + count):
-        piece = make_piece(seed, 8)
-        audio = render(piece)
-        pcm = np.round(np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
-        features = piece_features(piece.score, piece.tempo_bpm, piece.swing, CHUNK_LATENTS)
-        out.append((audio, Prepared(pcm, features, np.asarray(piece.style, np.float32))))
-    return out
+def held_out_pieces(count: int) -> list[tuple[Piece, Floats]]:
+    """Return pieces that no bundle was trained on, as `legando evaluate` judges them, with their audio (frames, 2)."""
+    pieces = [make_piece(seed, 8) for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + count)]
+    return [(piece, render(piece)) for piece in pieces]
 
 
-def judge(spectral: Path, adversarial: Path | None, pieces: Sequence[tuple[Floats, Prepared]]) -> tuple[float, ...]:
+def judge(spectral: Path, adversarial: Path | None, pieces: Sequence[tuple[Piece, Floats]]) -> tuple[float, ...]:
     """Return the opinion score of a codec's reconstruction of each piece. [any]"""
-    codec = Codec()
-    codec.load_state_dict(averaged(spectral, adversarial))
-    codec.eval()
+    codec = averaged_codec(spectral, adversarial).eval()
     scores = []
-    for audio, prepared in pieces:
-        again = np.ascontiguousarray(reconstruct(codec, prepared).numpy().T)
+    for piece, audio in pieces:
+        again = reconstruct(codec, piece, audio)
         scores.append(round(opinion_score(audio[: len(again)], again), 4))
     return tuple(scores)
 
@@ -251,7 +243,7 @@ def judged(pairs: Sequence[tuple[Path, ...]], report: Path, count: int) -> list[
     progress = {folder: progress_of(folder) for pair in pairs for folder in pair}
     most_steps, their_s = max(progress[pair[0]] for pair in pairs)
     pace_s = their_s / max(1, most_steps)
-    pieces: list[tuple[Floats, Prepared]] = []
+    pieces: list[tuple[Piece, Floats]] = []
     points = []
     for pair in pairs:
         steps, judge_steps = progress[pair[0]][0], progress[pair[1]][0] if len(pair) == 2 else 0

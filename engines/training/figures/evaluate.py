@@ -1,6 +1,6 @@
 """`legando evaluate`: measure a bundle against its targets, part by part, and write a report. [control]
 
-    legando evaluate [--bundle DIR] [--json] [--report DIR] [--quick] [--only PART,...] [--energy]
+    legando evaluate [--bundle DIR] [--json] [--report DIR] [--write] [--quick] [--only PART,...] [--energy]
     legando evaluate --only drift [--prompts TEXT,...]
 
 A part that cannot be measured is listed with the reason and the others go on; Ctrl-C keeps what there is. With a report
@@ -50,6 +50,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write an HTML report with sounds; goes on with one that was stopped"
     )
+    parser.add_argument("--write", action="store_true", help="write the figures into the bundle's manifest")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, minutes instead of an hour")
     parser.add_argument("--only", metavar="PART,...", help="only these parts; a part that is unknown lists them all")
     parser.add_argument("--prompts", metavar="TEXT,...", help="for the part drift: what plays for ten minutes each")
@@ -78,8 +79,10 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
     from legando.engines.bundle import Bundle
     from legando.engines.training.figures.desk import Desk
     from legando.engines.training.figures.evaluate_parts import DRIFT, ENERGY, parts
-    from legando.engines.training.figures.results import Results, content_of, open_folder
+    from legando.engines.training.figures.results import Results, content_of, open_folder, write_figures
 
+    if args.write and (args.only is not None or args.energy):
+        raise LegandoError("--write puts a whole evaluation into the manifest; leave out --only and --energy")
     bundle = Bundle.load(args.bundle)
     desk = Desk(bundle)
     prompts = None if args.prompts is None else _items(args.prompts)
@@ -95,6 +98,8 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
     stopped: KeyboardInterrupt | None = None
     try:
         measure(desk, todo, results, quick=args.quick, folder=args.report)
+        if args.write:
+            write_figures(bundle, results)
         if args.report is not None:
             from legando.engines.training.figures.report import write_report
 

@@ -91,7 +91,7 @@ def codec_figures(desk: Desk, pieces: int = 10, *, new_instruments: bool = True)
         for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + pieces):
             piece = make_piece(seed, 16)
             original = render(piece, held_out=held_out)
-            again = reconstruct(desk.bundle, piece, original, codec=desk.codec)
+            again = reconstruct(desk.codec, piece, original)
             original = original[: len(again)]
             labels = chord_labels(piece.score, piece.tempo_bpm, piece.swing)
             rows.append(
@@ -125,7 +125,7 @@ def opinion_figures(desk: Desk, pieces: int = 10) -> list[Figure]:
         for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + pieces):
             piece = make_piece(seed, 8)
             original = render(piece, held_out=held_out)
-            scores.append(opinion_score(original, reconstruct(desk.bundle, piece, original, codec=desk.codec)))
+            scores.append(opinion_score(original, reconstruct(desk.codec, piece, original)))
         value = float(np.median(scores))
         out.append(Figure(name=f"codec opinion score (zimtohrli){of}", value=value, at_least=3.6, bound=0.0))
     return out

@@ -107,7 +107,7 @@ def _codec_pairs(folder: Path, desk: Desk, *, quick: bool) -> Iterator[Exhibit]:
 
         def both(piece: Piece = piece) -> tuple[Audio, Audio]:
             original = render(piece, held_out=True)
-            again = reconstruct(desk.bundle, piece, original, codec=desk.codec)
+            again = reconstruct(desk.codec, piece, original)
             first = round(CODEC_FROM_S * SAMPLE_RATE_HZ)
             return original[first:], again[first:]
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from legando.engines.bundle import Bundle
+from legando.engines.bundle import MANIFEST, Bundle
 from legando.engines.training.figures.desk import Figure
 from legando.realtime.errors import LegandoError
 
@@ -106,14 +106,7 @@ class Results:
 
     def save(self, folder: Path) -> None:
         """Write `evaluation.json`, whole or not at all. Raises LegandoError."""
-        path = folder / FILE
-        part = path.with_name(f".{FILE}.part")
-        try:
-            part.write_text(json.dumps(self.as_json(), indent=1, allow_nan=False), encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+        _write(folder / FILE, json.dumps(self.as_json(), indent=1, allow_nan=False))
 
 
 def content_of(bundle: Bundle) -> str:
@@ -122,6 +115,31 @@ def content_of(bundle: Bundle) -> str:
     files = {name: about["sha256"] for name, about in manifest["files"].items()}
     about = {"files": files, "steps": manifest["steps"], "chunk_latents": manifest["chunk_latents"]}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def write_figures(bundle: Bundle, results: Results) -> None:
+    """Write what was measured into a bundle's manifest, without the exhibits. Raises LegandoError. [any]
+
+    The bundle's hash changes with it, what makes its sound does not.
+    """
+    if results.content != content_of(bundle):
+        raise LegandoError(f"what was measured on {results.bundle} is not of {bundle.path}; measure that bundle itself")
+    evaluation = results.as_json()
+    for part in evaluation["parts"].values():
+        part["exhibits"] = {}
+    manifest = {**bundle.manifest, "evaluation": evaluation}
+    _write(bundle.path / MANIFEST, json.dumps(manifest, indent=2, allow_nan=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
 
 
 def open_folder(folder: Path, new: Results) -> Results:

@@ -83,6 +83,10 @@ class Learner:
         self.average = Average(network).to(next(network.parameters()).device)
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, betas=betas, weight_decay=decay)
 
+    def show(self, like: nn.Module) -> None:
+        """Give another network of its kind the averaged weights, and what is not averaged as it is."""
+        like.load_state_dict({**self.network.state_dict(), **self.average.weights()})
+
     def take(self, loss: Tensor, step: int, fraction: float) -> Tensor:
         """Take one step down the loss; return the norm of the gradient before it was clipped."""
         set_rate(self.optimizer, self.rate, fraction, step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,29 +9,25 @@ from typing import Any
 import torch
 
 from legando.engines.bundle import Bundle
-from legando.engines.codec import Codec
 from legando.engines.denoiser import Denoiser
 from legando.engines.export import export_bundle
 from legando.engines.language_export import load_language
 from legando.engines.training.music.habits import measure_habits
 from legando.engines.training.networks.progress import read_history
 from legando.engines.training.networks.seal import need
-from legando.engines.training.networks.train_codec import averaged
+from legando.engines.training.networks.train_codec import averaged_codec
 from legando.engines.training.networks.train_distil import denoiser_weights, is_student_of
 from legando.engines.training.networks.train_style import installed_tokenizer
 
 
-def make_bundle(
-    runs: Path, out: Path, *, name: str, steps: int | None = None, figures: Path | None = None, distil: bool = True
-) -> Bundle:
+def make_bundle(runs: Path, out: Path, *, name: str, steps: int | None = None, distil: bool = True) -> Bundle:
     """Export `runs`/{codec, adversarial, flow, distil, language, style} as a bundle in `out`.
 
     The runs adversarial and distil may lack. The distilled student is taken unless `distil` is false or its teacher is
     not the flow that is there now; `steps` is by default 2 with a student and 4 without.
     """
     adversarial = runs / "adversarial"
-    codec = Codec()
-    codec.load_state_dict(averaged(runs / "codec", adversarial if adversarial.exists() else None))
+    codec = averaged_codec(runs / "codec", adversarial if adversarial.exists() else None)
     denoiser = Denoiser()
     student = distil and (runs / "distil").exists()
     if student and not is_student_of(runs / "distil", runs / "flow"):
@@ -44,7 +39,7 @@ def make_bundle(
     about: dict[str, Any] = {
         "training": {run.name: _summary(run) for run in sorted(runs.iterdir()) if (run / "history.jsonl").exists()},
         "data": "pieces composed and rendered by legando.engines.training, all from seeds; see NOTICE for the sounds",
-        "evaluation": json.loads(figures.read_text()) if figures is not None else {},
+        "evaluation": {},
     }
     with torch.no_grad():
         return export_bundle(

@@ -19,7 +19,7 @@ from legando.engines.codec_config import CodecConfig
 from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.oscillators import harmonic_table
 from legando.engines.training.networks.batches import Batch, Crops, Prepared, prepare
-from legando.engines.training.networks.learner import Average, Learner, batch_size, begin, set_rate
+from legando.engines.training.networks.learner import Learner, batch_size, begin
 from legando.engines.training.networks.losses import (
     SpectralLoss,
     SpectrumDiscriminator,
@@ -32,8 +32,6 @@ from legando.engines.training.networks.progress import Run, read_model
 
 if TYPE_CHECKING:
     from legando.engines.training.music.fresh import FreshPieces
-
-__all__ = ["Average", "averaged", "reconstruct", "set_rate", "train", "train_adversarial"]
 
 CROP_LATENTS = 48
 BATCH = 8
@@ -85,19 +83,16 @@ def train(
     shown = Codec(config).to(device)
 
     def draw(to: Path) -> None:
-        shown.load_state_dict({**codec.state_dict(), **learner.average.weights()})
+        learner.show(shown)
         draw_codec(to, shown, crops.pieces[0])
 
     run.draw = draw
-    spectral = SpectralLoss().to(device)
-    table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
-    noise = Excitation(device)
+    trial = Trial(codec, device)
     for step in run.steps():
         batch = to_device(crops.next(), device)
         mean, log_variance = codec.encoder(batch.audio, mixed=True)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = codec.decoder(z, batch.frames, batch.voices, noise(step, rows), (table[0], table[1]), mixed=True)
-        parts = spectral(made, batch.audio, step)
+        _, parts = trial(z, batch, step)
         kl = kl_loss(mean, log_variance)
         loss = spectral_sum(parts) + KL_WEIGHT * min(1.0, step / 500) * kl
         learner.take(loss, step, run.fraction)
@@ -118,56 +113,74 @@ def train_adversarial(
 ) -> None:
     """Go on with the decoder alone, against a discriminator, from the averaged weights of `spectral_run`."""
     begin(seed=1, threads=threads, device=device)
-    codec = Codec(config).to(device)
-    codec.load_state_dict(averaged(spectral_run))
+    codec = averaged_codec(spectral_run, device=device, config=config)
     codec.encoder.requires_grad_(False)
-    decoder = codec.decoder
-    learner = Learner(decoder, rate=3e-4, betas=(0.8, 0.98), decay=1e-3)
-    judge = SpectrumDiscriminator().to(device)
-    judge_step = torch.optim.AdamW(judge.parameters(), lr=3e-4, betas=(0.5, 0.9))
+    learner = Learner(codec.decoder, rate=3e-4, betas=(0.8, 0.98), decay=1e-3)
+    judge = Judge(device)
     run = Run(folder, seconds=seconds)
     run.restore(
-        {"decoder": decoder, "average": learner.average, "judge": judge},
-        {"maker": learner.optimizer, "judge": judge_step},
+        {"decoder": codec.decoder, "average": learner.average, "judge": judge.network},
+        {"maker": learner.optimizer, "judge": judge.optimizer},
     )
     rows = batch_size(BATCH // 2, device)
     crops = Crops(prepare(data, limit), CROP_LATENTS, rows, seed=1_000_000 + run.step, fresh=fresh)
-    shown = Codec(config).to(device)
+    shown = averaged_codec(spectral_run, device=device, config=config)
 
     def draw(to: Path) -> None:
-        shown.load_state_dict(codec.state_dict())
-        shown.decoder.load_state_dict({**decoder.state_dict(), **learner.average.weights()})
+        learner.show(shown.decoder)
         draw_codec(to, shown, crops.pieces[0])
 
     run.draw = draw
-    spectral = SpectralLoss().to(device)
-    table = tuple(t.to(device) for t in harmonic_table(codec.config.harmonics))
-    noise = Excitation(device)
+    trial = Trial(codec, device)
     for step in run.steps():
         batch = to_device(crops.next(), device)
         with torch.no_grad():
             mean, log_variance = codec.encoder(batch.audio)
             z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        made = decoder(z, batch.frames, batch.voices, noise(step, rows), (table[0], table[1]), mixed=True)
-        parts = spectral(made, batch.audio, step)
+        made, parts = trial(z, batch, step)
         loss = spectral_sum(parts) + ADVERSARIAL_BALANCE * parts["balance"]
-        if step % ADVERSARIAL_EVERY:
-            learner.take(loss, step, run.fraction)
-            run.log(**parts)
-            continue
-        start = int(torch.randint(0, made.shape[2] - ADVERSARIAL_CROP_FRAMES, ()))
-        window = slice(start, start + ADVERSARIAL_CROP_FRAMES)
-        true_crop, made_crop = batch.audio[:, :, window], made[:, :, window]
-        judged = discriminator_loss(judge(true_crop), judge(made_crop.detach()))
-        judge_step.zero_grad(set_to_none=True)
-        judged.backward()
-        judge_step.step()
-        adversarial, matching = generator_losses(judge(true_crop), judge(made_crop))
-        share = gradient_share(loss, adversarial + matching, made)
-        ramp = min(1.0, step / 400)
-        loss = loss + 0.4 * ramp * share * (adversarial + matching)
+        if step % ADVERSARIAL_EVERY == 0:
+            said = judge.say(batch.audio, made)
+            extra = said["adversarial"] + said["matching"]
+            said["share"] = gradient_share(loss, extra, made)
+            loss = loss + 0.4 * min(1.0, step / 400) * said["share"] * extra
+            parts = said | parts
         learner.take(loss, step, run.fraction)
-        run.log(judge=judged, adversarial=adversarial, matching=matching, share=share, **parts)
+        run.log(**parts)
+
+
+class Trial:
+    """What a decoder makes of a batch's latents, and how far that is from the batch's sound, by parts."""
+
+    def __init__(self, codec: Codec, device: str) -> None:
+        self._decoder, self._spectral, self._noise = codec.decoder, SpectralLoss().to(device), Excitation(device)
+        cosines, sines = harmonic_table(codec.config.harmonics)
+        self._table = cosines.to(device), sines.to(device)
+
+    def __call__(self, z: Tensor, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return sound b 2 t and the parts of the spectral loss."""
+        excitation = self._noise(step, len(z))
+        made = self._decoder(z, batch.frames, batch.voices, excitation, self._table, mixed=True)
+        return made, self._spectral(made, batch.audio, step)
+
+
+class Judge:
+    """The discriminator, which learns as it judges."""
+
+    def __init__(self, device: str) -> None:
+        self.network = SpectrumDiscriminator().to(device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=3e-4, betas=(0.5, 0.9))
+
+    def say(self, true: Tensor, made: Tensor) -> dict[str, Tensor]:
+        """Learn to tell crops of true sound from made ones, b 2 t; return that loss, and then the maker's two."""
+        start = int(torch.randint(0, made.shape[2] - ADVERSARIAL_CROP_FRAMES, ()))
+        true, made = (sound[:, :, start : start + ADVERSARIAL_CROP_FRAMES] for sound in (true, made))
+        loss = discriminator_loss(self.network(true), self.network(made.detach()))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        adversarial, matching = generator_losses(self.network(true), self.network(made))
+        return {"judge": loss, "adversarial": adversarial, "matching": matching}
 
 
 def gradient_share(main: Tensor, extra: Tensor, at: Tensor) -> Tensor:
@@ -178,13 +191,17 @@ def gradient_share(main: Tensor, extra: Tensor, at: Tensor) -> Tensor:
     return share
 
 
-def averaged(spectral_run: Path, adversarial_run: Path | None = None) -> dict[str, Tensor]:
-    """Return the codec's averaged weights of a spectral run, with the decoder of an adversarial one where given."""
+def averaged_codec(
+    spectral_run: Path, adversarial_run: Path | None = None, *, device: str = "cpu", config: CodecConfig | None = None
+) -> Codec:
+    """Return a codec with the averaged weights of a spectral run, its decoder from an adversarial one where given."""
     weights = {name.replace("/", "."): value for name, value in read_model(spectral_run, "average").items()}
     if adversarial_run is not None:
         for name, value in read_model(adversarial_run, "average").items():
             weights["decoder." + name.replace("/", ".")] = value
-    return weights
+    codec = Codec(config).to(device)
+    codec.load_state_dict(weights)
+    return codec
 
 
 def to_device(batch: Batch, device: str) -> Batch:

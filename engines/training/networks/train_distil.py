@@ -19,7 +19,6 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor
 
-from legando.engines.codec import Codec
 from legando.engines.codec_config import CodecConfig
 from legando.engines.denoiser import COARSE_CONTEXT, FINE_CONTEXT, Conditions, Denoiser, DenoiserConfig, Layer, Past
 from legando.engines.timeline import ANCHOR_CHUNKS
@@ -28,7 +27,7 @@ from legando.engines.training.networks.checkpoint import CHECKPOINT, PREVIOUS, d
 from legando.engines.training.networks.learner import Learner, batch_size, begin
 from legando.engines.training.networks.pictures import draw_flow
 from legando.engines.training.networks.progress import Run
-from legando.engines.training.networks.train_codec import averaged
+from legando.engines.training.networks.train_codec import averaged_codec
 from legando.engines.training.networks.train_flow import ANCHORED, CONTEXT_NOISE, LatentStore, conditions
 from legando.realtime.errors import LegandoError
 
@@ -251,8 +250,7 @@ def train(
     """
     begin(seed=3, threads=threads, device=device)
     teacher = Teacher(flow_run, device, guidance=guidance, config=config)
-    codec = Codec(codec_config).to(device)
-    codec.load_state_dict(averaged(spectral_run))
+    codec = averaged_codec(spectral_run, device=device, config=codec_config)
     pieces = prepare(data, limit)
     if len(pieces) < 2:
         raise LegandoError(f"{data} holds {len(pieces)} piece; distilling keeps one apart, so make at least two")
@@ -273,7 +271,7 @@ def train(
     shown = Denoiser(config).to(device).requires_grad_(False)
 
     def show() -> Denoiser:
-        shown.load_state_dict({**student.state_dict(), **learner.average.weights()})
+        learner.show(shown)
         return shown
 
     run.draw = lambda to: draw_flow(to, show(), codec, judged.pieces[0], steps=2)

@@ -25,7 +25,7 @@ from legando.engines.training.networks.batches import CHUNK_LATENTS, Batch, Crop
 from legando.engines.training.networks.learner import Learner, batch_size, begin
 from legando.engines.training.networks.pictures import draw_flow
 from legando.engines.training.networks.progress import Run
-from legando.engines.training.networks.train_codec import averaged
+from legando.engines.training.networks.train_codec import averaged_codec
 
 if TYPE_CHECKING:
     from legando.engines.training.music.fresh import FreshPieces
@@ -100,8 +100,7 @@ def train(
 ) -> None:
     """Train the denoiser for `seconds` in all; resumes what `folder` holds."""
     begin(seed=2, threads=threads, device=device)
-    codec = Codec(codec_config).to(device)
-    codec.load_state_dict(averaged(spectral_run))
+    codec = averaged_codec(spectral_run, device=device, config=codec_config)
     pieces = prepare(data, limit)
     latents = LatentStore(codec, pieces, device)
     model = Denoiser(config).to(device)
@@ -116,7 +115,7 @@ def train(
     shown = Denoiser(config).to(device)
 
     def draw(to: Path) -> None:
-        shown.load_state_dict({**model.state_dict(), **learner.average.weights()})
+        learner.show(shown)
         draw_flow(to, shown, codec, crops.pieces[0], steps=4)
 
     run.draw = draw
