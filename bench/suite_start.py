@@ -16,6 +16,7 @@ from legando.bench.suite_chunk import Advance
 from legando.bench.workerlink import environment
 from legando.bridge.subscriber import Subscriber
 from legando.realtime.errors import LegandoError
+from legando.realtime.processes import tied
 
 START_S = 120.0
 STAGES = ("interpreter", "imports", "bundle verified", "networks ready", "first chunk")
@@ -88,7 +89,7 @@ def first_sound_s(bundle: Path | None) -> float:
     """
     with tempfile.TemporaryDirectory(prefix="legando-bench-") as folder:
         endpoint = f"ipc://{folder}/sound"
-        command = [sys.executable, "-m", "legando.realtime.cli", "serve", "--live", "--publish", endpoint]
+        command = [*tied(), sys.executable, "-m", "legando.realtime.cli", "serve", "--live", "--publish", endpoint]
         command += ["--bundle", str(bundle)] if bundle is not None else []
         with Subscriber(endpoint, max_age_ms=None) as subscriber, (Path(folder) / "log").open("w+") as log:
             began_ns = time.perf_counter_ns()

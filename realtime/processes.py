@@ -1,11 +1,13 @@
 """Processes of a live run as Linux' /proc tells of them: whose children they are, what they cost. [any]
 
-Elsewhere there is no /proc: no children are found, and the rest raises OSError.
+Elsewhere there is no /proc: no children are found, and the rest raises OSError. Trials tie theirs to themselves.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,15 @@ MODULES = {
 """What a host's children run, and what they are called."""
 
 _PROC = Path("/proc")
+
+
+@functools.cache
+def tied() -> tuple[str, ...]:
+    """Return the words that start a program which is told to end when the thread that starts it has ended, however.
+
+    None where there is no setpriv: a killed trial leaves its programs behind there.
+    """
+    return ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 def children(pid: int) -> Iterator[tuple[int, str]]:

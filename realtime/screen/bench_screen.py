@@ -25,7 +25,7 @@ from pathlib import Path
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.exits import EXIT_USER
 from legando.realtime.playing.devices import JACK_API
-from legando.realtime.processes import MODULES, children, processor_s
+from legando.realtime.processes import MODULES, children, processor_s, tied
 from legando.realtime.trials.jack_server import JackServer
 
 WARM_S = 12.0
@@ -47,7 +47,7 @@ def measure(words: list[str], size: tuple[int, int], seconds: float, environment
     """Play in a pseudo-terminal; return each process's share of a core in per cent, and the bytes drawn a second."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    command = [sys.executable, "-m", "legando.realtime.cli", "play", "--live", *words]
+    command = [*tied(), sys.executable, "-m", "legando.realtime.cli", "play", "--live", *words]
     process = subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
     )

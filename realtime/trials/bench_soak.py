@@ -21,6 +21,7 @@ import numpy as np
 
 from legando.bridge.subscriber import Subscriber
 from legando.realtime.errors import LegandoError
+from legando.realtime.processes import tied
 from legando.realtime.show import SAMPLE_RATE_HZ
 from legando.realtime.trials.comparison import Break, Comparison
 from legando.realtime.trials.stage import BRIGHTNESS_CC, Stage
@@ -80,7 +81,7 @@ def run_soak(
         subscriber = stack.enter_context(Subscriber(endpoint, max_age_ms=None, queue_messages=4096))
         stage.start_play("--json")
         for _ in range(hogs):
-            hog = subprocess.Popen([sys.executable, "-c", _HOG])
+            hog = subprocess.Popen([*tied(), sys.executable, "-c", _HOG])
             stack.callback(hog.wait)
             stack.callback(hog.kill)
         comparison, log = Comparison(block_frames), ServerLog()

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from legando.realtime.errors import DeviceError
+from legando.realtime.processes import tied
 
 TOOLS = ("jackd", "jack_wait")
 START_S = 10
@@ -45,10 +46,8 @@ class JackServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers; raises DeviceError."""
-        command = ["jackd", "-n", self.name, *_priority(), "--port-max", str(PORT_MAX), "-d", "dummy"]
+        command = [*tied(), "jackd", "-n", self.name, *_priority(), "--port-max", str(PORT_MAX), "-d", "dummy"]
         command += ["-r", str(self.sample_rate_hz), "-p", str(self.period_frames)]
-        if shutil.which("setpriv"):  # no orphan if we are killed
-            command = ["setpriv", "--pdeathsig", "TERM", *command]
         said = {"stdout": self._log, "stderr": self._log}
         self._process = subprocess.Popen(command, env=os.environ | self.environment, **said)  # type: ignore[call-overload]
         wait = ["jack_wait", "-s", self.name, "-w", "-t", str(START_S)]

@@ -19,6 +19,7 @@ import numpy as np
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.playing.devices import JACK_API, quiet_stderr
 from legando.realtime.priority import urgently
+from legando.realtime.processes import tied
 from legando.realtime.ring import Frames, ReadStatus, Ring
 from legando.realtime.trials.jack_recorder import CHANNELS
 from legando.realtime.trials.jack_server import JackServer
@@ -155,7 +156,7 @@ class Stage:
         """Start `legando play` with these words, and the recorder; return when sound comes. Raises LegandoError."""
         program = "import sys, signal, faulthandler; faulthandler.register(signal.SIGUSR1); "
         program += f"from legando.realtime.cli import main; sys.exit(main(instrument={self._instrument!r}))"
-        command = [sys.executable, "-c", program, "play", "--rig", str(self.rig_path), "--live", *words]
+        command = [*tied(), sys.executable, "-c", program, "play", "--rig", str(self.rig_path), "--live", *words]
         if self._bundle is not None:
             command += ["--bundle", str(self._bundle)]
         path = os.pathsep.join(path for path in sys.path if path)

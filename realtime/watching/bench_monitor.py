@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import IO
 
 from legando.realtime.errors import LegandoError
-from legando.realtime.exits import EXIT_USER
+from legando.realtime.exits import EXIT_USER, exit_of, polite_kill
+from legando.realtime.processes import tied
 from legando.realtime.watching.costs import Costs
 
 WARM_S = 8.0
@@ -91,7 +92,7 @@ def _asked(port: int) -> int:
 def measure(instrument: str, seconds: float, *, metrics: bool, ask: Ask) -> dict[str, float]:
     """Play in real time without a device; return shares of a core in per cent, pages, and what came late. [any]"""
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-c", _START.format(instrument), "serve", "--live", "--json", "--plain"]
+        words = [*tied(), sys.executable, "-c", _START.format(instrument), "serve", "--live", "--json", "--plain"]
         words += ["--publish", f"ipc://{folder}/sound", *(("--metrics", "127.0.0.1:0") if metrics else ())]
         with (Path(folder) / "said").open("w+") as said:
             process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, text=True)
@@ -139,9 +140,12 @@ def main() -> int:
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = {name: [] for name in RUNS}
     try:
-        for _ in range(arguments.rounds):
-            for name, (metrics, ask) in RUNS.items():
-                found[name].append(measure(arguments.instrument, arguments.seconds, metrics=metrics, ask=ask))
+        with polite_kill():
+            for _ in range(arguments.rounds):
+                for name, (metrics, ask) in RUNS.items():
+                    found[name].append(measure(arguments.instrument, arguments.seconds, metrics=metrics, ask=ask))
+    except KeyboardInterrupt as stop:
+        return exit_of(stop)
     except LegandoError as error:
         sys.stderr.write(f"bench_monitor: {error}\n")
         return EXIT_USER

@@ -18,6 +18,7 @@ import pytest
 import soundfile
 
 from legando.realtime.errors import DeviceError
+from legando.realtime.processes import tied
 from legando.realtime.trials.jack_server import JackServer as DummyServer
 
 PERIOD_FRAMES = 256
@@ -79,10 +80,8 @@ def real_time_is_allowed() -> bool:
 
 def _spawn(name: str, port_max: int) -> "subprocess.Popen[bytes]":
     priority = ["-R", "-P", "70"] if real_time_is_allowed() else ["-r"]
-    command = ["jackd", "-n", name, *priority, "--port-max", str(port_max), "-d", "dummy"]
+    command = [*tied(), "jackd", "-n", name, *priority, "--port-max", str(port_max), "-d", "dummy"]
     command += ["-r", "48000", "-p", str(PERIOD_FRAMES)]
-    if shutil.which("setpriv"):  # no orphan if the tests are killed
-        command = ["setpriv", "--pdeathsig", "TERM", *command]
     environment = os.environ | server_environment(name)
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -1,7 +1,12 @@
 """The trials of `bench live`: a flood of nonsense, faders at full speed; and that both can fail."""
 
 import json
+import os
 import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +14,7 @@ import pytest
 
 from legando.realtime.cli import main
 from legando.realtime.playing.playback import LEVEL_SLEW_MS
+from legando.realtime.processes import children
 from legando.realtime.recording.journal import MadeChunk, TakeRecord
 from legando.realtime.ring import Frames
 from legando.realtime.trials import bench_flood, bench_rollout
@@ -16,6 +22,7 @@ from legando.realtime.trials.bench_flood import PANIC, midi_nonsense, osc_nonsen
 from legando.realtime.trials.bench_rollout import fade_level_db
 from legando.realtime.trials.bench_sweep import judge
 from tests.realtime.tone_generator import SPEC
+from tests.waiting import until
 
 RATE_HZ = 48_000
 CHUNK = 3840
@@ -68,6 +75,32 @@ def test_the_level_of_a_fade_is_that_of_its_loudest_and_softest_half_second() ->
 @pytest.mark.live
 def test_a_hundred_thousand_messages_change_nothing_for_good(bench: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "live", "--flood", "100000", "--json"]) == 0, capsys.readouterr()
+
+
+def test_what_a_killed_bench_had_started_ends(require: Callable[[bool, str], None], tmp_path: Path) -> None:
+    require(shutil.which("setpriv") is not None, "setpriv is not on the PATH; install util-linux")
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    words = [sys.executable, "-m", "legando.realtime.watching.bench_monitor", "--instrument", SPEC]
+    environment = os.environ | {"PYTHONPATH": path, "TMPDIR": str(tmp_path)}  # what it had no time to clear up, too
+    with subprocess.Popen(words, env=environment) as bench:
+        try:
+            until(lambda: any(list(children(host)) for host in begun(bench.pid)))
+            (host,) = begun(bench.pid)
+            others = [pid for pid, _ in children(host)]
+        finally:
+            bench.kill()
+    until(lambda: not any(runs(pid) for pid in (host, *others)))
+
+
+def begun(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def swept(music: Frames, slew_ms: float) -> Frames:
