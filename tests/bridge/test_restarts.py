@@ -15,8 +15,6 @@ from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
 from legando.realtime.errors import LegandoError
 
-pytestmark = pytest.mark.alone
-
 PATIENT_S = 30.0
 SERVER = """
 import sys, time

@@ -19,8 +19,6 @@ from legando.bridge import controlmessages as say
 from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
 
-pytestmark = pytest.mark.alone
-
 RATE = 48_000
 HOP = 240
 WINDOW = 1024

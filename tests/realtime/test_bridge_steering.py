@@ -21,8 +21,6 @@ from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.tone_generator import SPEC
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture(autouse=True)
 def tone_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:

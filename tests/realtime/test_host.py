@@ -26,8 +26,6 @@ from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.tone_generator import SPEC
 
-pytestmark = pytest.mark.alone
-
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 
 
@@ -88,7 +86,7 @@ def test_an_engine_that_dies_or_hangs_is_replaced_and_the_sound_goes_on(tmp_path
     endpoint = f"ipc://{tmp_path}/live.ipc"
     run = Run(endpoint, seconds=3.5)
     reports: list[ListenReport] = []
-    listener = threading.Thread(target=lambda: reports.append(listen(endpoint, 2.8, tmp_path / "a.wav", timeout_s=20)))
+    listener = threading.Thread(target=lambda: reports.append(listen(endpoint, 3.2, tmp_path / "a.wav", timeout_s=20)))
     listener.start()
     os.kill(run.engine_pid(), sent)
     run.join(40)

@@ -36,8 +36,6 @@ from legando.realtime.watching.reading import COST_BUCKETS_S, ChunkTally, Readin
 from legando.realtime.watching.soundwatch import SoundWatch
 from tests.realtime.tone_generator import SPEC
 
-pytestmark = pytest.mark.alone
-
 WATCHING = Path(__file__).parents[2] / "realtime" / "watching"
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 LATE_NS = 5_000_001

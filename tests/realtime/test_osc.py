@@ -24,8 +24,6 @@ from legando.realtime.rigs.controlnames import CONTROLS
 from legando.realtime.rigs.rig import OscRig
 from tests.realtime.tone_generator import SPEC
 
-pytestmark = pytest.mark.alone
-
 SCENES = ("dawn", "night drive")
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))

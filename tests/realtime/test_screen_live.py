@@ -30,8 +30,6 @@ from legando.realtime.screen.status import Status
 from legando.realtime.screen.terminal import can_take
 from tests.realtime.tone_generator import SPEC
 
-pytestmark = pytest.mark.alone
-
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 ESCAPES = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|[PX^_\]].*?\x1b\\|[@-Z\\-_])", re.DOTALL)
 

@@ -26,8 +26,6 @@ from legando.realtime.osc.oscwire import build_osc
 from legando.realtime.recording.journal import read_take
 from tests.realtime.tone_generator import SPEC
 
-pytestmark = pytest.mark.alone
-
 MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 CHUNK = 3840
 SECONDS = 4.0

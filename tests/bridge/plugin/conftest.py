@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -42,9 +43,11 @@ def compile_c(sources: tuple[str, ...], out: Path, *options: str, compiler: str 
     warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
     paths = [str(HOSTS / source) for source in sources]
     libraries = ("-lpthread",) if compiler != "cc" else ("-lpthread", "-ldl")
-    command = [compiler, "-O2", "-g", *warnings, *paths, "-o", str(out), *options, *libraries]
+    fresh = out.with_name(f"{out.stem}.{os.getpid()}{out.suffix}")  # another process may run the old one
+    command = [compiler, "-O2", "-g", *warnings, *paths, "-o", str(fresh), *options, *libraries]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    fresh.replace(out)
 
 
 def why_no_build() -> str:
@@ -56,8 +59,11 @@ def why_no_build() -> str:
 
 
 def make_plugin(*arguments: str) -> None:
-    """Build the plug-in as a user does."""
-    done = subprocess.run(["make", "plugin", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
+    """Build the plug-in as a user does; of several test processes one after the other."""
+    (REPOSITORY / "build").mkdir(exist_ok=True)
+    with (REPOSITORY / "build" / ".tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "plugin", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 
 

@@ -16,8 +16,6 @@ import pytest
 from tests.bridge.plugin.programs import ClapHost, SignalServer
 from tests.bridge.plugin.signal_server import RATE_HZ
 
-pytestmark = pytest.mark.alone
-
 BUFFERS_MS = (3, 5, 8, 12, 20, 40, 80, 160)
 
 

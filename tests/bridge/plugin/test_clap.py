@@ -12,8 +12,6 @@ import pytest
 from tests.bridge.plugin.programs import ClapHost, SignalServer, check_exact, hear
 from tests.bridge.plugin.signal_server import RATE_HZ
 
-pytestmark = pytest.mark.alone
-
 ROOMY_MS = 200
 """A buffer that no stall of a busy machine empties, where the delay is not what is tested."""
 

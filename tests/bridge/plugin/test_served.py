@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from legando.bridge.controlmessages import BeatEvent
@@ -20,8 +19,6 @@ from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
 from tests.bridge.plugin.programs import REPOSITORY, ClapHost
 from tests.bridge.plugin.signal_server import RATE_HZ
-
-pytestmark = pytest.mark.alone
 
 SCENE = '[[scene]]\nname = "night"\nprompts = ["deep house"]\n'
 BUNDLE = REPOSITORY / "engines" / "bundles" / "default"

@@ -8,15 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from legando.bridge.control import ControlServer
 from legando.bridge.keys import ServerKeys, new_keys, server_keys
 from legando.bridge.publisher import Publisher
 from tests.bridge.plugin.programs import ClapHost, SignalServer, hear
 from tests.bridge.plugin.signal_server import RATE_HZ, marked_at
-
-pytestmark = pytest.mark.alone
 
 CHUNK = 512
 Heard = list[tuple[str, float]]

@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.bridge.plugin.conftest import Built
 from tests.bridge.plugin.programs import REPOSITORY, SignalServer, hear
 from tests.bridge.plugin.signal_server import RATE_HZ
-
-pytestmark = pytest.mark.alone
 
 BUFFER_MS = 200.0
 BLOCK = 256

@@ -11,12 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.bridge.plugin.programs import REPOSITORY, ClapHost
 from tests.bridge.plugin.signal_server import RATE_HZ
-
-pytestmark = pytest.mark.alone
 
 PATIENCE_S = 120.0  # a busy machine takes so long to load the networks
 
