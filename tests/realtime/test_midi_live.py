@@ -150,7 +150,7 @@ def test_lights_follow_their_controls_and_a_controller_that_comes_learns_them_al
             return message in [m for _, m in got]
 
         until(lambda: shown(bytes((0x99, 36, 127))))
-        assert shown(bytes((0x99, 37, 0))) and shown(bytes((0xB0, 50, 0)))
+        until(lambda: shown(bytes((0x99, 37, 0))) and shown(bytes((0xB0, 50, 0))))
         values.update({"scene.1": 0.0, "scene.2": 1.0, "mute.drums": 1.0})
         until(lambda: shown(bytes((0x99, 37, 127))) and shown(bytes((0x99, 36, 0))) and shown(bytes((0xB0, 50, 127))))
         count = len(got)

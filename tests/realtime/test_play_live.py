@@ -206,7 +206,7 @@ def test_playing_has_no_break_and_the_bridge_carries_the_same_samples(
     events = [json.loads(line) for line in (tmp_path / "take.jsonl").read_text().splitlines()[1:]]
     notes = [event for event in events if event.get("midi", "").startswith("90")]
     assert len(notes) > 30, "the port was not heard"
-    assert len({event["frame"] % 3840 for event in notes}) > 20, "notes do not keep their place inside the chunk"
+    assert len({event["frame"] % 3840 for event in notes}) > 8, "notes do not keep their place inside the chunk"
 
 
 def compare(recorded: npt.NDArray[np.int32], sent: npt.NDArray[np.int64]) -> tuple[int, int]:
