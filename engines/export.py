@@ -11,7 +11,7 @@ import json
 import shutil
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,14 @@ from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 CHUNK_LATENTS = 4
 PAST_NAMES = ("fine_keys", "fine_values", "coarse_keys", "coarse_values")
 _EXTERNAL_MIN_BYTES = 1024
+_DYNAMIC = {
+    "latents": {1: "latents"},
+    "frames": {1: "latents"},
+    "voices": {1: "grains"},
+    "excitation": {1: "grains"},
+    "audio": {2: "samples"},
+}
+"""Axes of the decoder whose length is free."""
 
 
 class DecoderStep(nn.Module):
@@ -130,54 +138,20 @@ def export_bundle(
         shutil.rmtree(part)
     part.mkdir(parents=True)
     nets: dict[str, nn.Module] = {"codec": codec, "denoiser": denoiser, "language": language}
-    for net in nets.values():
-        net.eval()
-        with torch.no_grad():
-            for weight in net.parameters():  # what is shipped is what is tested: round first
-                weight.copy_(weight.half().float())
-    weights = {f"{k}.{n}": v.detach().numpy() for k, net in nets.items() for n, v in net.state_dict().items()}
-    save_file(
-        {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in weights.items()},
-        part / "weights.safetensors",
-    )
-    offsets = tensor_offsets(part / "weights.safetensors")
-
+    write_weights(part / "weights.safetensors", nets)
     inputs = example_inputs(codec.decoder, denoiser, CHUNK_LATENTS, seed=7)
     decoder_step = DecoderStep(codec.decoder, denoiser.latent_mean, denoiser.latent_scale)
+    velocity = ("velocity", *(f"{name}_out" for name in PAST_NAMES))
     language_inputs = export_inputs(language)
-    reference: dict[str, np.ndarray[Any, Any]] = {}
-    plans = (
-        ("decoder", decoder_step, inputs["decoder"], ("audio", "state_out"), {"decoder.": "codec.decoder."}),
-        (
-            "denoiser",
-            DenoiserStep(denoiser),
-            inputs["denoiser"],
-            ("velocity", *(f"{n}_out" for n in PAST_NAMES)),
-            {"denoiser.": "denoiser."},
-        ),
-        ("language", LanguageStep(language), language_inputs, OUTPUT_NAMES, {"model.": "language."}),
-    )
-    for net_name, step, given, outputs, prefixes in plans:
-        with torch.no_grad():
-            made = step(*given.values())
-        for key, value in given.items():
-            if value.any():  # inputs are zero before a check
-                reference[f"{net_name}/in/{key}"] = value.numpy()
-        # the first outputs depend on all weights; the new state of the language model is large, and need not be kept
-        for key, value in list(zip(outputs, made, strict=True))[:2]:
-            reference[f"{net_name}/out/{key}"] = value.numpy()
-        path = part / f"{net_name}.onnx"
-        dynamic = {
-            "latents": {1: "latents"},
-            "frames": {1: "latents"},
-            "voices": {1: "grains"},
-            "excitation": {1: "grains"},
-            "audio": {2: "samples"},
-        }
-        export_graph(step, given, outputs, path, dynamic if net_name == "decoder" else {})
-        declare_outputs(path, {k: v.shape for k, v in zip(outputs, made, strict=True)}, dynamic)
-        share_weights(path, offsets, prefixes)
     assert tuple(language_inputs) == INPUT_NAMES
+    graphs: dict[str, tuple[nn.Module, Mapping[str, Tensor], Sequence[str], Mapping[str, str]]] = {
+        "decoder": (decoder_step, inputs["decoder"], ("audio", "state_out"), {"decoder.": "codec.decoder."}),
+        "denoiser": (DenoiserStep(denoiser), inputs["denoiser"], velocity, {"denoiser.": "denoiser."}),
+        "language": (LanguageStep(language), language_inputs, OUTPUT_NAMES, {"model.": "language."}),
+    }
+    reference: dict[str, np.ndarray[Any, Any]] = {}
+    for net_name, (step, given, outputs, prefixes) in graphs.items():
+        reference |= write_graph(part, net_name, step, given, outputs, prefixes)
     save_file({k: np.ascontiguousarray(v) for k, v in reference.items()}, part / "reference.safetensors")
     shutil.copyfile(style_head, part / "style.safetensors")
     shutil.copyfile(tokenizer, part / "tokenizer.json")
@@ -208,6 +182,39 @@ def export_bundle(
         shutil.rmtree(folder)
     part.rename(folder)
     return Bundle.load(folder)
+
+
+def write_weights(path: Path, nets: Mapping[str, nn.Module]) -> None:
+    """Write all weights as float16, and round them in the networks: what is shipped is what is tested."""
+    for net in nets.values():
+        net.eval()
+        with torch.no_grad():
+            for weight in net.parameters():
+                weight.copy_(weight.half().float())
+    weights = {f"{k}.{n}": v.detach().numpy() for k, net in nets.items() for n, v in net.state_dict().items()}
+    save_file({k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in weights.items()}, path)
+
+
+def write_graph(
+    folder: Path,
+    name: str,
+    step: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    prefixes: Mapping[str, str],
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Write one network's graph over the weights that lie in the folder; return its rows of the reference."""
+    with torch.no_grad():
+        made = dict(zip(outputs, step(*inputs.values()), strict=True))
+    dynamic = _DYNAMIC if name == "decoder" else {}
+    path = folder / f"{name}.onnx"
+    export_graph(step, inputs, tuple(outputs), path, dynamic)
+    declare_outputs(path, {key: value.shape for key, value in made.items()}, dynamic)
+    share_weights(path, tensor_offsets(folder / "weights.safetensors"), prefixes)
+    # inputs are zero before a check, so zeros need not be kept; the first outputs depend on all weights; the new state
+    # of the language model is large, and need not be kept
+    kept = {f"{name}/in/{key}": value.numpy() for key, value in inputs.items() if value.any()}
+    return kept | {f"{name}/out/{key}": made[key].numpy() for key in outputs[:2]}
 
 
 def export_graph(
