@@ -20,7 +20,7 @@ from time import monotonic, perf_counter_ns, sleep
 from typing import Any
 
 from legando.realtime.errors import DeviceError, LegandoError
-from legando.realtime.playing.devices import choose_output, portaudio, query_outputs, quiet_stderr
+from legando.realtime.playing.devices import OutputDevice, choose_output, portaudio, query_outputs, quiet_stderr
 from legando.realtime.playing.playback import Playback
 from legando.realtime.playing.playerlink import PlayerSettings
 from legando.realtime.priority import PLAYER_PRIORITY, lock_memory, real_time
@@ -76,30 +76,7 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
         callback = _Callback(ring, playback)
         with portaudio() as sounddevice:
             device = choose_output(query_outputs(sounddevice), settings.device, settings.host_api)
-            if device.channels < ring.channels:
-                raise DeviceError(f"{device.name} has {device.channels} channels, {ring.channels} are needed")
-            lock_memory()
-            gc.collect()
-            gc.freeze()
-            gc.disable()
-            sys.setswitchinterval(0.0005)  # the main thread gives way at once
-            try:
-                with quiet_stderr():
-                    stream = sounddevice.OutputStream(
-                        samplerate=ring.sample_rate_hz,
-                        blocksize=settings.block_frames,
-                        device=device.index,
-                        channels=ring.channels,
-                        dtype="float32",
-                        latency="low",
-                        callback=callback,
-                    )
-                    stream.start()
-            except sounddevice.PortAudioError as error:
-                raise DeviceError(
-                    f"{device.name} ({device.host_api}) cannot be opened at {ring.sample_rate_hz} Hz with blocks of "
-                    f"{settings.block_frames}: {error}; choose another device or block size"
-                ) from error
+            stream = _opened(sounddevice, device, ring, settings, callback)
             ring.latency_ns = round(stream.latency * 1e9)
             give_up_s = monotonic() + FIRST_CALL_S
             while callback.priority < 0 and monotonic() < give_up_s:
@@ -132,6 +109,35 @@ def run(ring_name: str, settings: PlayerSettings, report_fd: int) -> int:
     except LegandoError as error:
         report({"error": str(error)})
         return EXIT_ERROR
+
+
+def _opened(sounddevice: Any, device: OutputDevice, ring: Ring, settings: PlayerSettings, callback: _Callback) -> Any:
+    """Return a device's stream, which calls back already, in a process made ready for it; DeviceError. [control]"""
+    if device.channels < ring.channels:
+        raise DeviceError(f"{device.name} has {device.channels} channels, {ring.channels} are needed")
+    lock_memory()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    sys.setswitchinterval(0.0005)  # the main thread gives way at once
+    try:
+        with quiet_stderr():
+            stream = sounddevice.OutputStream(
+                samplerate=ring.sample_rate_hz,
+                blocksize=settings.block_frames,
+                device=device.index,
+                channels=ring.channels,
+                dtype="float32",
+                latency="low",
+                callback=callback,
+            )
+            stream.start()
+            return stream
+    except sounddevice.PortAudioError as error:
+        raise DeviceError(
+            f"{device.name} ({device.host_api}) cannot be opened at {ring.sample_rate_hz} Hz with blocks of "
+            f"{settings.block_frames}: {error}; choose another device or block size"
+        ) from error
 
 
 def _watch(ring: Ring, stream: Any, callback: _Callback, playback: Playback, host_pid: int) -> str:
