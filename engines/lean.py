@@ -44,22 +44,17 @@ class LeanDenoiser(Network):
         layers, _, heads, fine, size = reference["in/fine_keys"].shape
         coarse, latents = reference["in/coarse_keys"].shape[3], reference["in/latents"].shape[1]
         ticks, parts = reference["in/tick_tokens"].shape[1:]
-        weights = _weights(bundle, "denoiser.")
         try:
-            graphs = DenoiserGraphs(weights, latents=latents, heads=heads, fine=fine, coarse=coarse, int8=int8)
-            writers = (
-                graphs.conditions,
-                lambda _: graphs.modulation(),
-                graphs.velocity,
-                graphs.memory,
+            graphs = DenoiserGraphs(
+                _weights(bundle, "denoiser."), latents=latents, heads=heads, fine=fine, coarse=coarse, int8=int8
             )
+            writers = (graphs.conditions, lambda _: graphs.modulation(), graphs.velocity, graphs.memory)
             # one after the other: each holds a copy of the weights while it is written
             self._models = [open_session(write(ticks), f"the denoiser of {bundle.path}") for write in writers]
         except KeyError as error:
             raise BundleError(
                 f"{bundle.path} has no weight denoiser.{error.args[0]}; export the bundle again"
             ) from None
-        del weights
         width = graphs.width
         self.inputs = {
             "latents": np.zeros((1, latents, graphs.latent), np.float32),
@@ -81,12 +76,7 @@ class LeanDenoiser(Network):
         # what the passes of a chunk share, and for which inputs it holds
         self._seen = {name: self.inputs[name].copy() for name in ("frames", "tick_tokens", "tick_ages_s")}
         self._fresh = False
-        self._kept = np.zeros((MODULATIONS, layers, 2 * STAGES, width), np.float32)
-        self._keys: dict[tuple[float, bytes], int] = {}
-        self._next = 0
         self._gain = np.zeros((layers, 2 * STAGES, width), np.float32)
-        self._style = np.zeros_like(self.inputs["style"])
-        self._made = np.zeros((layers, 2 * STAGES, width), np.float32)
         score = {
             f"score_{kind}_{layer}": np.zeros((1, ticks, width), np.float32)
             for kind in ("keys", "values")
@@ -97,7 +87,7 @@ class LeanDenoiser(Network):
         self._shared = shared  # bindings know addresses only
         conditions, modulation, velocity, memory = self._models
         self._bound_conditions = bound(conditions, shared)
-        self._bound_modulation = bound(modulation, {**shared, "style": self._style, "gains": self._made})
+        self._modulations = Modulations(modulation, self.inputs, self._gain.shape)
         stages = [(layer, stage) for layer in range(layers) for stage in range(STAGES)]
         gains = {f"gain_{a}_{b}": self._gain[a, 2 * b] for a, b in stages}
         gains |= {f"shift_{a}_{b}": self._gain[a, 2 * b + 1] for a, b in stages}
@@ -116,7 +106,7 @@ class LeanDenoiser(Network):
 
     def _run(self, keep: bool) -> None:
         self._condition()
-        self._gain[...] = self._modulated(float(self.inputs["t"][0]), self.inputs["style"])
+        self._gain[...] = self._modulations.now()
         session, bindings = (self._models[3], self._bound_memory) if keep else (self._models[2], self._bound_velocity)
         session.run_with_iobinding(bindings[self._turn])
 
@@ -148,19 +138,28 @@ class LeanDenoiser(Network):
             seen[...] = self.inputs[name]
         self._fresh = True
 
-    def _modulated(self, t: float, style: Array) -> Array:
-        """Return the gains and shifts of all norms for a time and a style, from memory if they were met before."""
-        key = (t, style.tobytes())
-        slot = self._keys.get(key)
+
+class Modulations:
+    """Gains and shifts of all norms, by time and style: the latest pairs are remembered, as each chunk has the same."""
+
+    def __init__(self, session: ort.InferenceSession, inputs: dict[str, Array], shape: tuple[int, ...]) -> None:
+        """Bind to the inputs, where time and style stand."""
+        self._session, self._t, self._style = session, inputs["t"], inputs["style"]
+        self._made = np.zeros(shape, np.float32)
+        self._bound = bound(session, {**inputs, "gains": self._made})
+        self._kept = np.zeros((MODULATIONS, *shape), np.float32)
+        self._slots: dict[tuple[float, bytes], int] = {}  # the oldest first
+
+    def now(self) -> Array:
+        """Return those of the time and style that the inputs hold; the next call may overwrite them. [engine]"""
+        key = (float(self._t[0]), self._style.tobytes())
+        slot = self._slots.get(key)
         if slot is None:
-            slot, self._next = self._next, (self._next + 1) % MODULATIONS
-            for old in [old for old, taken in self._keys.items() if taken == slot]:
-                del self._keys[old]
-            self._style[...] = style
-            self.inputs["t"][0] = t
-            self._models[1].run_with_iobinding(self._bound_modulation)
+            self._session.run_with_iobinding(self._bound)
+            full = len(self._slots) == MODULATIONS
+            slot = self._slots.pop(next(iter(self._slots))) if full else len(self._slots)
             self._kept[slot] = self._made
-            self._keys[key] = slot
+            self._slots[key] = slot
         kept: Array = self._kept[slot]
         return kept
 
