@@ -100,6 +100,11 @@ class Made:
     struck: Sequence[Struck] = ()
     held: Sequence[Held] | None = None
 
+    @property
+    def opens(self) -> bool:
+        """Whether this is the first chunk of a run: the bars before it are composed in it, and nothing waits for it."""
+        return self.position_frames == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
@@ -211,9 +216,13 @@ class EngineProcess:
         other._child, other._connection = None, None
         self.settings = settings
 
+    def dismiss(self) -> None:
+        """Tell the process that there is nothing more to make, and do not wait for its end."""
+        self._send({"stop": True})
+
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the process, politely at first, and the spare; harmless when there is none."""
-        self._send({"stop": True})  # first, or it would go on with the last snapshot
+        self.dismiss()  # first, or it would go on with the last snapshot
         self._reap(patience_s=timeout_s)
         self._drop_spare()
         for child in self._leaving:

@@ -67,7 +67,7 @@ class Host:
     @property
     def chunks_made(self) -> int:
         """How many chunks the engine has reported."""
-        return len(self._figures.costs_ns)
+        return len(self._figures.costs_ns) + (self._figures.frames > 0)  # the first one's cost is no measure
 
     @property
     def about(self) -> dict[str, Any]:
@@ -196,10 +196,11 @@ class Host:
         out.rollouts.look_after(self._figures.frames, restarts=out.engine_watch.restarts)
 
     def _play_out(self) -> None:
-        """End the engine, and let the player play what is in the ring."""
+        """End the engine, and let the player play what is in the ring, which may last less than an engine's end."""
         out = self._outfit
-        out.engine.stop()  # it would go on with the last snapshot otherwise
+        out.engine.dismiss()  # it would go on with the last snapshot otherwise
         out.ring.finish()
+        out.engine.stop()
         while not out.player_watch.done:
             self._telling.show()
             if self._display.stop_wanted:

@@ -35,7 +35,7 @@ class HostReport:
         """Return all figures by name, as `--json` prints them."""
         return {
             "seconds": self.seconds,
-            "chunks": len(self.figures.costs_ns),
+            "chunks": sum(self.steps.values()),
             "slow_chunks": self.figures.slow_chunks,
             "chunk_ms": self.figures.chunk_ms,
             "compute_ms": self.figures.compute_ms(),

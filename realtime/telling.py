@@ -60,7 +60,8 @@ class Telling:
         self._chord = made.chord
         self._tally.made(made, SAMPLE_RATE_HZ)
         self.shown.made(made)
-        self._figures.costs_ns.append(made.cost_ns)
+        if not made.opens:
+            self._figures.costs_ns.append(made.cost_ns)
         self._figures.frames = made.position_frames + made.frames
         if out.feedback is not None:
             out.feedback.beat.made(made.position_frames, made.tick, made.frames, made.next_tick)

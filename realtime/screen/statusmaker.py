@@ -40,7 +40,8 @@ class StatusMaker:
     def made(self, made: Made) -> None:
         """Take in one more chunk."""
         self._made = made
-        self._costs.add(made.cost_ns)
+        if not made.opens:
+            self._costs.add(made.cost_ns)
         self._heard.add(Place(frame=made.position_frames, tick=made.tick, chord=made.chord, section=made.section))
 
     def hand(self, message: bytes) -> None:

@@ -95,4 +95,5 @@ class ChunkTally:
         self.costs[bisect_left(COST_BUCKETS_S, cost_s)] += 1
         self.costs_sum_s += cost_s
         self.chunks[made.steps] += 1
-        self.late += made.late_ns > MARGIN_NS or cost_s * sample_rate_hz > made.frames
+        if not made.opens:
+            self.late += made.late_ns > MARGIN_NS or cost_s * sample_rate_hz > made.frames

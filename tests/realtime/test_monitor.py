@@ -109,10 +109,11 @@ def test_chunks_are_counted_by_cost_steps_and_lateness() -> None:
     tally = ChunkTally()
     about = {"frames": 3840, "tick": 0.0, "chord": "", "score": [], "next_tick": 0.0}
     for cost_ns, late_ns, steps in ((1_000_000, 0, 4), (12_000_000, LATE_NS, 4), (90_000_000, 0, 2)):
-        tally.made(Made(position_frames=0, cost_ns=cost_ns, late_ns=late_ns, steps=steps, **about), 48_000)  # type: ignore[arg-type]
-    assert tally.late == 2, "one began late, one took longer than it lasts"
-    assert tally.chunks == {4: 2, 2: 1} and sum(tally.costs) == 3 and tally.costs[0] == 1
-    assert tally.costs[COST_BUCKETS_S.index(0.015)] == 1 and tally.costs[COST_BUCKETS_S.index(0.12)] == 1
+        tally.made(Made(position_frames=3840, cost_ns=cost_ns, late_ns=late_ns, steps=steps, **about), 48_000)  # type: ignore[arg-type]
+    tally.made(Made(position_frames=0, cost_ns=90_000_000, late_ns=0, steps=4, **about), 48_000)  # type: ignore[arg-type]
+    assert tally.late == 2, "nothing waits for the first chunk; one began late, one took longer than it lasts"
+    assert tally.chunks == {4: 3, 2: 1} and sum(tally.costs) == 4 and tally.costs[0] == 1
+    assert tally.costs[COST_BUCKETS_S.index(0.015)] == 1 and tally.costs[COST_BUCKETS_S.index(0.12)] == 2
 
 
 def test_the_modules_of_a_hosts_children_are_there() -> None:
