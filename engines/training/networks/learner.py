@@ -98,9 +98,17 @@ class Learner:
         return grad
 
 
-def set_rate(optimizer: torch.optim.Optimizer, peak: float, fraction: float, step: int, floor: float = 0.05) -> None:
+def set_rate(
+    optimizer: torch.optim.Optimizer,
+    peak: float,
+    fraction: float,
+    step: int,
+    *,
+    floor: float = 0.05,
+    warm_up: int = WARM_UP_STEPS,
+) -> None:
     """Warm up, then follow a cosine down to `floor` of the peak. [any]"""
     cosine = 0.5 * (1.0 + math.cos(math.pi * fraction))
-    rate = peak * min(1.0, (step + 1) / WARM_UP_STEPS) * (floor + (1.0 - floor) * cosine)
+    rate = peak * min(1.0, (step + 1) / warm_up) * (floor + (1.0 - floor) * cosine)
     for group in optimizer.param_groups:
         group["lr"] = rate

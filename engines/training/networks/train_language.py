@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import signal
 from collections import deque
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from legando.engines.language import LanguageConfig, LanguageModel
 from legando.engines.language_export import save_language
 from legando.engines.score import VOCABULARY_SIZES
-from legando.engines.training.networks.learner import batch_size, begin
+from legando.engines.training.networks.learner import batch_size, begin, set_rate
 from legando.engines.training.networks.progress import Run
 from legando.engines.training.networks.score_crops import ScoreBatch, crops, unigram_losses
 from legando.engines.training.networks.seal import seal
@@ -144,9 +143,7 @@ def train(
     ahead = Composers(lambda step: ((seed << 40) + step, batch, ticks, phrase_bars), run.step, workers)
     with closing(ahead):
         for step in run.steps():
-            cosine = 0.5 * (1.0 + math.cos(math.pi * run.fraction))
-            for group in optimizer.param_groups:
-                group["lr"] = peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * cosine)
+            set_rate(optimizer, peak_rate, run.fraction, step, floor=0.02, warm_up=WARM_UP_STEPS)
             data = to_device(ahead.next(), device)
             with torch.autocast(device.split(":")[0], torch.bfloat16):
                 losses = part_losses(model, data)
