@@ -67,6 +67,7 @@ class Client:
     other_clock: OtherClock = field(default_factory=OtherClock)
     told: dict[int, FromServer] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
+    next_notes: int | None = None
 
     def may_speak(self, now_ns: int) -> bool:
         """Take one message from the allowance, which fills again with time; False when it is used up. [any]"""

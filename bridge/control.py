@@ -96,6 +96,10 @@ class ControlServer(Closing):
         """Let those who asked for events of `mask` have this one; an older one of its kind is forgotten. [control]"""
         self._news.tell(mask, event)
 
+    def play(self, frame: int, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Let those who asked for notes have what begins and ends in the chunk at `frame`: MIDI, by frame. [control]"""
+        self._news.play(frame, messages)
+
     def tell_values(self, values: Mapping[str, float]) -> None:
         """Say what all controls are set to; clients hear of those that have changed. [control]"""
         self._requests.values = values

@@ -1,7 +1,7 @@
 """What is said over the control socket: one class for each kind of message, its fields in the order of the wire. [any]
 
 `CODE` is the kind in the header, `LAYOUT` the body as a `struct` format; `controlwire` packs and parses them. A client
-sends those of `FROM_CLIENT`, a server those of `FROM_SERVER`; the last four of these are events, which nobody asks for
+sends those of `FROM_CLIENT`, a server those of `FROM_SERVER`; the last five of these are events, which nobody asks for
 one by one.
 """
 
@@ -21,6 +21,9 @@ SCENE, BEAT, LEVELS, BUDGET, VALUES = 1, 2, 4, 8, 16
 """Events that a hello can ask for; all together 31."""
 
 ALL_EVENTS = SCENE | BEAT | LEVELS | BUDGET | VALUES
+NOTES = 32
+"""The notes that are played: many, so that who wants them asks for them by name."""
+OFFERED_EVENTS = ALL_EVENTS | NOTES
 KINDS = ("knob", "switch", "trigger")
 
 
@@ -232,13 +235,28 @@ class BudgetEvent:
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("<fffIIII")
 
 
+@dataclass(frozen=True, slots=True)
+class NotesEvent:
+    """What begins and ends in a chunk that begins at `frame_position` of the stream: `count` entries in `notes`, which
+    `legando.bridge.notes` reads. `sequence` counts these events: where one is missing, end all notes.
+    """
+
+    sequence: int
+    count: int
+    frame_position: int
+    notes: bytes
+
+    CODE: ClassVar[int] = 144
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIQ448s")
+
+
 FromClient = Hello | Set | Get | Midi | Transport | Ping | Bye
 FromServer = (
-    Welcome | StreamInfo | Value | Done | Error | Pong | SceneEvent | BeatEvent | LevelsEvent | BudgetEvent
+    Welcome | StreamInfo | Value | Done | Error | Pong | SceneEvent | BeatEvent | LevelsEvent | BudgetEvent | NotesEvent
 )  # fmt: skip
 Body = FromClient | FromServer
 
 FROM_CLIENT: tuple[type[FromClient], ...] = (Hello, Set, Get, Midi, Transport, Ping, Bye)
 FROM_SERVER: tuple[type[FromServer], ...] = (
-    Welcome, StreamInfo, Value, Done, Error, Pong, SceneEvent, BeatEvent, LevelsEvent, BudgetEvent,
+    Welcome, StreamInfo, Value, Done, Error, Pong, SceneEvent, BeatEvent, LevelsEvent, BudgetEvent, NotesEvent,
 )  # fmt: skip

@@ -135,7 +135,7 @@ class Requests:
         client = Client(
             identity=identity,
             name=hello.name,
-            events=hello.events & say.ALL_EVENTS,
+            events=hello.events & say.OFFERED_EVENTS,
             same_clock=same_clock(hello.clock_id),
             heard_ns=now_ns,
             number=number,
@@ -145,7 +145,7 @@ class Requests:
         if not self.clients.admit(client):
             raise Refused("full", f"{len(self.clients)} clients are here; try again later")
         count = len(self._streams)
-        welcome = say.Welcome(say.ALL_EVENTS, MAX_MESSAGES_PER_S, SILENCE_MS, count, clock_id(), self._server)
+        welcome = say.Welcome(say.OFFERED_EVENTS, MAX_MESSAGES_PER_S, SILENCE_MS, count, clock_id(), self._server)
         return [welcome, *self._streams]
 
     def _set(self, body: say.Set, sent_ns: int) -> None:

@@ -21,8 +21,8 @@ WAITING_MAX = 1024
 _NEWEST_ALONE = (say.BeatEvent, say.LevelsEvent, say.BudgetEvent)
 _SAY_HELLO = 3
 
-Event = say.SceneEvent | say.BeatEvent | say.LevelsEvent | say.BudgetEvent | say.Value
-_EVENTS = (say.SceneEvent, say.BeatEvent, say.LevelsEvent, say.BudgetEvent, say.Value)
+Event = say.SceneEvent | say.BeatEvent | say.LevelsEvent | say.BudgetEvent | say.Value | say.NotesEvent
+_EVENTS = (say.SceneEvent, say.BeatEvent, say.LevelsEvent, say.BudgetEvent, say.Value, say.NotesEvent)
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Session:
             state.beat = event
         elif isinstance(event, say.LevelsEvent):
             state.levels = event
-        else:
+        elif isinstance(event, say.BudgetEvent):
             state.budget = event
         if isinstance(event, _NEWEST_ALONE):  # who slept hears what is, not what was
             kept = [one for one in self._events if type(one) is not type(event)]

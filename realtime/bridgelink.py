@@ -6,7 +6,7 @@ Owned by the host's thread. The publisher sends from it without waiting; the con
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,11 @@ class BridgeLink:
         beat = say.BeatEvent(made.tick, tempo_bpm, frame, int(following), clip(made.chord, 16))
         self._control.tell(say.BEAT, beat)
         self._control.tell_values({name: value_of(name) for name in self._names})
+
+    def play(self, frame: int, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Say which notes begin and end in the chunk at a frame."""
+        if self._control is not None and messages:
+            self._control.play(frame, messages)
 
     def tell_scene(self, index: int, name: str) -> None:
         """Say which scene plays."""

@@ -21,6 +21,8 @@ from typing import Any
 from legando.realtime.enginelink import Made, Want
 from legando.realtime.exits import EXIT_OK, exit_of
 from legando.realtime.hearing import Hearing
+from legando.realtime.midi.channels import Channels
+from legando.realtime.midi.voices import Voices
 from legando.realtime.outfit import Outfit
 from legando.realtime.outlet import Outlet
 from legando.realtime.recording.journal import Journal
@@ -59,6 +61,7 @@ class Host:
         self._record = record
         self._figures = RenderFigures(SAMPLE_RATE_HZ, 0)
         self._written = Written(SAMPLE_RATE_HZ)
+        self._voices, self._channels = Voices(), Channels()
         self._outfit: Outfit  # from here on as `run` opens it
         self._hearing: Hearing
         self._outlet: Outlet
@@ -167,7 +170,9 @@ class Host:
         out = self._outfit
         self._written.made(made)
         out.hands.begins(made.position_frames, made.tick)
-        out.hands.made(made)
+        changes = self._voices.made(made.position_frames, made.struck, made.held)
+        out.hands.play(made.position_frames, changes)
+        out.bridge.play(made.position_frames, self._channels.feed(changes))
         out.take.reported(made)
         out.rollouts.made(made)
         self._telling.made(made)

@@ -15,10 +15,10 @@ constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 enum Kind : std::uint8_t {
     kHello = 1, kSet = 2, kGet = 3, kMidi = 4, kTransport = 5, kPing = 6, kBye = 7,
     kWelcome = 129, kStreamInfo = 130, kValue = 131, kDone = 132, kError = 133, kPong = 134,
-    kSceneEvent = 140, kBeatEvent = 141, kLevelsEvent = 142, kBudgetEvent = 143,
+    kSceneEvent = 140, kBeatEvent = 141, kLevelsEvent = 142, kBudgetEvent = 143, kNotesEvent = 144,
 };
 
-enum EventMask : std::uint32_t { kSceneMask = 1, kBeatMask = 2, kLevelsMask = 4, kBudgetMask = 8, kValuesMask = 16 };
+enum EventMask : std::uint32_t { kSceneMask = 1, kBeatMask = 2, kLevelsMask = 4, kBudgetMask = 8, kValuesMask = 16, kNotesMask = 32 };
 enum TransportFlags : std::uint32_t { kPlaying = 1, kRelease = 2 };
 enum ErrorCode : std::uint16_t { kSayHello = 3, kFull = 6, kLed = 8 };
 
@@ -40,12 +40,13 @@ struct SceneEvent { std::uint32_t number, scenes; char name[64]; };
 struct BeatEvent { double tick, tempo_bpm; std::uint64_t frame_position; std::uint32_t following, pad; char chord[16]; };
 struct LevelsEvent { float peak_left_db, peak_right_db, rms_left_db, rms_right_db; };
 struct BudgetEvent { float cost_ms, chunk_ms, lead_ms; std::uint32_t steps, full_steps, underruns, xruns; };
+struct NotesEvent { std::uint32_t sequence, count; std::uint64_t frame_position; std::uint8_t notes[448]; };
 #pragma pack(pop)
 
 static_assert(sizeof(ControlHeader) == kControlHeaderBytes, "as on the wire");
 static_assert(sizeof(Hello) == 56 && sizeof(Set) == 40 && sizeof(Midi) == 16 && sizeof(Transport) == 40, "as on the wire");
 static_assert(sizeof(Welcome) == 64 && sizeof(StreamInfo) == 64 && sizeof(Value) == 64 && sizeof(Error) == 200, "as on the wire");
-static_assert(sizeof(SceneEvent) == 72 && sizeof(BeatEvent) == 48 && sizeof(BudgetEvent) == 28, "as on the wire");
+static_assert(sizeof(SceneEvent) == 72 && sizeof(BeatEvent) == 48 && sizeof(BudgetEvent) == 28 && sizeof(NotesEvent) == 464, "as on the wire");
 
 // Write a message of header and body; return its size. `to` has room for kMaxControlBytes.
 inline std::size_t pack_control(std::uint8_t* to, Kind kind, std::uint32_t number, std::uint64_t timestamp_ns, const void* body, std::size_t body_bytes) noexcept
@@ -115,6 +116,7 @@ struct FromServer {
         BeatEvent beat;
         LevelsEvent levels;
         BudgetEvent budget;
+        NotesEvent notes;
     };
 };
 
@@ -170,6 +172,8 @@ inline Refusal parse_control(const std::uint8_t* message, std::size_t size, From
         if (!take(came.budget))
             return Refusal::length;
         return finite(came.budget.cost_ms, came.budget.chunk_ms, came.budget.lead_ms) ? Refusal::none : Refusal::not_finite;
+    case kNotesEvent:
+        return take(came.notes) ? Refusal::none : Refusal::length;
     default:
         return Refusal::kind;
     }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from legando.realtime.enginelink import Made
 from legando.realtime.midi.channels import Channels
 from legando.realtime.midi.feedback import Feedback
 from legando.realtime.midi.livemessage import LiveMessage, NoMidiSystemError
 from legando.realtime.midi.midilink import MidiProcess, MidiSettings
-from legando.realtime.midi.voices import Voices
+from legando.realtime.midi.voices import NoteChange
 from legando.realtime.performing.ownevent import lead_event
 from legando.realtime.rigs.rig import Rig
 
@@ -31,7 +30,6 @@ class Hands:
         self.process = MidiProcess(settings, on_message)
         self._feedback = Feedback(self.process, rig.bindings) if rig.midi.feedback else None
         self._lead_frames = -LEAD_STEP_FRAMES
-        self._voices = Voices()
         self._channels = Channels(rig.midi.out.channels)
         self._is_open = False
 
@@ -83,13 +81,10 @@ class Hands:
         """Say that the chunk at this frame begins at this tick."""
         self.process.begins(frame, tick)
 
-    def made(self, made: Made) -> None:
-        """Send what is struck and ends in a chunk that has been made."""
+    def play(self, frame: int, changes: Sequence[NoteChange]) -> None:
+        """Send the notes that begin and end in the chunk at this frame."""
         if self._is_open and self._rig.midi.out.wanted:
-            at = made.position_frames
-            changes = self._voices.agree(at, made.held) if made.held is not None else []
-            changes += self._voices.feed(at, made.struck)
-            self.process.play(at, self._channels.feed(changes))
+            self.process.play(frame, self._channels.feed(changes))
 
     def show(self, value_of: Callable[[str], float]) -> None:
         """Bring the lights of controllers up to date."""

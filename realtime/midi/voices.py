@@ -65,6 +65,11 @@ class Voices:
                 changes.append(NoteChange(at, part, pitch, velocity))
         return changes
 
+    def made(self, frame: int, struck: Sequence[Struck], held: Sequence[Held] | None = None) -> list[NoteChange]:
+        """Do as `feed`, after `agree` where an engine that lets notes sound takes the place of another one."""
+        changes = self.agree(frame, held) if held is not None else []
+        return changes + self.feed(frame, struck)
+
     def agree(self, frame: int, held: Sequence[Held]) -> list[NoteChange]:
         """Return the changes to what another engine lets sound, which takes the place of the one of now at `frame`."""
         wanted = {(part, pitch): velocity for part, pitch, velocity in held}

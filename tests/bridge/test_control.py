@@ -49,7 +49,7 @@ def test_a_list_is_whole_only_when_its_end_has_come() -> None:
 def test_a_client_learns_what_there_is(server: ControlServer) -> None:
     with Remote(server.endpoint) as remote:
         assert remote.streams == [STREAM]
-        assert (remote.welcome.events, remote.welcome.clock_id) == (say.ALL_EVENTS, clock_id())
+        assert (remote.welcome.events, remote.welcome.clock_id) == (say.OFFERED_EVENTS, clock_id())
         assert {control.name: control.value for control in remote.controls()} == {"density": 0.5, "mute": 0.0}
         offset_ns, way_ns = remote.clock()
         assert abs(offset_ns) < way_ns < 2_000_000_000, "one machine has one clock"

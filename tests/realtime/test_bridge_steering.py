@@ -8,9 +8,11 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from legando.bridge import controlmessages as say
+from legando.bridge.notes import Timed, messages_of
 from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
 from legando.realtime.host import Host
@@ -72,5 +74,19 @@ def test_a_program_steers_hears_and_leads_the_time(tmp_path: Path) -> None:
                 assert beat.tempo_bpm == 132.0
                 due = lead_tick + (beat.frame_position - lead_frame) * 132.0 / (15.0 * 48_000)
                 assert abs(beat.tick - due) < 0.01, "the same sixteenth at the same frame"
+            with Remote(control, events=say.NOTES) as player:
+                clicks, notes = list[int](), list[Timed]()
+                until = time.monotonic() + 1.6
+                while time.monotonic() < until:
+                    for event in player.events(0.0):
+                        assert isinstance(event, say.NotesEvent)
+                        notes += messages_of(event)
+                    block = main.receive(50)
+                    if block is not None:
+                        rises = np.diff(block.frames[:, 0], prepend=block.frames[0, 0]) > 0.1
+                        clicks += (block.frame_position + np.flatnonzero(rises)).tolist()
+            kicks = [frame for frame, message in notes if message[0] == 0x99]
+            heard = [frame for frame in clicks if kicks and kicks[0] <= frame <= kicks[-1]]
+            assert len(heard) > 1 and set(heard) <= set(kicks), "each at its very frame of the stream"
     finally:
         thread.join(30)

@@ -20,11 +20,14 @@ from legando.realtime.midi.midilink import MidiSettings, pack_notes, unpack_note
 from legando.realtime.midi.noteplayer import NotePlayer
 from legando.realtime.midi.notesout import MOST, NotesOut
 from legando.realtime.midi.notesrig import NotesRig
+from legando.realtime.midi.ports import Ports
 from legando.realtime.midi.voices import NoteChange
 from legando.realtime.playing.devices import quiet_stderr
+from legando.realtime.rigs.rig import ClockRig, MidiRig
 from legando.realtime.ring import CLOSING, PlayerState
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.stage import Stage
+from tests.realtime.conftest import JackServer
 from tests.realtime.test_replay import children
 from tests.realtime.tone_generator import SPEC
 
@@ -215,6 +218,33 @@ def test_a_channel_of_the_drums_is_theirs_alone() -> None:
 
 
 @contextmanager
+def thru() -> Iterator[tuple[list[bytes], Callable[[list[int]], None]]]:
+    """Offer a port that returns at once what it gets; yield that, and what sends besides."""
+    import rtmidi
+
+    came: list[bytes] = []
+    with quiet_stderr():
+        out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="box (capture)")
+        listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="box (playback)")
+
+    def give_back(event: tuple[list[int], float], _: object) -> None:
+        came.append(bytes(event[0]))
+        if event[0][0] & 0xF0 in (ON, OFF):
+            out.send_message(event[0])
+
+    listener.set_callback(give_back)
+    out.open_virtual_port("thru")
+    listener.open_virtual_port("thru")
+    try:
+        yield came, out.send_message
+    finally:
+        listener.cancel_callback()
+        for port in (listener, out):
+            port.close_port()
+            port.delete()
+
+
+@contextmanager
 def synthesizer() -> Iterator[list[tuple[float, bytes]]]:
     """Offer a port that notes can be sent to, on the JACK server of now."""
     import rtmidi
@@ -230,6 +260,26 @@ def synthesizer() -> Iterator[list[tuple[float, bytes]]]:
         listener.cancel_callback()
         listener.close_port()
         listener.delete()
+
+
+@pytest.mark.live
+def test_a_port_that_returns_what_it_gets_does_not_play_along(jack_server: JackServer) -> None:
+    """What `Midi Through` does; the performer's own note on the same port is heard."""
+    heard: list[bytes] = []
+    rig = MidiRig(api="jack", inputs=("*",), out=NotesRig(port="thru", software=True))
+    header = Header()
+    with thru() as (came, back):
+        ports = Ports(rig, ClockRig(), lambda live: heard.append(live.message), lambda *_: None)
+        ports.open()
+        ports.start_clock(header, sample_rate_hz=48_000, block_frames=256, latency_frames=0)
+        begin = header.played_frames + 2400
+        ports.play(notes(*((40 + n, begin + n * 2400, begin + n * 2400 + 1200) for n in range(8))))
+        until(lambda: sum(message[0] & 0xF0 == OFF for message in came) == 8)
+        time.sleep(0.1)
+        back([ON, 72, 99])
+        until(lambda: bytes((ON, 72, 99)) in heard)
+        ports.close()
+    assert heard[0] == bytes((ON, 72, 99)), heard
 
 
 RIG = """

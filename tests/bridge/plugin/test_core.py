@@ -108,6 +108,7 @@ def control_messages() -> list[bytes]:
         say.BeatEvent(-17.25, 123.4, 2**62, 1, "Am7"),
         say.LevelsEvent(-1.0, -2.0, -3.0, -4.0),
         say.BudgetEvent(1.0, 2.0, 3.0, 4, 5, 6, 7),
+        say.NotesEvent(1, 2, 3840, bytes(448)),
     ]
     return [controlwire.pack(body, number=n, timestamp_ns=9, answers=n) for n, body in enumerate(bodies, 1)]
 
