@@ -2,8 +2,10 @@
 
 A prompt's genres are leaned towards an even blend of all of them, or away from it; moods stay what they are, so that
 brightness is the knob of that name alone. At 1 nothing changes. Below, score and sound fade to no genre in particular.
-Above, the sound alone goes on past the prompt, half as fast: its timbre overdrawn. The score does not: a language model
-that is given more of a genre than there is writes fewer notes, not truer ones.
+A score goes on as it began, whatever style it is given meanwhile, so its tokens are leaned away from the genres' usual
+patterns as well (`legando.engines.patterns`). Above, the sound alone goes on past the prompt, half as fast: its timbre
+overdrawn. The score does not: a language model that is given more of a genre than there is writes fewer notes, not
+truer ones, and leaning it further towards the patterns made no genre easier to recognise.
 
 Classifier-free guidance (Ho and Salimans, arXiv 2207.12598) pushes away from no style at all, moods included; measured
 on the shipped bundle that brightened the music by 2.3 deviations at 2, made its genre harder to recognise, not easier,

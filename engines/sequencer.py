@@ -30,6 +30,7 @@ from legando.engines.constraints import (
 from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.drive import drive_gain
 from legando.engines.guidance import leaned
+from legando.engines.patterns import pattern_mask
 from legando.engines.room import SPACE_AT, room_send
 from legando.engines.score import (
     REST,
@@ -52,7 +53,7 @@ from legando.engines.timeline import (
     tick_strokes,
 )
 from legando.engines.turning import take_ticks
-from legando.realtime.controls import GENRE_SLOTS, PARTS, Controls
+from legando.realtime.controls import GENRE_SLOTS, GENRES, PARTS, Controls
 
 PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
@@ -214,6 +215,7 @@ class Sequencer:
         plan_mask(bar, controls.held, mask)
         if controls.density is not None:
             density_mask(controls.density - controls.style[GENRE_SLOTS], mask)
+        pattern_mask(controls.style[: len(GENRES)], controls.guidance, tick, mask)
         if controls.key is not None:
             key_mask(controls.key, controls.held, self._reader.chord, controls.key != self._key, mask)
 

@@ -11,9 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.engines.bundle import Bundle
+from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES
 from legando.engines.generator import Generator
 from legando.engines.guidance import leaned
 from legando.engines.lean import LeanDenoiser
+from legando.engines.patterns import LEAN_MOST, PATTERNS, STRUCK, pattern_mask
+from legando.engines.score import DRUM_VOICES
+from legando.engines.training.music.patterns import measure_patterns
 from legando.realtime.controls import GENRES, GUIDANCE_MAX, Controls
 from tests.engines.networks import small_bundle
 from tests.engines.test_quantise import fill
@@ -81,6 +85,35 @@ def test_guidance_leans_genres_towards_all_of_them_or_away_and_leaves_moods_alon
     beyond = [leaned(style, guidance)[:6] for guidance in (1.0, 2.0, GUIDANCE_MAX)]
     assert beyond[0][0] < beyond[1][0] < beyond[2][0] and beyond[0][5] > beyond[1][5] > beyond[2][5]
     assert style[0] == 0.75
+
+
+def leaning(genre: str, guidance: float, tick: int) -> NDArray[np.float32]:
+    mask = np.zeros(LOGITS, np.float32)
+    pattern_mask(tuple(float(name == genre) for name in GENRES), guidance, tick, mask)
+    return mask
+
+
+def test_guidance_below_1_leans_the_score_away_from_where_its_genre_strikes() -> None:
+    kick = PART_SLICES["drums"].start + (1 << DRUM_VOICES.index("kick"))
+    on_beats = [leaning("house", 0.0, tick)[kick] for tick in (0, 4, 8, 12)]
+    between = [leaning("house", 0.0, tick)[kick] for tick in (2, 3, 6, 10)]
+    assert max(on_beats) < -0.3 < 0.0 < min(between)
+    assert leaning("house", 0.0, 4)[kick] < leaning("house", 0.5, 4)[kick] < leaning("house", 0.9, 4)[kick] < 0.0
+    for genre in GENRES:
+        assert not leaning(genre, 1.0, 4).any() and not leaning(genre, GUIDANCE_MAX, 4).any()
+        lean = leaning(genre, 0.0, -3)
+        assert np.isfinite(lean).all() and np.abs(lean).max() <= 2 * LEAN_MOST * len(DRUM_VOICES)
+        assert not lean[[PART_SLICES[part].start for part in ("chord", "drums", "bass", "lead")]].any()  # rests
+        np.testing.assert_array_equal(lean, leaning(genre, 0.0, 13))
+    mask = np.full(LOGITS, FORBIDDEN, np.float32)
+    pattern_mask((1.0, *[0.0] * (len(GENRES) - 1)), 0.0, 4, mask)
+    assert (mask == np.float32(FORBIDDEN)).all()
+
+
+@pytest.mark.parametrize("genre", ["house", "jazz"])
+def test_the_table_of_patterns_is_what_the_composer_writes(genre: str) -> None:
+    assert PATTERNS[genre] == measure_patterns(genre)
+    assert set(PATTERNS) == set(GENRES) and set(PATTERNS[genre]) <= set(STRUCK)
 
 
 def test_the_score_follows_guidance_down_and_not_beyond_the_prompt(bundle: Bundle) -> None:
