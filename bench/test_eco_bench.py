@@ -22,7 +22,7 @@ pytestmark = pytest.mark.alone
 
 Describe = Callable[..., dict[str, float]]
 
-CHUNKS = 120
+CHUNKS = 80
 SETTLE_CHUNKS = 10
 PLAIN = Controls(style=(1.0, *[0.0] * (GENRE_SLOTS - 1), *[0.5] * len(MOODS)), tempo_bpm=124.0)
 
