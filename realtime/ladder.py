@@ -21,11 +21,16 @@ HOLD_CHUNKS = 12
 HOLD_CHUNKS_MAX = 768
 """How long the ladder stays down after a step down; it doubles with each climb that fails at once, up to a minute."""
 
+STEPS_LEAST = 2
+"""Where a ladder ends, unless it begins below: with one step the shipped model soon becomes louder by 7 LU and noisy,
+and that saves a tenth of a chunk's cost; a late chunk is concealed."""
+
 
 def rungs_of(steps: int) -> tuple[int, ...]:
-    """Return the ladder below a number of steps, best first: at most four rungs, the last of them one step. [any]"""
+    """Return the ladder below a number of steps, best first: at most four rungs, none below `STEPS_LEAST`. [any]"""
     assert steps >= 1, "a chunk takes at least one step"
-    return tuple(dict.fromkeys(max(1, round(steps * share)) for share in (1.0, 0.75, 0.5, 0.25))) if steps > 1 else (1,)
+    least = min(steps, STEPS_LEAST)
+    return tuple(dict.fromkeys(max(least, round(steps * share)) for share in (1.0, 0.75, 0.5, 0.25)))
 
 
 class LadderCosts:

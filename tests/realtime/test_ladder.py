@@ -15,7 +15,7 @@ COSTS = st.lists(st.integers(1 * MS, 200 * MS), min_size=4, max_size=4).map(lamb
 
 @pytest.mark.parametrize(
     ("steps", "rungs"),
-    [(1, (1,)), (2, (2, 1)), (3, (3, 2, 1)), (4, (4, 3, 2, 1)), (8, (8, 6, 4, 2)), (64, (64, 48, 32, 16))],
+    [(1, (1,)), (2, (2,)), (3, (3, 2)), (4, (4, 3, 2)), (5, (5, 4, 2)), (8, (8, 6, 4, 2)), (64, (64, 48, 32, 16))],
 )
 def test_a_ladder_has_at_most_four_rungs_and_begins_at_the_top(steps: int, rungs: tuple[int, ...]) -> None:
     assert rungs_of(steps) == rungs
