@@ -98,7 +98,9 @@ def test_the_room_is_told_in_mapped_memory_what_the_cpu_sends(bundle: Bundle) ->
     assert [bool(row["open"][0]) for row in told] == [False, True, True, True, True, False]
     assert [bool(row["sends"][0]) for row in told] == [False, True, True, True, False, False]
     kernels = [call for graph in card.graph.graphs.values() for call in cast(Graph, graph).calls if call[1] == "room"]
-    assert len(kernels) == len(card.graph.graphs) and len({call[2:] for call in kernels}) == 1, "each graph has one, at the same addresses"
+    assert len(kernels) == len(card.graph.graphs) and len({call[2:] for call in kernels}) == 1, (
+        "each graph has one, at the same addresses"
+    )
     card.reset()
     assert card.graph.room._controls.host.tobytes() == bytes(32), "what was turned up before does not come back"
 
