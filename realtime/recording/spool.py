@@ -79,7 +79,8 @@ class Spool(Generic[T_contra]):
                     self._store.sync()
                     synced_s, dirty = time.monotonic(), False
         except OSError as error:
-            self._error = f"{self._store.name} cannot be written ({error.strerror or error}); free some room there"
+            reason = error.strerror or str(error).rstrip(".")
+            self._error = f"{self._store.name} cannot be written ({reason}); free some room there"
         finally:
             try:
                 self._store.close()

@@ -43,6 +43,7 @@ class WavWriter:
         self.about: Mapping[str, Any] = {}
         """What made the sound: bundle, seed and the like."""
         self._hash = hashlib.sha256()
+        self._before = self._hash, 0  # hash and frames, a block ago
         self._is_float = subtype == "FLOAT"
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._file: soundfile.SoundFile | None = None
@@ -66,20 +67,24 @@ class WavWriter:
             raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); choose another place") from error
 
     def write(self, frames: npt.NDArray[np.float32]) -> None:
-        """Append frames: float32 (frames, channels). [control]"""
+        """Append frames: float32 (frames, channels). [control]
+
+        Raises LegandoError when there is no room; `commit()` then still keeps what came before, less a block, whose
+        room the file's own words need.
+        """
         assert self._file is not None, "the file is closed"
         assert frames.ndim == 2 and frames.shape[1] == self.channels, "wants (frames, channels)"
         if self.frames + len(frames) > self._max_frames:
-            self.abort()
             raise LegandoError(f"{self.path} would pass the 4 GiB that a WAV file can hold; make a shorter take")
         block = np.ascontiguousarray(frames, dtype="<f4")
         try:
             self._file.write(block)  # no flush here: it would wait for the disk
         except (soundfile.SoundFileError, OSError, AssertionError) as error:  # a short write is an assertion there
-            self.abort()
+            self._hash, self.frames = self._before
             raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error
         hashed = self._hash.copy()
         hashed.update(block.data)
+        self._before = self._hash, self.frames
         self._hash, self.frames = hashed, self.frames + len(block)
 
     @property

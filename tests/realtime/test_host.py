@@ -19,6 +19,7 @@ from legando.realtime.cli import main
 from legando.realtime.errors import LegandoError
 from legando.realtime.host import Host
 from legando.realtime.recording.verify import verify
+from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.report import HostReport
 from legando.realtime.rigs.rig import BridgeRig, Rig, read_rig
 from legando.realtime.ring import ring_folder
@@ -38,11 +39,14 @@ def tone_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 class Run(threading.Thread):
     """A host without a sound device in a thread; the main thread is free to listen and to interfere."""
 
-    def __init__(self, endpoint: str, seconds: float, instrument: str = SPEC) -> None:
+    def __init__(
+        self, endpoint: str, seconds: float, instrument: str = SPEC, recorder: WavWriter | None = None
+    ) -> None:
         super().__init__()
         rig = Rig(bridge=BridgeRig(publish=endpoint), scenes=read_rig().scenes)
         show = Show(rig=rig, bundle=None, piece=None, seconds=seconds)
-        self.host = Host(show, instrument=instrument, display=Display(quiet=True), sound=False)
+        display = Display(quiet=True)
+        self.host = Host(show, instrument=instrument, display=display, sound=False, recorder=recorder)
         self.report: HostReport | None = None
         self.error: LegandoError | None = None
         self.start()
@@ -72,13 +76,18 @@ def test_a_subscriber_hears_real_time_without_a_gap(tmp_path: Path) -> None:
     assert np.abs(sound).max() > 0.05
 
 
-def test_the_clock_paces_what_no_device_does(tmp_path: Path) -> None:
+def test_the_clock_paces_what_no_device_does_and_a_full_recording_stops_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
-    run = Run(f"ipc://{tmp_path}/live.ipc", seconds=3.0)
+    recorder = WavWriter(tmp_path / "full.wav", subtype="FLOAT")
+    recorder._max_frames = 50_000
+    run = Run(f"ipc://{tmp_path}/live.ipc", seconds=3.0, recorder=recorder)
     run.engine_pid()
     first = time.monotonic()
     run.join(20)
     assert 1.5 < time.monotonic() - first < 6.0, f"{first - began:.1f} s to start"
+    assert run.report is not None and run.report.seconds >= 3.0
+    recorder.commit()
+    assert soundfile.info(tmp_path / "full.wav").frames == 13 * 3840
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])

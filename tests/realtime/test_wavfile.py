@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from legando.realtime.errors import LegandoError
+from legando.realtime.recording.verify import verify
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.ring import Frames
 
@@ -114,7 +115,7 @@ def test_a_read_only_folder_is_refused_at_once() -> None:
         WavWriter("/proc/take.wav")
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_but_what_is_committed(tmp_path: Path) -> None:
     """A limit on the size of files fails a write as a full disk does."""
     program = """
 import resource, signal, sys
@@ -129,9 +130,15 @@ try:
             writer.write(np.zeros((1000, 2), dtype=np.float32))
 except LegandoError as error:
     print(error)
+writer = WavWriter(sys.argv[2], subtype="FLOAT")
+try:
+    for number in range(100):
+        writer.write(np.full((1000, 2), number / 100, dtype=np.float32))
+except LegandoError:
+    writer.commit()
 """
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, str(tmp_path / "take.wav")],
+        [sys.executable, "-W", "error", "-c", program, str(tmp_path / "take.wav"), str(tmp_path / "kept.wav")],
         capture_output=True,
         text=True,
         timeout=60,
@@ -139,7 +146,9 @@ except LegandoError as error:
     assert (run.returncode, run.stderr) == (0, "")
     assert "take.wav cannot be written" in run.stdout and "free some room" in run.stdout
     assert len(run.stdout.splitlines()) == 1
-    assert not os.listdir(tmp_path)  # noqa: PTH208
+    assert os.listdir(tmp_path) == ["kept.wav"]  # noqa: PTH208
+    kept = verify(tmp_path / "kept.wav")
+    assert (kept.samples, round(kept.seconds * 48)) == ("as written", 11), "less a block, for what the file says"
 
 
 def test_a_take_beyond_four_gib_is_refused_before_it_is_spoilt(tmp_path: Path) -> None:
