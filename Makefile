@@ -10,6 +10,8 @@ EVERYDAY := not soak and not hosts
 # One process more than there are cores, since some tests wait for music to pass.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 8 --dist loadfile --max-worker-restart 0 --benchmark-disable
+# The test files in which a mark stands: what the others import need not be loaded to leave them out.
+marked = $(shell grep -rlE "mark\.($(1))\b" tests bench --include="test_*.py" | sort)
 
 .PHONY: play test hosts soak lint bench figures plugin plugin-windows clean
 
@@ -22,14 +24,14 @@ test: $(VENV)/.test
 ifeq ($(strip $(ARGS)),)
 	@status=0; set -x; \
 	PYTHONSAFEPATH=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m "$(EVERYDAY) and not alone and not live" $(SIDE_BY_SIDE) || status=$$?; \
-	PYTHONSAFEPATH=1 $(BIN)/pytest -m "$(EVERYDAY) and (alone or live)" || status=$$?; \
+	PYTHONSAFEPATH=1 $(BIN)/pytest -m "$(EVERYDAY) and (alone or live)" $(call marked,alone|live) || status=$$?; \
 	exit $$status
 else
 	PYTHONSAFEPATH=1 $(BIN)/pytest $(ARGS)
 endif
 
 hosts: $(VENV)/.test
-	PYTHONSAFEPATH=1 $(BIN)/pytest -m hosts $(or $(ARGS),tests/bridge/plugin)
+	PYTHONSAFEPATH=1 $(BIN)/pytest -m hosts $(or $(ARGS),$(call marked,hosts))
 
 soak: $(VENV)/.test
 	PYTHONSAFEPATH=1 $(BIN)/pytest -m soak --timeout 3600 $(ARGS)
