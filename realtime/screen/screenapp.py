@@ -19,10 +19,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from legando.realtime.screen.meter import Levels, rest, step_meter
-from legando.realtime.screen.screenkeys import Move, moves_of
+from legando.realtime.screen.screenkeys import PANIC, Move, moves_of
 from legando.realtime.screen.screenline import Line
 from legando.realtime.screen.screentheme import GROUNDS, styles
-from legando.realtime.screen.screenview import View, draw
+from legando.realtime.screen.screenview import View, draw, help_pages
 from legando.realtime.screen.status import KNOBS, Status
 
 OWN_NS = 600_000_000
@@ -90,7 +90,7 @@ class ScreenApp(App[None]):
         self._midi_ns, self._midi_count = 0, 0
         self._own: dict[str, tuple[float, int]] = {}
         self._chosen = 0
-        self._asking = self._helping = False
+        self._asking, self._helping = False, 0
 
     def compose(self) -> ComposeResult:
         """Make the one widget."""
@@ -175,14 +175,17 @@ class ScreenApp(App[None]):
     def on_key(self, event: Key) -> None:
         """Do what a key says."""
         event.stop()
-        if self._asking:
+        if event.key == PANIC and self._status is not None:  # at any moment
+            self._move(moves_of(event.key, self._status, self._chosen, self._values()))
+        elif self._asking:
             self._asking = False
             if event.key in ("y", "Y"):
                 self._on_stop()
         elif self._helping:
-            self._helping = False
+            more = event.key == "question_mark" and self._helping < help_pages(self.size.height)
+            self._helping = self._helping + 1 if more else 0
         elif event.key in ("question_mark", "h", "f1"):
-            self._helping = True
+            self._helping = 1
         elif event.key == "q":
             self._asking = True
         elif event.key in ("up", "down"):

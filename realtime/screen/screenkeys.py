@@ -14,7 +14,8 @@ from legando.realtime.screen.status import KNOBS, Status
 
 SCENE_KEYS = "1234567890"
 PART_KEYS = {"drums": "d", "bass": "b", "chord": "c", "lead": "l", "texture": "x"}
-_TRIGGERS = {"exclamation_mark": "panic", "t": "tap", "plus": "like", "minus": "dislike"}
+PANIC = "exclamation_mark"
+_TRIGGERS = {PANIC: "panic", "t": "tap", "plus": "like", "minus": "dislike"}
 STEP, FINE_STEP = 0.05, 0.01
 """How far one key press moves a knob, as a share of its range."""
 

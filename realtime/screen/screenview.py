@@ -34,7 +34,8 @@ MARGIN = 1
 class View:
     """What is drawn: the last status (None before the first), and what belongs to the screen alone.
 
-    `values` has the controls as they are shown: a key's move shows before the host has confirmed it.
+    `values` has the controls as they are shown: a key's move shows before the host has confirmed it. `helping` is which
+    page of the keys is shown, from 1; 0 is none.
     """
 
     status: Status | None = None
@@ -44,7 +45,7 @@ class View:
     chosen: int = 0
     said: Sequence[str] = ()
     asking: bool = False
-    helping: bool = False
+    helping: int = 0
     now_ns: int = 0
     midi_lit: bool = False
     stale: bool = False
@@ -55,7 +56,7 @@ def draw(view: View, width: int, height: int) -> list[Line]:
     width, height = max(1, width), max(1, height)
     inner = max(1, width - 2 * MARGIN)
     if view.helping:
-        body = _help(inner, height - 1)
+        body = _help(inner, height - 1, min(view.helping, help_pages(height)))
     elif view.status is None:
         body = _waiting(view, inner, height - 1)
     else:
@@ -102,12 +103,19 @@ def _waiting(view: View, width: int, height: int) -> list[Line]:
     return lines
 
 
-def _help(width: int, height: int) -> list[Line]:
+def help_pages(height: int) -> int:
+    """Return how many pages of a screen of `height` lines the keys fill. [any]"""
+    return 1 if height > len(HELP) else -(-len(HELP) // max(1, height - 2))
+
+
+def _help(width: int, height: int, page: int = 1) -> list[Line]:
     keys = max(len(key) for key, _ in HELP) + 2
     lines: list[Line] = [(Run("Keys", "head"),)] if height > len(HELP) else []
-    lines += [fit((Run(f"{key:{keys}}", "strong"), Run(text)), width) for key, text in HELP]
+    pages, rows = help_pages(height + 1), max(1, height - 1)
+    shown = HELP if pages == 1 else HELP[(page - 1) * rows : page * rows]
+    lines += [fit((Run(f"{key:{keys}}", "strong"), Run(text)), width) for key, text in shown]
     if height > len(lines):
-        lines.append((Run("any key: back", "dim"),))
+        lines.append((Run("?: more   any other key: back" if page < pages else "any key: back", "dim"),))
     return lines
 
 

@@ -19,7 +19,7 @@ from legando.realtime.screen.screenapp import Canvas, ScreenApp
 from legando.realtime.screen.screenkeys import HELP, Move, moves_of
 from legando.realtime.screen.screenline import plain, width_of
 from legando.realtime.screen.screentheme import ROLES, colours, contrast, styles, theme_of
-from legando.realtime.screen.screenview import View, draw
+from legando.realtime.screen.screenview import View, draw, help_pages
 from legando.realtime.screen.status import KNOBS, SHOWN, Heard, Place, Status, status_from_plain, status_to_plain
 
 VALUES = dict.fromkeys(SHOWN, 0.0) | {"density": 0.62, "tempo_bpm": 124.0, "level": 1.0, "guidance": 1.0}
@@ -75,7 +75,7 @@ def test_every_size_is_filled_exactly(width: int, height: int, chosen: int, page
         values=dict.fromkeys(SHOWN, share),
         chosen=chosen,
         said=["a sentence that a performer should know about"] * said,
-        helping=page == "helping",
+        helping=int(page == "helping"),
         asking=page == "asking",
     )
     lines = draw(view, width, height)
@@ -122,7 +122,9 @@ def test_a_small_terminal_keeps_what_matters_and_a_large_one_lists_all_keys() ->
         assert words in small, f"{words!r} is missing from\n{small}"
     large = text(160, 50)
     assert all(what in large for _, what in HELP) and "all is well" in large
-    assert all(what in text(80, 24, helping=True) for _, what in HELP)
+    assert all(what in text(80, 24, helping=1) for _, what in HELP)
+    pages = "".join(text(70, 9, helping=page + 1) for page in range(help_pages(9)))
+    assert help_pages(9) == 3 and all(what in pages for _, what in HELP)
 
 
 def test_a_budget_beyond_the_goal_and_a_mute_are_told_in_words() -> None:
@@ -271,9 +273,11 @@ def test_q_asks_first_and_ctrl_c_does_not() -> None:
         assert "Stop the music?" not in lines_of(app)
         await pilot.press("question_mark")
         assert "tap the tempo" in lines_of(app)
+        await pilot.press("exclamation_mark")  # acts at any moment, and the page stays
+        assert "tap the tempo" in lines_of(app)
         await pilot.press("d", "r", "r", "q", "y", "ctrl+c")
 
-    assert drive(steps) == ["record", "record", "stop", "stop"]
+    assert drive(steps) == [Move("panic", 1.0), "record", "record", "stop", "stop"]
 
 
 def test_only_lines_that_have_changed_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
