@@ -121,7 +121,7 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         if record is not None:
             check_take_name(record)
         kept = arguments.journal or (record.with_suffix(".jsonl") if record is not None else None)
-        journal = _open_journal(stack, kept, show)
+        journal = _open_journal(stack, kept, show, live=True)
         host = Host(
             show,
             instrument=instrument,
@@ -172,7 +172,7 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
     return EXIT_OK
 
 
-def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | None:
+def _open_journal(stack: ExitStack, path: Path | None, show: Show, *, live: bool = False) -> Journal | None:
     if path is None:
         return None
     engine = show.rig.engine
@@ -182,6 +182,8 @@ def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | 
         "scenes": [[[prompt.text, prompt.weight] for prompt in scene.prompts] for scene in show.rig.scenes],
     }
     journal = Journal(path, header)
+    if live:  # a show that cannot start leaves nothing in the way of the next try
+        stack.callback(journal.discard_if_empty)
     stack.callback(journal.close)
     for timed in show.piece.messages if show.piece is not None else ():
         journal.event(timed.frame, timed.message)

@@ -61,6 +61,7 @@ class Journal:
         except OSError as error:
             raise LegandoError(f"the journal {path} cannot be made: {error.strerror}; choose a new name") from error
         self._waiting: list[bytes] = []
+        self._holds_chunks = False
         self._write({"legando_journal": VERSION, **header})
         self._last: dict[str, Any] = {}
         self.flush()
@@ -79,6 +80,7 @@ class Journal:
 
     def made(self, frame: int, controls: dict[str, Any], sha256: str, past: dict[str, Any] | None = None) -> None:
         """Keep what the chunk at this frame was made with (`snapshot`), and the hash of its sound."""
+        self._holds_chunks = True
         last = self._last | _PASSING
         line: dict[str, Any] = {"chunk": frame}
         if past is not None:
@@ -117,6 +119,11 @@ class Journal:
         """Close the file."""
         self.flush()
         self._spool.close()
+
+    def discard_if_empty(self) -> None:
+        """Remove a closed journal without a chunk: nothing can be made of it, and its name is free again."""
+        if not self._holds_chunks:
+            self.path.unlink(missing_ok=True)
 
     def _write(self, plain: dict[str, Any]) -> None:
         self._waiting.append(seal(plain))

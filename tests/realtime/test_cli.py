@@ -135,6 +135,7 @@ MISTAKES: list[tuple[tuple[str, ...], list[str]]] = [
     (("play", "--seconds", "0"), ["--seconds"]),
     (("serve", "--publish", "tcp://8.8.8.8:1234"), ["8.8.8.8", "loopback"]),
     (("serve", "--publish", "http://x"), ["http://x", "tcp://"]),
+    (("serve", "--bundle", "none", "--record", "a.flac"), ["none"]),
     (("listen", "tcp://127.0.0.1:1", "--seconds", "-1", "--out", "a.wav"), ["--seconds", "-1"]),
     (("listen", "nonsense", "--seconds", "1", "--out", "a.wav"), ["nonsense", "tcp://"]),
     (("bench", "live", "peers"), ["live and peers", "alone"]),

@@ -210,6 +210,8 @@ def test_what_cannot_be_used_is_one_sentence(tmp_path: Path, capsys: pytest.Capt
     empty = Journal(tmp_path / "empty.jsonl", {"seed": 1})
     empty.close()
     assert "holds no chunk" in refused(tmp_path / "empty.jsonl")
+    empty.discard_if_empty()
+    assert not (tmp_path / "empty.jsonl").exists()
     (tmp_path / "file").write_text("x")
     assert "cannot be made" in refused(good, "--clips", tmp_path / "file")
     (tmp_path / "clips").mkdir()
