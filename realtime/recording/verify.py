@@ -30,10 +30,10 @@ _PIECE_FRAMES = 1 << 16
 class Findings:
     """What a file says, and what was found.
 
-    `samples` is `as written`, `changed` or `unfinished` (its writer died before it wrote a digest); `marked` says
-    whether IPTC's source type also stands where other programs look for it. `journal` is `whole`, `cut off`, `damaged`
-    or `not there`; `same_sound` says whether its digest is that of this file, None where that cannot be compared.
-    `bundle` is where it lies, empty where it is not known here.
+    `samples` is `as written`, `changed`, `cut off` (they end before the file says) or `unfinished` (its writer died
+    before it wrote a digest); `marked` says whether IPTC's source type also stands where other programs look for it.
+    `journal` is `whole`, `cut off`, `damaged` or `not there`; `same_sound` says whether its digest is that of this
+    file, None where that cannot be compared. `bundle` is where it lies, empty where it is not known here.
     """
 
     file: str
@@ -130,16 +130,22 @@ def _in_words(prompts: Any) -> str:
 
 
 def _judged(said: str, found: str) -> str:
+    if not found:
+        return "cut off"
     if said == UNFINISHED:
         return "unfinished"
     return "as written" if said == found else "changed"
 
 
 def _flac_sha256(path: Path) -> str:
+    """Return the digest of the samples; empty where they cannot be read to their end."""
     hashed = hashlib.sha256()
     with soundfile.SoundFile(path) as file:
-        for piece in file.blocks(_PIECE_FRAMES, dtype="int32", always_2d=True):
-            hashed.update(int24_bytes(piece))
+        try:
+            for piece in file.blocks(_PIECE_FRAMES, dtype="int32", always_2d=True):
+                hashed.update(int24_bytes(piece))
+        except soundfile.SoundFileError:
+            return ""
     return hashed.hexdigest()
 
 

@@ -125,6 +125,9 @@ def test_what_was_changed_since_is_told(tmp_path: Path, name: str, capsys: pytes
     assert main(["info", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["good"] is True
     sound, rate = soundfile.read(path, dtype="int32" if name == "a.flac" else "float32")
+    (tmp_path / f"cut-{name}").write_bytes(path.read_bytes()[:100_000])
+    cut = "cut off" if name == "a.flac" else "changed"  # what WAV says stands behind the samples in the longer file
+    assert verify(tmp_path / f"cut-{name}").samples == cut
     with soundfile.SoundFile(path) as file:
         comment = file.comment
     sound[1000, 1] *= -1
