@@ -110,7 +110,7 @@ def budget(chunk: Outcome) -> list[tuple[str, float, str]]:
         ("ring lead", LEAD_MS, "fixed"),
         ("codec", about["latency_ms"], "fixed"),
     ]
-    return parts
+    return [part for part in parts if part[1] > 0.0]
 
 
 def page(results: Results, charts: dict[str, tuple[str, str, Marks]], comparison: Comparison | None) -> str:

@@ -86,12 +86,12 @@ class Generator:
         self.seed = seed
         self.latents = latents
         self.chunk_frames = latents * LATENT_FRAMES
-        self.latency_frames = GRAIN_FRAMES
+        self.latency_frames = 0  # a grain's rise is in the chunk that it belongs to, and the codec learned it so
         self._language, self._denoiser, self._decoder = made.language, made.denoiser, made.decoder
         for name, network in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
             network.check(bundle.file("reference.safetensors"), name)
         habits = read_habits(json.loads(bundle.file("habits.json").read_text()))
-        self._sequencer = Sequencer(seed, habits, latents=latents, latency_frames=GRAIN_FRAMES)
+        self._sequencer = Sequencer(seed, habits, latents=latents)
         self._drive = Drive(self.chunk_frames, GRAIN_FRAMES)
         self._room = Room(self.chunk_frames, GRAIN_FRAMES)
         self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)

@@ -112,11 +112,10 @@ class Plan:
 class Sequencer:
     """Owns what goes on from chunk to chunk in one stream, except what networks and seam remember."""
 
-    def __init__(self, seed: int, habits: Mapping[str, Habits], *, latents: int, latency_frames: int) -> None:
+    def __init__(self, seed: int, habits: Mapping[str, Habits], *, latents: int) -> None:
         self.seed = seed
         self.latents = latents
         self.chunk_frames = latents * LATENT_FRAMES
-        self._latency_frames = latency_frames
         self._arranger = Arranger(seed, habits)
         self.reset()
 
@@ -163,7 +162,7 @@ class Sequencer:
             if now.click:
                 tokens = _SILENCE
                 if tick % TICKS_PER_BEAT == 0:
-                    beats.append((offset + self._latency_frames, tick % TICKS_PER_BAR == 0))
+                    beats.append((offset, tick % TICKS_PER_BAR == 0))
             else:
                 strokes += [replace(stroke, offset_frames=offset) for stroke in self._opening]
                 self._opening.clear()

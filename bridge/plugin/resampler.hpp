@@ -48,7 +48,7 @@ public:
     static constexpr std::size_t kPiece = 256;
     static constexpr double kMostStep = 16.0;
 
-    Resampler() : state_(src_new(SRC_SINC_MEDIUM_QUALITY, 2, nullptr)) {}
+    Resampler() : state_(src_new(SRC_SINC_MEDIUM_QUALITY, 2, nullptr)) { warm_up(); }
     ~Resampler() { src_delete(state_); }
     Resampler(const Resampler&) = delete;
     Resampler& operator=(const Resampler&) = delete;
@@ -124,6 +124,23 @@ public:
 
 private:
     static constexpr int kFade = static_cast<int>(kFadeFrames);  // steps from frame by frame (0) to resampled
+
+    // Run over silence once: the first block of sound would wait until the code and its table are read from the disk.
+    void warm_up() noexcept
+    {
+        const std::array<float, 2 * kPiece> silence{};
+        std::array<float, 4 * kPiece> out;
+        for (const double ratio : {48000.0 / 44100.0, 44100.0 / 48000.0}) {
+            SRC_DATA data{};
+            data.data_in = silence.data();
+            data.input_frames = static_cast<long>(kPiece);
+            data.data_out = out.data();
+            data.output_frames = static_cast<long>(2 * kPiece);
+            data.src_ratio = ratio;
+            src_process(state_, &data);
+        }
+        src_reset(state_);
+    }
 
     void start_resampling(std::int64_t from) noexcept
     {

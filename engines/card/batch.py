@@ -44,7 +44,7 @@ class BatchGenerator:
         self._language, self._denoiser = language, denoiser
         self.engine, self.seeds = networks.engine, tuple(seeds)
         self.latents = checked_latents(bundle, None)
-        self.chunk_frames, self.latency_frames = self.latents * LATENT_FRAMES, GRAIN_FRAMES
+        self.chunk_frames, self.latency_frames = self.latents * LATENT_FRAMES, 0
         self.default_steps = checked_steps(bundle.default_steps if steps is None else steps)
         for name, stage in (("language", self._language), ("denoiser", self._denoiser), ("decoder", self._decoder)):
             stage.check(bundle.file("reference.safetensors"), name)

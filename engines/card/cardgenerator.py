@@ -27,7 +27,7 @@ from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
 from legando.engines.score import BASS, CHORD, HOLD, LEAD
 from legando.engines.sequencer import Ask, Plan
-from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ
+from legando.engines.timeline import LATENT_FRAMES, SAMPLE_RATE_HZ
 from legando.kernels.conditioning import write_record
 from legando.kernels.device import Device
 from legando.kernels.launcher import SLEEP_S, SPIN_NS
@@ -64,7 +64,7 @@ class CardGenerator:
         self.engine, self.seeds = networks.engine, tuple(seeds)
         self.default_steps = checked_steps(bundle.default_steps if steps is None else steps)
         self.latents = checked_latents(bundle, None)
-        self.chunk_frames, self.latency_frames = self.latents * LATENT_FRAMES, GRAIN_FRAMES
+        self.chunk_frames, self.latency_frames = self.latents * LATENT_FRAMES, 0
         self.graph = ChunkGraph(device, networks, streams=len(seeds), latents=self.latents)
         self.sequencers = sequencers(bundle, seeds)
         self._metronomes = [Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames) for _ in seeds]

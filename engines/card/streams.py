@@ -12,7 +12,6 @@ from legando.engines.arranger import read_habits
 from legando.engines.bundle import Bundle
 from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.sequencer import Ask, Plan, Sequencer
-from legando.engines.timeline import GRAIN_FRAMES
 from legando.realtime.controls import Controls
 from legando.realtime.errors import LegandoError
 
@@ -23,7 +22,7 @@ def sequencers(bundle: Bundle, seeds: Sequence[int]) -> list[Sequencer]:
     """Return one sequencer for each seed. [engine]"""
     habits = read_habits(json.loads(bundle.file("habits.json").read_text()))
     latents = checked_latents(bundle, None)
-    return [Sequencer(seed, habits, latents=latents, latency_frames=GRAIN_FRAMES) for seed in seeds]
+    return [Sequencer(seed, habits, latents=latents) for seed in seeds]
 
 
 def compose_all(

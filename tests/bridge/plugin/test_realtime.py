@@ -66,7 +66,7 @@ def test_process_makes_no_forbidden_call(
     daw.ask("start paced")
     time.sleep(0.3)  # nobody there
     source = server(chunk=480)
-    daw.wait_for_sound()
+    daw.wait_for_sound(timeout_s=60.0)  # 48,000 calls a second are much for a busy machine
     resampling = daw.ask(f"value 0 {parameters['resampling']['id']}")["value"]
     assert resampling == (rate_hz != RATE_HZ), "both ways through the player are checked"
     source.wait_for("clients", lambda clients: clients["count"] == 1)
@@ -81,7 +81,7 @@ def test_process_makes_no_forbidden_call(
     source.kill()
     time.sleep(0.5)
     server(chunk=3840, start=10_000_000)
-    daw.wait_for_sound(since=len(daw.sound()))
+    daw.wait_for_sound(since=len(daw.sound()), timeout_s=60.0)
     daw.ask("stop")
     blocks = daw.blocks
     daw.end()
