@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from legando.realtime.controls import Controls
+from legando.realtime.controls import GENRES, Controls
 from legando.realtime.instrument import Chunk, Instrument, load_instrument
 from legando.realtime.midi.midifile import read_midi_file
 from legando.realtime.midi.notefile import check_note_file
@@ -23,6 +23,7 @@ from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.version import version
 
 DEFAULT_SECONDS = 30.0
+LEAST_SHARE = 0.05
 
 
 def render_command(arguments: argparse.Namespace, instrument: str) -> int:
@@ -54,10 +55,12 @@ def tell_render(
     notes: Path | None = None,
 ) -> None:
     """Say in a line what a render came to, or print it as a JSON object where there is no display. [control]"""
+    genres = read_as(show, instrument)
     if display is not None:
         took_s = sum(figures.costs_ns) / 1e9
         display.say(
             f"{writer.path}: {figures.seconds:.1f} s made in {took_s:.1f} s, rtf {figures.rtf:.2f}; {made_in(figures)}"
+            + (f"; read as {', '.join(f'{name} {share:g}' for name, share in genres.items())}" if genres else "")
             + (f"; its notes: {notes}" if notes is not None else "")
         )
         return
@@ -72,10 +75,24 @@ def tell_render(
         "bundle_sha256": instrument.hash,
         "engine": engine,
         "seed": show.rig.engine.seed,
+        "read_as": genres,
         "pcm_sha256": writer.pcm_sha256,
         "out": str(writer.path),
     } | ({"notes": str(notes)} if notes is not None else {})
     print(json.dumps(summary))
+
+
+def read_as(show: Show, instrument: Instrument) -> dict[str, float]:
+    """Return the genres that the prompts of a show's only scene were read as, the largest share first. [control]
+
+    Words that the model knows nothing of are read as a little of everything. Nothing is returned for several scenes.
+    """
+    if len(show.rig.scenes) != 1:
+        return {}
+    prompts = show.rig.scenes[0].prompts
+    style = instrument.encode([(prompt.text, prompt.weight) for prompt in prompts if prompt.weight])
+    shares = sorted(zip(style[: len(GENRES)], GENRES, strict=True), reverse=True)
+    return {name: round(share, 2) for share, name in shares if share >= LEAST_SHARE}
 
 
 def about_render(show: Show, instrument: Instrument, engine: str) -> dict[str, Any]:

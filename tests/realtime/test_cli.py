@@ -98,6 +98,7 @@ def test_the_figures_of_a_render_are_one_json_object(in_empty_folder: Path, caps
         "pcm_sha256",
     }
     assert set(figures["compute_ms"]) == {"p50", "p99", "max"}
+    assert sorted(figures["read_as"].values(), reverse=True) == [0.67, 0.33], "the weights, as two genres here"
     assert figures["seconds"] == 1.23 and figures["chunks"] == 16 and figures["chunk_ms"] == 80.0
     info = soundfile.info("a.wav")
     assert (info.frames, info.samplerate, info.channels) == (59_040, 48_000, 2)
