@@ -1,8 +1,8 @@
 """Rendering: the same piece as live, made as fast as the machine can. [control]
 
 The generator's latency is taken off the front, so that a note at frame n of the MIDI file starts at frame n of the
-file that comes out. What is cut there begins in the middle of a wave: the first 3 ms fade in, as the player's do. The
-level is applied here, as the player would.
+file that comes out. The first 20 ms fade in: all oscillators of a decoder begin in phase, which pops where pads begin.
+The level is applied here, as the player would.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from legando.realtime.performing.performance import Performance
 
 Frames = NDArray[np.float32]
 
-FADE_IN_FRAMES = 144
-"""3 ms: nothing pops, and the first stroke is still a stroke."""
+FADE_IN_FRAMES = 960
+"""20 ms: the burst that ends 10 ms in is as loud as what follows it, and the first stroke is still a stroke."""
 
 
 @dataclass(slots=True)

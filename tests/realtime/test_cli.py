@@ -76,7 +76,7 @@ def test_words_in_a_prompt_set_the_tempo_and_mute_parts_and_options_win(capsys: 
     def clicks(*words: str) -> int:
         assert run("render", "--seconds", "4", "--out", "a.wav", "--json", *words) == 0
         capsys.readouterr()
-        sound = soundfile.read("a.wav")[0][480:, 0]  # without the first beat, which is faded in
+        sound = soundfile.read("a.wav")[0][960:, 0]  # without the first beat, which is faded in
         return int(np.sum(np.diff(sound) > 0.15))
 
     assert clicks("--prompt", "house 180 bpm") == clicks("--prompt", "house", "--tempo", "180") == 11

@@ -65,11 +65,11 @@ def test_the_level_moves_without_a_jump_and_leaves_full_level_untouched() -> Non
     assert faded[-1, 0] == 0.25
 
 
-def test_the_first_3_ms_fade_in_however_they_are_cut() -> None:
-    ones = np.ones((960, 2), np.float32)
+def test_the_first_20_ms_fade_in_however_they_are_cut() -> None:
+    ones = np.ones((1920, 2), np.float32)
     whole = fade_in(ones, 0)[:, 0]
     assert 0.0 < whole[0] < 0.001 and np.abs(np.diff(whole)).max() < 0.02 and (whole[FADE_IN_FRAMES:] == 1.0).all()
-    pieces = [fade_in(ones[start : start + 100], start) for start in range(0, 960, 100)]
+    pieces = [fade_in(ones[start : start + 100], start) for start in range(0, 1920, 100)]
     np.testing.assert_array_equal(np.concatenate(pieces)[:, 0], whole)
 
 
