@@ -13,7 +13,8 @@ from legando.engines.training.figures.desk import Desk
 from legando.engines.training.figures.energy import Block, benchmark_of, normal_mode, passes_figures, play_block
 from legando.engines.training.figures.energy_modes import bootstrap, compare, quality_figures, saving_figures
 from legando.engines.training.measures import passes
-from legando.engines.training.measures.energy_meters import WATTS_A_CORE, Meter, Reading, rapl_packages, spent
+from legando.engines.training.measures.energy_meters import Meter, Reading, rapl_packages, spent
+from legando.realtime.watching.costs import WATTS_A_CORE
 
 
 def reading(process_s: float, *packages_uj: int, gpu_mj: int = -1) -> Reading:

@@ -164,6 +164,7 @@ class _Steady:
 
     latency_ns = 20_000_000
     player_state = PlayerState.PLAYING
+    panics = flags = 0
 
     def __init__(self) -> None:
         self._began_ns = time.perf_counter_ns()
@@ -175,6 +176,9 @@ class _Steady:
     @property
     def played_at_ns(self) -> int:
         return self._began_ns + self.played_frames * 1_000_000 // 48
+
+    def immediate(self, name: str) -> float:
+        return 0.0
 
     def leaves_s(self, frame: int) -> float:
         """When a frame leaves: its block is handed over from its first frame on."""
