@@ -21,6 +21,9 @@ from legando.realtime.ring import Frames, ReadStatus, Ring
 FADE_FRAMES = 96_000
 """Two seconds."""
 
+FADE_IN_FRAMES = 960
+"""20 ms: the oscillators of a first chunk start together, in a burst; a first stroke stays a stroke."""
+
 ALIKE = 0.35
 """The correlation of two bundles that play the same score."""
 
@@ -32,6 +35,11 @@ def rising(begin_frames: int, frames: int, fade_frames: int) -> Frames:
     at = np.clip((begin_frames + np.arange(frames) + 0.5) / fade_frames, 0.0, 1.0)
     share: Frames = (0.5 - 0.5 * np.cos(np.pi * at)).astype(np.float32)[:, None]
     return share
+
+
+def fade_in(frames: Frames, position: int) -> Frames:
+    """Return frames that begin at `position` of a stream, its very first ones faded in; later ones untouched. [any]"""
+    return frames if position >= FADE_IN_FRAMES else frames * rising(position, len(frames), FADE_IN_FRAMES)
 
 
 def gains(begin_frames: int, frames: int, fade_frames: int) -> tuple[Frames, Frames]:

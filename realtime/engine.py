@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from legando.realtime.controls import Controls, NoteEvent
-from legando.realtime.crossfade import Mixer
+from legando.realtime.crossfade import Mixer, fade_in
 from legando.realtime.enginelink import EngineSettings, Failed, Made, Ready, Want, send_message
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Chunk, Generator, Instrument, load_instrument
@@ -180,7 +180,7 @@ def _lead(
         steps = pacer.take() if controls.steps is None else controls.steps
         began_ns = time.perf_counter_ns()
         chunk = generator.step(controls if steps == generator.default_steps else replace(controls, steps=steps))
-        frames = chunk.frames
+        frames = fade_in(chunk.frames, position)
         if mixer is not None:
             frames = mixer.mix(position, frames, MIX_SHARE * generator.chunk_frames / ring.sample_rate_hz)
         ring.write(frames)

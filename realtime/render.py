@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.realtime.controls import Controls
+from legando.realtime.crossfade import fade_in
 from legando.realtime.instrument import Chunk, Generator
 from legando.realtime.performing.performance import Performance
 
 Frames = NDArray[np.float32]
-
-FADE_IN_FRAMES = 960
-"""20 ms: the burst that ends 10 ms in is as loud as what follows it, and the first stroke is still a stroke."""
 
 
 @dataclass(slots=True)
@@ -108,13 +106,3 @@ def apply_level(frames: Frames, before: float, after: float) -> Frames:
         return frames
     gain = np.linspace(before, after, len(frames) + 1, dtype=np.float32)[1:, None]
     return frames * gain
-
-
-def fade_in(frames: Frames, position: int) -> Frames:
-    """Return frames of a take that begin at `position`, with its first ones faded in; later ones untouched. [any]"""
-    if position >= FADE_IN_FRAMES:
-        return frames
-    place = np.arange(position, min(position + len(frames), FADE_IN_FRAMES), dtype=np.float32)
-    gain = np.ones(len(frames), np.float32)
-    gain[: len(place)] = 0.5 - 0.5 * np.cos(np.float32(np.pi / FADE_IN_FRAMES) * (place + 1))
-    return frames * gain[:, None]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from legando.realtime.crossfade import FADE_FRAMES, faded
+from legando.realtime.crossfade import FADE_FRAMES, fade_in, faded
 from legando.realtime.errors import LegandoError
 from legando.realtime.instrument import Generator, Instrument
 from legando.realtime.recording.journal import MadeChunk, TakeRecord
@@ -124,7 +124,7 @@ class _Band:
             self.lead.go_on(chunk.frame, chunk.past["tick"], chunk.past["score"])
         controls = controls_from_plain(chunk.controls)
         made = self.lead.step(controls)
-        frames = made.frames
+        frames = fade_in(made.frames, chunk.frame)
         if sheet is not None:
             sheet.chunk(chunk.frame, made, self.lead, controls)
         if self._follower is None:

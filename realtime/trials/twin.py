@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from legando.realtime.crossfade import fade_in
 from legando.realtime.instrument import Generator, Instrument
 from legando.realtime.ring import Frames
 from legando.realtime.show import Show
@@ -137,4 +138,5 @@ class Twin:
     def _step(self, position: int) -> Frames:
         controls = self._performance.controls_for_chunk(position, self._chunk, self._generator.tick)
         steps = self._taken.steps.get(position)
-        return self._generator.step(controls if steps is None else replace(controls, steps=steps)).frames.copy()
+        chunk = self._generator.step(controls if steps is None else replace(controls, steps=steps))
+        return fade_in(chunk.frames, position).copy()

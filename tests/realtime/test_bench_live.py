@@ -9,6 +9,7 @@ from legando.engines.bundle import Bundle
 from legando.engines.generator import Generator
 from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
+from legando.realtime.crossfade import fade_in
 from legando.realtime.errors import LegandoError
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import Binding, MidiRig, Rig, Scene
@@ -97,6 +98,7 @@ def test_the_twin_reproduces_a_take_and_finds_each_effect_at_its_frame() -> None
     stream = np.concatenate(
         [generator.step(performance.controls_for_chunk(n * CHUNK, CHUNK)).frames for n in range(20)]
     )
+    stream = fade_in(stream, 0)
     twin = Twin(make(None), show, taken)
     effects = list(twin.effects(stream, events))
     assert twin.same_frames == len(stream)

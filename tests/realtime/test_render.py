@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
+from legando.realtime.crossfade import FADE_IN_FRAMES, fade_in
 from legando.realtime.engine import ControlSource
 from legando.realtime.performing.performance import Performance, StyledScene
-from legando.realtime.render import FADE_IN_FRAMES, RenderFigures, apply_level, fade_in, render
+from legando.realtime.render import RenderFigures, apply_level, render
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import Binding, Scene
 from legando.realtime.screen.display import Display
