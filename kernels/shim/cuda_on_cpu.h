@@ -38,8 +38,9 @@ inline float2 make_float2(float x, float y) { return {x, y}; }
 extern "C" char __start_cuda_shared[] __attribute__((weak, visibility("hidden")));
 extern "C" char __stop_cuda_shared[] __attribute__((weak, visibility("hidden")));
 
-inline uint3 threadIdx, blockIdx;
-inline dim3 blockDim, gridDim;
+// `static`: an inline variable would be one for all libraries of a process, whatever they were loaded for.
+static uint3 threadIdx, blockIdx;
+static dim3 blockDim, gridDim;
 
 inline float __uint_as_float(unsigned int bits) { float x; std::memcpy(&x, &bits, sizeof x); return x; }
 inline unsigned int __float_as_uint(float x) { unsigned int bits; std::memcpy(&bits, &x, sizeof x); return bits; }
@@ -75,13 +76,13 @@ struct Fibre {
     unsigned int shuffles;  // how many this lane has done; its parity picks the exchange buffer
 };
 
-inline std::vector<Fibre> fibres;
-inline std::unique_ptr<char[]> stacks;
-inline std::vector<unsigned long long> exchange;  // [warps, 2, 32]
-inline ucontext_t scheduler;
-inline std::size_t current;
-inline const std::function<void()>* body;
-inline std::function<void()> on_system_fence;
+static std::vector<Fibre> fibres;
+static std::unique_ptr<char[]> stacks;
+static std::vector<unsigned long long> exchange;  // [warps, 2, 32]
+static ucontext_t scheduler;
+static std::size_t current;
+static const std::function<void()>* body;
+static std::function<void()> on_system_fence;
 
 inline void pause(Wait why) {
     fibres[current].wait = why;

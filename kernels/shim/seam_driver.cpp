@@ -15,9 +15,11 @@ extern "C" int run_seam(const float* y, float* tail, const SeamControls* control
         std::memcpy(fenced_out, out, out_bytes);
         std::memcpy(fenced_reports, reports, sizeof(SeamReport) * slots);
     };
-    return cuda_on_cpu::launch(1, kThreads, static_cast<cuda_on_cpu::Order>(order), seed, [=] {
+    const int status = cuda_on_cpu::launch(1, kThreads, static_cast<cuda_on_cpu::Order>(order), seed, [=] {
         seam(y, tail, controls, reinterpret_cast<float2*>(out), reports, frames, overlap, slot_frames, slots);
     });
+    cuda_on_cpu::on_system_fence = nullptr;  // these buffers are the caller's
+    return status;
 }
 
 #ifdef SEAM_MAIN
