@@ -6,6 +6,7 @@ what the clock would have played. One `plan` before the wait, one `take` when th
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 
@@ -37,6 +38,7 @@ class Pacer:
         self._budget_ns = round(BUDGET_SHARE * self._chunk_ns)
         self._origin_ns = 0  # clock: when frame 0 would have been played
         self._planned_ns = self._taken_ns = self._rung = 0
+        self._host = os.getppid()
 
     @property
     def started_late_ns(self) -> int:
@@ -49,7 +51,10 @@ class Pacer:
             self._costs.add(0, cost_ns)
 
     def wait(self, ahead_ns: int = 0) -> None:
-        """Sleep until the next chunk must start, or until so long before."""
+        """Sleep until the next chunk must start, or until so long before. Raises EOFError when the host has ended.
+
+        A player that is gone with its host never asks for more, and nothing else would end the wait.
+        """
         self._ladder.plan(self._costs.p99_ns, self._budget_ns - self._overheads.p99_ns)
         while True:
             now_ns = time.perf_counter_ns()
@@ -57,6 +62,8 @@ class Pacer:
             if start_ns <= now_ns:
                 self._planned_ns = start_ns
                 return
+            if os.getppid() != self._host:
+                raise EOFError("the host has ended")
             time.sleep(min((start_ns - now_ns) / 1e9, MAX_SLEEP_S))
 
     def take(self) -> int:

@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -24,6 +25,7 @@ from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.ring import Ring
 
 _NEWS_S = 0.5
+_CLOSE_S = 5.0
 
 
 def run(connection: Connection, settings: MidiSettings) -> None:
@@ -86,6 +88,7 @@ def run(connection: Connection, settings: MidiSettings) -> None:
                     latency_frames=told["latency_frames"],
                 )
     finally:
+        signal.setitimer(signal.ITIMER_REAL, _CLOSE_S)  # closing a port of a dead JACK server may never return
         ports.close()
         ended.set()
         carrier.join(2 * _NEWS_S)

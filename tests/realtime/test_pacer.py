@@ -85,3 +85,11 @@ def test_what_followed_chunks_have_cost_is_known_at_once(ring: Ring) -> None:
     ring.write(tone(0, 2 * CHUNK))
     ring.publish(played_frames=2 * CHUNK - LEAD - 480, state=PlayerState.PLAYING, **COUNTERS)  # 10 ms
     assert pacer.take() == 4
+
+
+def test_an_engine_whose_host_has_ended_waits_no_longer(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    pacer = Pacer(ring, SETTINGS, chunk_frames=CHUNK, steps=4)
+    ring.write(tone(0, CHUNK + LEAD))
+    monkeypatch.setattr("os.getppid", lambda: 1)
+    with pytest.raises(EOFError, match="host"):
+        pacer.wait()
