@@ -1,5 +1,6 @@
 """Training everything: shares of the time, stopping and going on, fresh pieces, memory, the board."""
 
+import gc
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,16 @@ def test_signal_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert not (tmp_path / "adversarial").exists()
 
 
+@pytest.fixture
+def no_callbacks() -> Iterator[None]:
+    """Nothing is called when garbage is collected: hypothesis does so, and a signal's exception would be lost there."""
+    kept = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = kept
+
+
+@pytest.mark.usefixtures("no_callbacks")
 def test_first_signal_ends_what_is_no_training_at_once(tmp_path: Path) -> None:
     """A thousand pieces are asked for, and the signal comes while the processes that render them begin."""
     asked = plan(data=tmp_path / "data", runs=tmp_path, out=tmp_path / "bundle", pieces=1000)
