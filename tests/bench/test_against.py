@@ -84,7 +84,10 @@ def test_a_commit_is_unpacked_and_what_is_none_is_refused(require: Callable[[boo
 def test_a_slowdown_of_20_percent_in_one_part_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "slow=decoder:20")
     shares: list[float] = []
-    found = pair(ROOT, base="this", bundle=None, rounds=1, blocks=16, advance=shares.append, way="2 steps")
+    for _ in range(3):  # a machine that stalls meanwhile leaves a doubt: then it is measured again
+        found = pair(ROOT, base="this", bundle=None, rounds=1, blocks=16, advance=shares.append, way="2 steps")
+        if found.slower:
+            break
     assert found.slower and found.slower[0].part == "decoder", found.lines()
     decoder = next(part for part in found.parts if part.part == "decoder")
     assert 1.10 < decoder.work.ratio < 1.35
