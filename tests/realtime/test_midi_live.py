@@ -211,8 +211,9 @@ def test_the_clock_leaves_with_the_sound(jack_server: JackServer) -> None:
     sys.stderr.write(f"MIDI clock out: {figures}\n")
     # A JACK port hands over once a period of 5.3 ms, so that a pulse waits up to one and takes another.
     assert -1.0 < np.median(off_ms) < 25.0 and p95 < 15.0, figures
-    line = np.polyfit(np.arange(len(pulses)), pulses, 1)
-    assert 60 / 24 / line[0] == pytest.approx(tempo_bpm, rel=0.003), "the tempo is the music's own"
+    half = len(pulses) // 2  # the middle one of many long spans: a stall at either end delays a few
+    pulse_s = float(np.median(pulses[half : 2 * half] - pulses[:half])) / half
+    assert 60 / 24 / pulse_s == pytest.approx(tempo_bpm, rel=0.003), "the tempo is the music's own"
 
 
 def test_a_clock_without_a_player_says_nothing(jack_server: JackServer) -> None:
