@@ -98,10 +98,11 @@ def ring_suite(quick: bool, advance: Advance) -> Outcome:
             raise LegandoError(f"the ring could not be timed: {done.stderr.strip().rpartition(chr(10))[2]}")
         for name, times in json.loads(done.stdout).items():
             pooled.setdefault(name, []).append(times)
-        for frames in SIZES:
-            with awake(), Ring.create() as ring:
-                hops = list(ring_hops_us(ring, frames, WARM_UP + hops_each))
-            pooled.setdefault(f"process to process, {frames} frames", []).append(hops)
+        with awake():
+            for frames in SIZES:
+                with Ring.create() as ring:
+                    hops = list(ring_hops_us(ring, frames, WARM_UP + hops_each))
+                pooled.setdefault(f"process to process, {frames} frames", []).append(hops)
         advance((turn + 1) / ROUNDS)
     deadlines = {f"player, block of {frames} frames": 1e6 * frames / SAMPLE_RATE_HZ for frames in BLOCKS}
     series = [joined(name, rounds, deadlines.get(name)) for name, rounds in pooled.items()]
