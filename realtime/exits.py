@@ -29,21 +29,28 @@ def exit_of(stop: KeyboardInterrupt) -> int:
 def polite_kill() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise `Terminated` meanwhile; does nothing outside the main thread. [control]
 
-    A signal that is ignored stays so: `nohup legando serve` outlives its terminal.
+    A signal that is ignored stays so: `nohup legando serve` outlives its terminal. An ImportError that a library has
+    made of a signal becomes the signal again.
     """
+    came: list[KeyboardInterrupt] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
-        raise Terminated(number)
+        came.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        raise came[-1]
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _POLITE}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_POLITE)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, end)
     try:
         yield
+    except ImportError as error:
+        if not came:
+            raise
+        raise came[-1] from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

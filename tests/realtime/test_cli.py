@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,6 +189,37 @@ def test_help_names_every_command_and_is_quick(capsys: pytest.CaptureFixture[str
     probe += f"print([name for name in {heavy!r}.split('|') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("[]")
+
+
+STOPPED_IN_AN_IMPORT = """
+import os, signal, sys, time
+
+class Stopper:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(5)
+            except KeyboardInterrupt as stop:
+                raise stop if {module!r} == "argparse" else ImportError("initialization failed") from stop
+
+sys.meta_path.insert(0, Stopper())
+from {entry} import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["argparse", "soundfile"])
+def test_ctrl_c_while_modules_load_is_no_traceback(in_empty_folder: Path, module: str) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    entry, _, name = project["project"]["scripts"]["legando"].partition(":")
+    assert name == "main"
+    probe = STOPPED_IN_AN_IMPORT.format(module=module, entry=entry)
+    words = ["render", "--prompt", "house", "--seconds", "1", "--out", "a.wav"]
+    shown = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (130, "", "")
+    assert list(in_empty_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
