@@ -112,11 +112,18 @@ class Figure:
         if len(places) != 1:
             where = f"row {self.row!r}" if self.row else f"text {self.text!r}"
             raise LegandoError(f"{self.file} has the {where} {len(places)} times, not once; correct {MAP.name}")
-        wanted = [f" {self.text.format(*map(_Ready, self.numbers()))} "] if self.row else self.numbers()
+        wanted = (
+            [f" {_one_where_equal(self.text.format(*map(_Ready, self.numbers())))} "] if self.row else self.numbers()
+        )
         for group, text in reversed(list(enumerate(wanted, 1))):
             begin, end = places[0].span(group)
             page = page[:begin] + text + page[end:]
         return page
+
+
+def _one_where_equal(text: str) -> str:
+    """Return a text in which a range whose ends are equal, as they are written, is one number. [any]"""
+    return re.sub(rf"(?<![\d.,+-])({_NUMBER}) to \1(?![\d.,]*\d)", r"\1", text)
 
 
 class _Ready(str):

@@ -63,6 +63,30 @@ def test_a_figure_that_differs_is_told_and_written(reports: Path) -> None:
     assert "**10.0 ms**,\nand 5 chunks" in (reports / "PAGE.md").read_text(), "line breaks stay where they are"
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "cell"),
+    [
+        (1.06, 1.12, "1.1 times, 2.0 to 1.0"),
+        (1.04, 1.06, "1.0 to 1.1 times, 2.0 to 1.0"),
+        (11.1, 1.1, "11.1 to 1.1 times, 2.0 to 1.0"),
+        (1.1, 1.1e6, "1.1 to 1100000.0 times, 2.0 to 1.0"),
+    ],
+)
+def test_a_range_whose_rounded_ends_are_equal_is_one_number(
+    reports: Path, least: float, most: float, cell: str
+) -> None:
+    save("bench", {"cost": {"p50": least, "p99": most, "two": 2, "one": 1}}, reports)
+    row = Figure(
+        file="PAGE.md",
+        row="cost, p50 / p99",
+        text="{:.1f} to {:.1f} times, {:.1f} to {:.1f}",
+        sources=tuple(f"bench > cost > {key}" for key in ("p50", "p99", "two", "one")),
+    )
+    known = Map(figures=(row,), blocks=(), plain={}, whole=())
+    assert write(known, reports) == ["PAGE.md"] and check(known, reports) == []
+    assert f"| cost, p50 / p99 | {cell} |" in (reports / "PAGE.md").read_text()
+
+
 def test_a_number_that_no_report_says_is_told(reports: Path) -> None:
     write(mapped(), reports)
     page = reports / "PAGE.md"
