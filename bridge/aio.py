@@ -102,6 +102,10 @@ class AsyncRemote(ControlClient[zmq.asyncio.Socket], _Closing):
         """Recall a scene, counted from 1. [control]"""
         await self.set(f"scene.{number}", 1.0)
 
+    async def prompt(self, *texts: str) -> None:
+        """Play a new scene, as `Remote.prompt` does. [control]"""
+        await self._ask(sessions.prompt(texts))
+
     async def get(self, name: str) -> float:
         """Return what a control is set to. [control]"""
         answer = await self._ask(say.Get(name))

@@ -35,6 +35,7 @@ STRANGERS_PER_S = 200
 
 ERRORS = {
     "malformed": 1, "version": 2, "stranger": 3, "unknown": 4, "range": 5, "full": 6, "fast": 7, "led": 8, "stale": 9,
+    "prompt": 10,
 }  # fmt: skip
 _OPTIONS = {
     zmq.RCVHWM: QUEUE_MESSAGES,
@@ -45,7 +46,8 @@ _OPTIONS = {
 
 
 class ControlServer(Closing):
-    """Serve one endpoint. `on_set` hears of each immediate control that is set, at once, on this server's thread.
+    """Serve one endpoint. `on_set` hears of each immediate control that is set, at once, on this server's thread, and
+    `on_prompt` of each prompt: it raises RigError for one that cannot be used.
 
     `streams` are what the audio endpoint of the same server offers. Raises `LegandoError` for an endpoint that is not
     allowed or in use.
@@ -57,11 +59,12 @@ class ControlServer(Closing):
         *,
         streams: Sequence[say.StreamInfo] = (),
         on_set: Callable[[str, float], None] | None = None,
+        on_prompt: Callable[[str], None] | None = None,
         keys: ServerKeys | None = None,
         server: str = "legando",
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        self._requests = Requests(streams, on_set, server)
+        self._requests = Requests(streams, on_set, on_prompt, server)
         self._news = News()
         self._number = 0
         self._strangers = 0.0

@@ -105,6 +105,16 @@ class Bye:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """Play what a line says, as it would be typed: `TEXT[:WEIGHT]`, or several parted by `;`."""
+
+    text: str
+
+    CODE: ClassVar[int] = 8
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<256s")
+
+
+@dataclass(frozen=True, slots=True)
 class Welcome:
     """What the server can do. `events` it has; how many messages a second and how much silence it allows; how many
     `StreamInfo` follow; `clock_id` is the boot id of its machine: where it is yours, its timestamps are comparable.
@@ -250,13 +260,13 @@ class NotesEvent:
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIQ448s")
 
 
-FromClient = Hello | Set | Get | Midi | Transport | Ping | Bye
+FromClient = Hello | Set | Get | Midi | Transport | Ping | Bye | Prompt
 FromServer = (
     Welcome | StreamInfo | Value | Done | Error | Pong | SceneEvent | BeatEvent | LevelsEvent | BudgetEvent | NotesEvent
 )  # fmt: skip
 Body = FromClient | FromServer
 
-FROM_CLIENT: tuple[type[FromClient], ...] = (Hello, Set, Get, Midi, Transport, Ping, Bye)
+FROM_CLIENT: tuple[type[FromClient], ...] = (Hello, Set, Get, Midi, Transport, Ping, Bye, Prompt)
 FROM_SERVER: tuple[type[FromServer], ...] = (
     Welcome, StreamInfo, Value, Done, Error, Pong, SceneEvent, BeatEvent, LevelsEvent, BudgetEvent, NotesEvent,
 )  # fmt: skip

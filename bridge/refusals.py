@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 
 REASONS = (
-    "malformed", "version", "stranger", "unknown", "range", "full", "fast", "led", "stale", "repeat", "key",
+    "malformed", "version", "stranger", "unknown", "range", "full", "fast", "led", "stale", "repeat", "key", "prompt",
 )  # fmt: skip
 """Every reason there is; the counter cannot grow beyond them."""
 

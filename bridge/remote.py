@@ -46,6 +46,13 @@ class Remote(ControlClient[zmq.Socket[bytes]], Closing):
         """Recall a scene, counted from 1. [control]"""
         self.set(f"scene.{number}", 1.0)
 
+    def prompt(self, *texts: str) -> None:
+        """Play a new scene: one or more `TEXT[:WEIGHT]`; raises ServerError for what cannot be read. [control]
+
+        It comes in when the rig's `[scenes] at` says; the event of its scene tells when, and its number.
+        """
+        self._ask(sessions.prompt(texts))
+
     def get(self, name: str) -> float:
         """Return what a control is set to. [control]"""
         answer = self._ask(say.Get(name))

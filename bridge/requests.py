@@ -51,17 +51,22 @@ class Refused(Exception):
 class Requests:
     """State: who is there, what waits for the host, and what all controls are set to.
 
-    `on_set` hears of each control that is immediate, at once. `values` is replaced whole by the host's thread.
+    `on_set` hears of each control that is immediate, at once; `on_prompt` of each prompt, and raises RigError for what
+    it cannot use. `values` is replaced whole by the host's thread.
     """
 
     def __init__(
-        self, streams: Sequence[say.StreamInfo], on_set: Callable[[str, float], None] | None, server: str
+        self,
+        streams: Sequence[say.StreamInfo],
+        on_set: Callable[[str, float], None] | None,
+        on_prompt: Callable[[str], None] | None,
+        server: str,
     ) -> None:
         self.clients = Clients()
         self.accepted = 0
         self.values: Mapping[str, float] = {}
         self._streams = tuple(streams)
-        self._on_set = on_set
+        self._on_set, self._on_prompt = on_set, on_prompt
         self._server = server
         self._waiting: deque[LiveMessage | Lead] = deque(maxlen=WAITING_MAX)
 
@@ -125,6 +130,9 @@ class Requests:
             return []
         if isinstance(body, say.Ping):
             return [say.Pong(came.timestamp_ns, now_ns)]
+        if isinstance(body, say.Prompt):
+            self._prompt(body)
+            return [say.Done()]
         if isinstance(body, say.Bye):
             self.leave(identity)
             return [say.Done()]
@@ -157,6 +165,14 @@ class Requests:
         if self._on_set is not None and control.immediate:
             self._on_set(control.name, min(max(body.value, control.least), control.most))
         self._waiting.append(LiveMessage(sent_ns, message))
+
+    def _prompt(self, body: say.Prompt) -> None:
+        try:
+            if self._on_prompt is None:
+                raise RigError("this server takes no prompts; recall a scene")
+            self._on_prompt(body.text)
+        except RigError as error:
+            raise Refused("prompt", str(error)) from error
 
     def _get(self, body: say.Get) -> list[say.FromServer]:
         values = self.values

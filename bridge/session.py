@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from legando.bridge import controlmessages as say
@@ -158,6 +159,11 @@ def transport(
     """Return where a song is, as `Remote.transport` says. [any]"""
     frame = say.NOWHERE if frame_position is None else frame_position
     return say.Transport(tempo_bpm, tick, frame, round(offset_ms * 1e6), say.PLAYING if playing else 0)
+
+
+def prompt(texts: Sequence[str]) -> say.Prompt:
+    """Return the message of one or more `TEXT[:WEIGHT]`. [any]"""
+    return say.Prompt("; ".join(texts))
 
 
 def midi(message: bytes, offset_ms: float = 0.0) -> say.Midi:

@@ -34,6 +34,8 @@ SHARPEN = 1.5
 """Genre weights are raised to this power: scores come from one genre or a blend of two, not from all at once."""
 WORDINGS = ("{}", "{} music")
 """A head hears the mean embedding of a prompt in these wordings: the second recalls that a word is about music."""
+KNOWN_MAX = 512
+"""How many texts an encoder remembers: an audience may type for a whole night."""
 LEAST_SHARE = 0.1
 """Genres below this share of the strongest are left out."""
 
@@ -157,7 +159,7 @@ def read_style(text: str, read: Callable[[str], NDArray[np.float64]]) -> NDArray
 
 
 class StyleEncoder:
-    """Prompts to style vectors; remembers every text that it has seen. Not for the audio thread. [control]"""
+    """Prompts to style vectors; remembers the texts that it has seen last. Not for the audio thread. [control]"""
 
     def __init__(self, bundle: Files) -> None:
         self._open(bundle.file(TOKENIZER_FILE), bundle.file(HEAD_FILE))
@@ -199,5 +201,7 @@ class StyleEncoder:
 
     def _read(self, text: str) -> NDArray[np.float64]:
         if text not in self._known:
+            while len(self._known) >= KNOWN_MAX:
+                del self._known[next(iter(self._known))]  # the oldest
             self._known[text] = self.head.read(text, self.text.embed)
         return self._known[text]

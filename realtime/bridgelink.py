@@ -24,6 +24,7 @@ from legando.realtime.priority import HOST_PRIORITY
 from legando.realtime.render import Frames
 from legando.realtime.rigs.controlnames import CONTROLS
 from legando.realtime.rigs.rig import Rig
+from legando.realtime.rigs.scene import Scene
 from legando.realtime.screen.meter import Levels
 
 LEVELS_NS = 50_000_000
@@ -44,11 +45,8 @@ class BridgeLink:
         self._latency_frames = 0
         self.led = False  # whether a program's song leads the time
         self._told_ns = {say.LEVELS: 0, say.BUDGET: 0}
-        self._names = [
-            *CONTROLS,
-            *(f"scene.{n}" for n in range(1, len(rig.scenes) + 1)),
-            *(f"weight.{n}" for n in range(1, max(len(scene.prompts) for scene in rig.scenes) + 1)),
-        ]
+        self._scenes: tuple[Scene, ...] = ()
+        self._names: list[str] = []  # of the controls, with those that count these scenes
         if rig.bridge.publish:
             self._audio = Publisher(
                 rig.bridge.publish,
@@ -87,8 +85,13 @@ class BridgeLink:
             sockets["control"] = {"clients": self._control.clients, "refused": self._control.refusals.plain()}
         return sockets
 
-    def open_control(self, on_set: Callable[[str, float], None], *, latency_frames: int) -> None:
-        """Let programs steer from now on; `on_set` hears at once of each control that one sets, on another thread."""
+    def open_control(
+        self, on_set: Callable[[str, float], None], on_prompt: Callable[[str], None], *, latency_frames: int
+    ) -> None:
+        """Let programs steer from now on; `on_set` hears at once of each control that one sets, on another thread.
+
+        So does `on_prompt` of each prompt; it raises RigError for one that cannot be read.
+        """
         self._latency_frames = latency_frames
         if not self._rig.bridge.control:
             return
@@ -98,7 +101,9 @@ class BridgeLink:
             )
             for one in (self._audio.streams if self._audio is not None else ())
         ]
-        self._control = ControlServer(self._rig.bridge.control, streams=streams, on_set=on_set, keys=self._keys)
+        self._control = ControlServer(
+            self._rig.bridge.control, streams=streams, on_set=on_set, on_prompt=on_prompt, keys=self._keys
+        )
 
     def publish(self, block: Frames, position_frames: int, made_ns: int) -> None:
         """Send a chunk on every stream."""
@@ -125,13 +130,29 @@ class BridgeLink:
         """Return the place as the generator counts: a frame's music is made so many frames before it is heard."""
         return SongPlace(lead.tempo_bpm, lead.tick, max(heard_frame - self._latency_frames, -(2**62)), lead.playing)
 
-    def tell_chunk(self, made: Made, *, tempo_bpm: float, following: bool, value_of: Callable[[str], float]) -> None:
+    def tell_chunk(
+        self,
+        made: Made,
+        *,
+        tempo_bpm: float,
+        following: bool,
+        scenes: tuple[Scene, ...],
+        value_of: Callable[[str], float],
+    ) -> None:
         """Say where the music is, and what the controls are set to."""
         if self._control is None:
             return
         frame = made.position_frames + self._latency_frames
         beat = say.BeatEvent(made.tick, tempo_bpm, frame, int(following), clip(made.chord, 16))
         self._control.tell(say.BEAT, beat)
+        if scenes is not self._scenes:
+            self._scenes = scenes
+            weights = max(len(scene.prompts) for scene in scenes)
+            self._names = [
+                *CONTROLS,
+                *(f"scene.{n}" for n in range(1, len(scenes) + 1)),
+                *(f"weight.{n}" for n in range(1, weights + 1)),
+            ]
         self._control.tell_values({name: value_of(name) for name in self._names})
 
     def play(self, frame: int, messages: Sequence[tuple[int, bytes]]) -> None:
@@ -139,10 +160,10 @@ class BridgeLink:
         if self._control is not None and messages:
             self._control.play(frame, messages)
 
-    def tell_scene(self, index: int, name: str) -> None:
-        """Say which scene plays."""
+    def tell_scene(self, index: int, scenes: tuple[Scene, ...]) -> None:
+        """Say which of the scenes plays."""
         if self._control is not None:
-            self._control.tell(say.SCENE, say.SceneEvent(index + 1, len(self._rig.scenes), clip(name, 64)))
+            self._control.tell(say.SCENE, say.SceneEvent(index + 1, len(scenes), clip(scenes[index].name, 64)))
 
     def tell_levels(self, levels: Levels) -> None:
         """Say how loud it is, 20 times a second."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from legando.realtime.errors import RigError
 from legando.realtime.outfit import Outfit
+from legando.realtime.performing.ownevent import control_event
+from legando.realtime.prompting import sentence_of
 from legando.realtime.ring import PlayerState
 from legando.realtime.schedule import NoteDelay, frames_to_ns, has_a_place
 from legando.realtime.screen.statusmaker import StatusMaker
@@ -44,12 +47,28 @@ class Hearing:
                     sample_rate_hz=SAMPLE_RATE_HZ,
                 )
             self._feed(frame, live.message, acted=True)
+        self._bring_prompts(position_frames)
         self._follow_link(position_frames, heard_at_ns)
         lead_ns = self._delay.delay_ns + out.ring.latency_ns
         lead = out.hands.lead_event(lead_ns * SAMPLE_RATE_HZ // 1_000_000_000 + out.ready.latency_frames)
         if lead is not None:
             self._feed(position_frames, lead, acted=False)
         self._heard_ns = time.perf_counter_ns()
+
+    def _bring_prompts(self, position_frames: int) -> None:
+        """Make scenes of the prompts that have been read, and recall them."""
+        out, performance = self._outfit, self._outfit.performance
+        for styled in out.prompts.take():
+            try:
+                index = performance.add(styled)
+            except RigError as error:
+                out.prompts.say(str(error))
+                continue
+            led = out.show.rig.follows_clock or performance.follows
+            out.prompts.say(sentence_of(styled, index, given_bpm=None if led else performance.given_tempo_bpm))
+            if out.osc is not None:
+                out.osc.scenes = tuple(scene.name for scene in performance.scenes)
+            self._feed(position_frames, control_event(f"scene.{index + 1}", 1.0), acted=True)
 
     def _follow_link(self, position_frames: int, heard_at_ns: int) -> None:
         """Be where the Link session is, unless a program leads."""

@@ -16,6 +16,7 @@ from legando.realtime.osc.oscserver import OscServer
 from legando.realtime.performing.immediate import ImmediateControls, ImmediatePath
 from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
 from legando.realtime.priority import HOST_PRIORITY, real_time
+from legando.realtime.prompting import PromptReader
 from legando.realtime.recording.journal import Journal
 from legando.realtime.recording.spool import Spool
 from legando.realtime.recording.take import RECORD_CHUNKS, Take
@@ -71,6 +72,8 @@ class Outfit:
         loaded = load_instrument(instrument, show.bundle)
         self.bundle_name, self.bundle_sha256 = loaded.name, loaded.hash
         self.performance = show.performance(loaded)
+        self.prompts = PromptReader(loaded)
+        stack.callback(self.prompts.close)
         self.hands = self._open_hands(stack)
         self.osc = self._open_osc(stack)
         self.feedback = self._open_feedback(stack)
@@ -85,8 +88,8 @@ class Outfit:
         self.player_watch = PlayerWatch(self.player, self.ring, display, spares=rig.live.spares)
         if self.player is not None:
             self.hands.start_clock(self.ring.name, latency_frames=self.ready.latency_frames)
-        display.listen(self.immediate.move)
-        self.bridge.open_control(self.immediate.move, latency_frames=self.ready.latency_frames)
+        display.listen(self.immediate.move, self.prompts.ask)
+        self.bridge.open_control(self.immediate.move, self.prompts.ask, latency_frames=self.ready.latency_frames)
         self._priority = real_time(HOST_PRIORITY)
 
     def rolled_in(self, frame: int) -> None:
@@ -138,7 +141,8 @@ class Outfit:
         rig = self.show.rig
         if not rig.osc.listen:
             return None
-        server = OscServer(rig.osc, [scene.name for scene in rig.scenes], self.immediate.move)
+        names = [scene.name for scene in self.performance.scenes]
+        server = OscServer(rig.osc, names, self.immediate.move, self.prompts.ask)
         stack.callback(server.close)
         return server
 

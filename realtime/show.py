@@ -18,13 +18,17 @@ CHANNELS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """What the host and the renderer perform. `tempo_bpm` locks the tempo; `seconds` None goes on until Ctrl-C."""
+    """What the host and the renderer perform; `seconds` None goes on until Ctrl-C.
+
+    `tempo_bpm` locks the tempo; `first` is the index of the scene that it begins with.
+    """
 
     rig: Rig
     bundle: Path | None
     piece: MidiPiece | None
     seconds: float | None
     tempo_bpm: float | None = None
+    first: int = 0
 
     @property
     def frames(self) -> int | None:
@@ -33,22 +37,24 @@ class Show:
 
     def performance(self, instrument: Instrument) -> Performance:
         """Return a performance at its first frame, with the MIDI file's messages already placed."""
-        styled = [_styled(scene, instrument) for scene in self.rig.scenes]
+        scenes = [styled_scene(scene, instrument) for scene in self.rig.scenes]
         performance = Performance(
-            styled,
+            scenes,
             self.rig.bindings,
             sample_rate_hz=SAMPLE_RATE_HZ,
             follow_clock=self.rig.follows_clock,
             tempo_bpm=self.tempo_bpm,
             level=self.rig.audio.level,
             changes=self.rig.changes,
+            first=self.first,
         )
         for timed in self.piece.messages if self.piece is not None else ():
             performance.feed(timed.frame, timed.message)
         return performance
 
 
-def _styled(scene: Scene, instrument: Instrument) -> StyledScene:
+def styled_scene(scene: Scene, instrument: Instrument) -> StyledScene:
+    """Return a scene that plays what its prompts say; the text encoder takes some milliseconds for each. [control]"""
     scene = with_words(scene)
     style = instrument.encode([(prompt.text, prompt.weight) for prompt in scene.prompts if prompt.weight])
     return StyledScene(

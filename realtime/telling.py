@@ -66,7 +66,11 @@ class Telling:
         if out.feedback is not None:
             out.feedback.beat.made(made.position_frames, made.tick, made.frames, made.next_tick)
         out.bridge.tell_chunk(
-            made, tempo_bpm=performance.tempo_bpm, following=performance.follows, value_of=performance.value_of
+            made,
+            tempo_bpm=performance.tempo_bpm,
+            following=performance.follows,
+            scenes=performance.scenes,
+            value_of=performance.value_of,
         )
         out.bridge.tell_budget(
             made,
@@ -83,6 +87,7 @@ class Telling:
             *out.take.take_errors(),
             *out.takes.take_news(),
             *(out.osc.take_news() if out.osc is not None else ()),
+            *out.prompts.take_news(),
         ):
             out.display.say(sentence)
         self._tell_link()
@@ -92,7 +97,7 @@ class Telling:
             self._levels = Levels(peak_db=peaks, rms_db=peaks)
         self._tell_osc()
         out.bridge.tell_levels(self._levels)
-        out.bridge.tell_scene(out.performance.scene_index, out.performance.scene.name)
+        out.bridge.tell_scene(out.performance.scene_index, out.performance.scenes)
         out.display.show_live(self._levels, self._status)
         if out.monitor is not None and out.monitor.is_time():
             out.monitor.tell(

@@ -13,7 +13,7 @@ constexpr std::size_t kMaxControlBytes = 512;
 constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 
 enum Kind : std::uint8_t {
-    kHello = 1, kSet = 2, kGet = 3, kMidi = 4, kTransport = 5, kPing = 6, kBye = 7,
+    kHello = 1, kSet = 2, kGet = 3, kMidi = 4, kTransport = 5, kPing = 6, kBye = 7, kPrompt = 8,
     kWelcome = 129, kStreamInfo = 130, kValue = 131, kDone = 132, kError = 133, kPong = 134,
     kSceneEvent = 140, kBeatEvent = 141, kLevelsEvent = 142, kBudgetEvent = 143, kNotesEvent = 144,
 };
@@ -30,6 +30,7 @@ struct Set { double value; char name[32]; };
 struct Get { char name[32]; };
 struct Midi { std::int64_t offset_ns; std::uint8_t size, data[3]; std::uint32_t pad; };
 struct Transport { double tempo_bpm, tick; std::uint64_t frame_position; std::int64_t offset_ns; std::uint32_t flags, pad; };
+struct Prompt { char text[256]; };
 
 struct Welcome { std::uint32_t events, max_messages_per_s, silence_ms; std::uint16_t streams, pad; std::uint8_t clock_id[16]; char server[32]; };
 struct StreamInfo { char name[32]; std::uint8_t stream_id[16]; std::uint32_t sample_rate_hz; std::uint8_t channels, format; std::uint16_t pad; std::uint32_t latency_frames, pad2; };
@@ -44,7 +45,7 @@ struct NotesEvent { std::uint32_t sequence, count; std::uint64_t frame_position;
 #pragma pack(pop)
 
 static_assert(sizeof(ControlHeader) == kControlHeaderBytes, "as on the wire");
-static_assert(sizeof(Hello) == 56 && sizeof(Set) == 40 && sizeof(Midi) == 16 && sizeof(Transport) == 40, "as on the wire");
+static_assert(sizeof(Hello) == 56 && sizeof(Set) == 40 && sizeof(Midi) == 16 && sizeof(Transport) == 40 && sizeof(Prompt) == 256, "as on the wire");
 static_assert(sizeof(Welcome) == 64 && sizeof(StreamInfo) == 64 && sizeof(Value) == 64 && sizeof(Error) == 200, "as on the wire");
 static_assert(sizeof(SceneEvent) == 72 && sizeof(BeatEvent) == 48 && sizeof(BudgetEvent) == 28 && sizeof(NotesEvent) == 464, "as on the wire");
 

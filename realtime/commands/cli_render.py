@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from legando.realtime.controls import GENRES, Controls
+from legando.realtime.controls import Controls
 from legando.realtime.instrument import Chunk, Instrument, load_instrument
 from legando.realtime.midi.midifile import read_midi_file
 from legando.realtime.midi.notefile import check_note_file
 from legando.realtime.midi.notesheet import NoteSheet, scene_text
+from legando.realtime.prompting import genre_shares
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.render import Frames, RenderFigures, render
 from legando.realtime.report import made_in
@@ -23,7 +24,6 @@ from legando.realtime.show import SAMPLE_RATE_HZ, Show
 from legando.realtime.version import version
 
 DEFAULT_SECONDS = 30.0
-LEAST_SHARE = 0.05
 
 
 def render_command(arguments: argparse.Namespace, instrument: str) -> int:
@@ -90,9 +90,7 @@ def read_as(show: Show, instrument: Instrument) -> dict[str, float]:
     if len(show.rig.scenes) != 1:
         return {}
     prompts = show.rig.scenes[0].prompts
-    style = instrument.encode([(prompt.text, prompt.weight) for prompt in prompts if prompt.weight])
-    shares = sorted(zip(style[: len(GENRES)], GENRES, strict=True), reverse=True)
-    return {name: round(share, 2) for share, name in shares if share >= LEAST_SHARE}
+    return genre_shares(instrument.encode([(prompt.text, prompt.weight) for prompt in prompts if prompt.weight]))
 
 
 def about_render(show: Show, instrument: Instrument, engine: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `/legando/control/NAME` | a number; to `key` and `section` a word | moves a control; `mute.drums` or `mute/drums` |
 | `/legando/scene` | a name, or a number from 1 | recalls a scene |
+| `/legando/prompt` | one or more of `TEXT[:WEIGHT]`; a number is the weight of the text before it | plays a new scene |
 | `/legando/note` | pitch, velocity (0..127, or a fraction), channel from 1 | plays a note; velocity 0 ends it |
 | `/legando/panic`, `/legando/tap`, `/legando/like`, `/legando/dislike` | | the triggers of these names |
 | `/legando/bundle/next` | none, or a candidate's number or name | rolls out a bundle of `[engine] candidates` |
@@ -24,6 +25,7 @@ from legando.realtime.rigs.controlnames import MARKS, find_control
 from legando.realtime.tonality import key_number, read_key
 
 PREFIX = "/legando/"
+PROMPT = "/legando/prompt"
 _SHORT = ("panic", "tap", *MARKS, "tempo", "key")
 
 
@@ -43,8 +45,23 @@ def event_of(message: Message, scenes: Sequence[str]) -> bytes:
         return _scene(arguments, scenes)
     if word == "note":
         return _note(arguments)
-    known = ("control/NAME", "scene", "note", *_SHORT)
+    known = ("control/NAME", "scene", "prompt", "note", *_SHORT)
     raise OscError(f"there is no {address[:60]!r}; known are {', '.join(known)}{nearest(word, known)}")
+
+
+def line_of(arguments: Sequence[Argument]) -> str:
+    """Return the line that a prompt's arguments say, as it would be typed; raises OscError, one sentence. [any]"""
+    texts: list[str] = []
+    weighted = True
+    for argument in arguments:
+        if isinstance(argument, str):
+            texts.append(argument)
+        elif weighted:
+            raise OscError(f"{argument:g} is no prompt's weight; write a text, then its weight")
+        else:
+            texts[-1] += f":{argument:g}"
+        weighted = not isinstance(argument, str)
+    return "; ".join(texts)
 
 
 def _control(name: str, arguments: Sequence[Argument]) -> bytes:

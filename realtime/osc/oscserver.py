@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from legando.realtime.errors import DeviceError, LegandoError
 from legando.realtime.midi.livemessage import LiveMessage
 from legando.realtime.osc.oscaddress import is_local, read_osc_address
-from legando.realtime.osc.oscmap import event_of
+from legando.realtime.osc.oscmap import PROMPT, event_of, line_of
 from legando.realtime.osc.oscwire import Message, OscError, parse_osc
 from legando.realtime.performing.ownevent import read_own_event
 from legando.realtime.rigs.rig import OscRig
@@ -30,14 +30,21 @@ _NAP_S = 0.01
 
 
 class OscServer:
-    """Its thread calls `on_control` for each control that is set, as soon as it comes; the rest is the host's."""
+    """Its thread calls `on_control` for each control that is set, and `on_prompt` for each prompt, as soon as it comes;
+    the rest is the host's. `scenes` are the names that it knows, a tuple that the host replaces whole.
+    """
 
     def __init__(
-        self, rig: OscRig, scenes: Sequence[str], on_control: Callable[[str, float], None] | None = None
+        self,
+        rig: OscRig,
+        scenes: Sequence[str],
+        on_control: Callable[[str, float], None] | None = None,
+        on_prompt: Callable[[str], None] | None = None,
     ) -> None:
         """Bind the socket; raises DeviceError, one sentence, when that cannot be."""
-        self._scenes = tuple(scenes)
+        self.scenes = tuple(scenes)
         self._on_control = on_control
+        self._on_prompt = on_prompt
         self._per_s = rig.max_per_s
         self._queue: queue.Queue[LiveMessage] = queue.Queue(QUEUE_MAX)
         self._bundles: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -115,7 +122,10 @@ class OscServer:
                 if message[0].startswith(BUNDLE):
                     self._bundles.put(self._bundle_word(message))
                     continue
-                event = event_of(message, self._scenes)
+                if message[0] == PROMPT and self._on_prompt is not None:
+                    self._on_prompt(line_of(message[1]))
+                    continue
+                event = event_of(message, self.scenes)
                 self._queue.put_nowait(LiveMessage(now_ns, event))
                 told = read_own_event(event)
                 if self._on_control is not None and isinstance(told, tuple):

@@ -7,8 +7,8 @@ pads hold down stay as they are.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from legando.realtime.controls import (
     GENRE_SLOTS,
@@ -20,9 +20,10 @@ from legando.realtime.controls import (
     Controls,
     NoteEvent,
 )
+from legando.realtime.errors import RigError
 from legando.realtime.performing.slew import Slew
 from legando.realtime.performing.steering import Setting
-from legando.realtime.rigs.controlnames import IMMEDIATE, MARKS, counted
+from legando.realtime.rigs.controlnames import COUNTED_MAX, IMMEDIATE, MARKS, counted
 from legando.realtime.rigs.scene import Scene
 from legando.realtime.tonality import key_number, key_of
 
@@ -44,10 +45,18 @@ class StyledScene:
 
 
 class Desk:
-    """State: the scene, what hands have moved since, slews, immediate controls. Owned by one thread."""
+    """State: the scenes and which one plays, what hands have moved since, slews, immediate controls.
 
-    def __init__(self, scenes: Sequence[StyledScene], *, level: float = 1.0, tempo_bpm: float | None = None) -> None:
+    Owned by one thread. It begins with the scene of index `first`; `add` brings more scenes while it plays.
+    """
+
+    def __init__(
+        self, scenes: Sequence[StyledScene], *, level: float = 1.0, tempo_bpm: float | None = None, first: int = 0
+    ) -> None:
         self._scenes = tuple(scenes)
+        self.scenes = tuple(styled.scene for styled in self._scenes)
+        """All scenes, in the order of their indices; another tuple when one is added."""
+        self._added: list[int] = []  # indices of scenes that were added, the one that was asked for last at the end
         self._tempo_locked = tempo_bpm is not None
         self._tempo_bpm = tempo_bpm
         self._values: dict[str, float] = {}
@@ -55,8 +64,8 @@ class Desk:
         self._mutes: dict[str, bool] = {}
         self._sections: list[str] = []  # pads that are down; the last one holds
         self.immediate = dict.fromkeys(IMMEDIATE, 0.0) | {"level": level}
-        self.scene_index = 0
-        self.recall(0)
+        self.scene_index = first
+        self.recall(first)
 
     @property
     def styled(self) -> StyledScene:
@@ -113,6 +122,33 @@ class Desk:
             return styled.style
         columns = zip(*styled.prompt_styles, strict=True)
         return tuple(sum(w * v for w, v in zip(weights, column, strict=True)) / total for column in columns)
+
+    def add(self, styled: StyledScene, *, keep: Collection[int] = ()) -> int:
+        """Add a scene while it plays and return its index; the same one again has the index that it had.
+
+        A name that another scene has is given a number. When there are as many as `scene.N` can count, the added one
+        that was asked for longest ago makes room, but for the one that plays and those to `keep`. Raises RigError
+        where none may go.
+        """
+        for index, scene in enumerate(self.scenes):
+            if replace(styled.scene, name=scene.name) == scene:
+                if index in self._added:
+                    self._added.remove(index)
+                    self._added.append(index)
+                return index
+        index = len(self._scenes)
+        if index >= COUNTED_MAX:
+            may_go = [one for one in self._added if one != self.scene_index and one not in keep]
+            if not may_go:
+                raise RigError(f"{index} scenes leave no room for a prompt; take one out of the rig")
+            index = may_go[0]
+            self._added.remove(index)
+        others = {scene.name for place, scene in enumerate(self.scenes) if place != index}
+        styled = replace(styled, scene=replace(styled.scene, name=_unlike(styled.scene.name, others)))
+        self._scenes = (*self._scenes[:index], styled, *self._scenes[index + 1 :])
+        self.scenes = tuple(one.scene for one in self._scenes)
+        self._added.append(index)
+        return index
 
     def recall(self, index: int) -> None:
         """Let a scene set everything; one that is not there changes nothing."""
@@ -231,3 +267,12 @@ class Desk:
         """Return where a knob's control is on its way, or what holds while nobody has moved it."""
         slew = self._slews.get(name)
         return slew.value if slew is not None else self._values.get(name, otherwise)
+
+
+def _unlike(name: str, others: Collection[str]) -> str:
+    """Return a name that no other has, with a number at its end where there is need."""
+    number, unlike = 1, name
+    while unlike in others:
+        number += 1
+        unlike = f"{name} ({number})"
+    return unlike

@@ -14,6 +14,7 @@ from a keyboard, a file or a journal.
   tempo ramp. Before the show a metronome may count; `tap` sets the tempo to that of the taps.
 - A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock. As long as
   no scene, knob, file or clock has given a tempo, each scene plays at the usual tempo of its style.
+- Scenes may be added while it plays: a prompt that was typed becomes one, and is recalled like the others.
 - Events of our own (`ownevent`) set controls by name, say how far ahead an outside clock is met, and where another's
   song is, which then leads tempo and position in place of a clock.
 """
@@ -63,9 +64,10 @@ class Performance:
         tempo_bpm: float | None = None,
         level: float = 1.0,
         changes: SceneChanges | None = None,
+        first: int = 0,
     ) -> None:
         self._changes = changes or SceneChanges()
-        self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm)
+        self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm, first=first)
         self._steering = Steering(bindings, self._desk.value_of)
         self._outside = OutsideTime(sample_rate_hz, follow_clock=follow_clock)
         self._sample_rate_hz = sample_rate_hz
@@ -81,6 +83,11 @@ class Performance:
         self._tap = TapTempo(sample_rate_hz)
         self._taps = tuple(binding.origin for binding in bindings if binding.control == "tap")
         self._count_in_ticks = 0 if follow_clock else self._changes.count_in_bars * TICKS_PER_BAR
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Return all scenes, those that were added last; the same tuple until one is added."""
+        return self._desk.scenes
 
     @property
     def scene(self) -> Scene:
@@ -137,6 +144,13 @@ class Performance:
     def value_of(self, name: str) -> float:
         """Return what a control is set to, 0 or 1 for a switch: what lights and screens show."""
         return self._desk.value_of(name)
+
+    def add(self, styled: StyledScene) -> int:
+        """Add a scene and return its index; it comes in when the control `scene.N` recalls it.
+
+        Raises RigError, one sentence, when there are as many as can be counted and none of them may go.
+        """
+        return self._desk.add(styled, keep=() if self._coming is None else (self._coming[0],))
 
     def take_moved(self) -> dict[str, float]:
         """Return the immediate controls that have moved since the last call, but for those that had acted already."""

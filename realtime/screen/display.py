@@ -102,8 +102,8 @@ class Display:
             )
         )
 
-    def listen(self, on_move: Callable[[str, float], None]) -> None:
-        """Say who is told of the controls that keys move; the line has none."""
+    def listen(self, on_move: Callable[[str, float], None], on_prompt: Callable[[str], None]) -> None:
+        """Say who is told of the controls that keys move, and of the prompts that are typed; the line has none."""
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield what keys have moved since the last call: nothing."""

@@ -6,6 +6,7 @@
 | host | end | give the terminal back |
 | screen | drawn | the last one is drawn: another may come |
 | screen | moves | controls that keys have moved, by name |
+| screen | prompt | what the performer has typed |
 | screen | record | the performer begins a take, or ends it |
 | screen | stop | the performer ends the show |
 
@@ -51,6 +52,7 @@ PROVEN_S = 10.0
 
 END_S = 2.0
 SAID_MAX = 200
+REPEATED_MAX = 1000
 _PRESSED = ("panic", "tap", *MARKS)
 
 
@@ -66,9 +68,10 @@ class Screen(Display):
         self._out = sys.stdout.fileno() if out_fd is None else out_fd
         self._terminal_state = Terminal(self._in, self._out)
         self._on_move: Callable[[str, float], None] = lambda name, value: None
+        self._on_prompt: Callable[[str], None] = lambda line: None
         self._messages: queue.SimpleQueue[LiveMessage] = queue.SimpleQueue()
         self._news: deque[str] = deque(maxlen=SAID_MAX)  # not told to the screen yet
-        self._all: list[str] = []  # what is said again on the terminal's own page at the end
+        self._all: deque[str] = deque(maxlen=REPEATED_MAX)  # said again on the terminal's own page at the end
         self._waiting = ""
         self._peak_db: tuple[float, ...] = ()
         self._sent_ns = 0
@@ -91,9 +94,9 @@ class Screen(Display):
 
     # What the host calls.
 
-    def listen(self, on_move: Callable[[str, float], None]) -> None:
-        """Say who is told of the controls that keys move, as soon as they do."""
-        self._on_move = on_move
+    def listen(self, on_move: Callable[[str, float], None], on_prompt: Callable[[str], None]) -> None:
+        """Say who is told of the controls that keys move and of the lines that are typed, as soon as that is."""
+        self._on_move, self._on_prompt = on_move, on_prompt
 
     def take_record_pressed(self) -> bool:
         """Say whether the record key was pressed; each press once."""
@@ -167,9 +170,8 @@ class Screen(Display):
 
     def _repeat(self) -> None:
         """Say on the terminal's own page what the screen has shown."""
-        said, self._all = self._all, []
-        for sentence in said:
-            super().say(sentence)
+        while self._all:
+            super().say(self._all.popleft())
 
     # The process.
 
@@ -253,6 +255,11 @@ class Screen(Display):
                     live = LiveMessage(time.perf_counter_ns(), control_event(name, at))
                     self._on_move(name, at)
                     self._messages.put(live)
+        if "prompt" in told:
+            try:
+                self._on_prompt(str(told["prompt"]))
+            except RigError as error:
+                self.say(str(error))
         if told.get("record"):
             self._record_presses.put(None)
         if told.get("stop"):

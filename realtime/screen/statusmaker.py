@@ -87,7 +87,7 @@ class StatusMaker:
         held = performance.section
         return Status(
             time_ns=now_ns,
-            scenes=tuple(scene.name for scene in self._show.rig.scenes),
+            scenes=tuple(scene.name for scene in performance.scenes),
             scene=performance.scene_index,
             coming=coming.name if coming is not None else "",
             chord=place.chord,

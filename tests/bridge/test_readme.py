@@ -46,13 +46,15 @@ def test_the_pulling_program_prints_levels(publisher: Publisher, broadcast: Call
 
 
 def test_the_steering_program_steers(tmp_path: Path) -> None:
-    with ControlServer(f"ipc://{tmp_path}/c.ipc") as server:
+    prompts: list[str] = []
+    with ControlServer(f"ipc://{tmp_path}/c.ipc", on_prompt=prompts.append) as server:
         server.tell_values({"density": 0.8})
         server.tell(say.SCENE, say.SceneEvent(2, 3, "warm"))
         lines = lines_of(STEER, server.endpoint, lines=2)
         told = [one.message for one in server.take() if isinstance(one, LiveMessage)]
     assert [read_own_event(message) for message in told[:2]] == [("density", 0.8), ("scene.2", 1.0)]
     assert told[2] == b"\x90\x3c\x64"
+    assert prompts == ["smoky jazz:0.7; dusty lofi:0.3"]
     assert lines[0] == "density is 0.8\n" and "Event" in lines[1] + "Event"
 
 
@@ -117,5 +119,5 @@ def test_protocol_names_the_limits_that_the_code_has() -> None:
     assert f"silent for {clients.LEAD_MS / 1000:.0f} s" in PAGE
     assert f"nothing for {clients.SILENCE_MS / 1000:.0f} s" in PAGE
     assert f"more than {clients.STALE_MS / 1000:.0f} s ago" in PAGE
-    codes = {int(code) for code in re.findall(r"^\| (\d) \| [a-z]", PAGE.split("| code | error |")[1], re.MULTILINE)}
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \| [a-z]", PAGE.split("| code | error |")[1], re.MULTILINE)}
     assert codes == set(controlling.ERRORS.values())

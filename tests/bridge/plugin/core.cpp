@@ -102,7 +102,10 @@ int pack_command()
     Transport transport{123.5, -4.25, 987654321, 0, kPlaying, 0};
     show("Transport", kTransport, &transport, sizeof transport, ", ");
     show("Ping", kPing, nullptr, 0, ", ");
-    show("Bye", kBye, nullptr, 0, "}\n");
+    show("Bye", kBye, nullptr, 0, ", ");
+    Prompt prompt{};
+    set_text(prompt.text, "smoky jazz:0.7; dusty lofi");
+    show("Prompt", kPrompt, &prompt, sizeof prompt, "}\n");
     return 0;
 }
 

@@ -176,6 +176,7 @@ def test_what_it_says_python_reads(core: Core) -> None:
         say.Transport(123.5, -4.25, 987654321, 0, say.PLAYING),
         say.Ping(),
         say.Bye(),
+        say.Prompt("smoky jazz:0.7; dusty lofi"),
     ]
     for body in expected:
         assert controlwire.parse(bytes.fromhex(packed[type(body).__name__])) == (7, 0, 123456789, body)
