@@ -15,6 +15,7 @@ from legando.bench.samples import Outcome, Series
 from legando.bench.suite_chunk import Advance
 from legando.bench.workerlink import environment
 from legando.bridge.subscriber import Subscriber
+from legando.realtime.child import with_huge_pages
 from legando.realtime.errors import LegandoError
 from legando.realtime.processes import tied
 
@@ -147,7 +148,8 @@ def _told(program: str, *words: str) -> Any:
 
 
 def _run(command: list[str]) -> Any:
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    like_an_engine = with_huge_pages(environment())
+    done = subprocess.run(command, env=like_an_engine, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LegandoError(f"a process of the bench failed: {done.stderr.strip().rpartition(chr(10))[2]}")
     return json.loads(done.stdout.strip().rpartition("\n")[2])

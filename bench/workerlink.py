@@ -10,6 +10,7 @@ from typing import Any
 
 from legando.bench.childline import ChildLine
 from legando.bench.partclock import Row
+from legando.realtime.child import with_huge_pages
 from legando.realtime.errors import LegandoError
 
 _QUIET = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -33,7 +34,7 @@ class Worker(ChildLine):
         more = {} if path is None else {"PYTHONPATH": path}
         if plant is not None:
             more["LEGANDO_BENCH_PLANT"] = plant
-        super().__init__(command, environment(**more))
+        super().__init__(command, with_huge_pages(environment(**more)))  # as the engine's process is started
         self.about: dict[str, Any] = self._answer()["about"]
 
     def run(self, way: str, count: int) -> list[Row]:

@@ -162,7 +162,7 @@ class EngineProcess:
     def _launch(settings: EngineSettings, *, urgent: bool = False) -> tuple[Child, Connection]:
         ours, theirs = Pipe()
         words = ["--fd", str(theirs.fileno()), "--settings", json.dumps(asdict(settings))]
-        child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno(), urgent=urgent)
+        child = Child("legando.realtime.engine", words, pass_fd=theirs.fileno(), urgent=urgent, huge_pages=True)
         theirs.close()
         return child, ours
 
