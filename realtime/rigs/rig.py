@@ -201,7 +201,15 @@ class Rig:
     def __post_init__(self) -> None:
         if not self.scenes:
             raise RigError("the rig has no scene; add a [[scene]] with a name and prompts")
+        names = [scene.name for scene in self.scenes]
+        if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+            raise RigError(f"two scenes are named {twice!r}, and OSC recalls by name; give one of them another name")
+        bound = set()
         for binding in self.bindings:
+            if (one := (binding.origin, binding.channel, binding.control)) in bound:
+                where = f" on channel {binding.channel}" if binding.channel is not None else ""
+                raise RigError(f"{binding.origin}{where} is bound to {binding.control} twice; take one of them out")
+            bound.add(one)
             family = binding.control.partition(".")[0]
             have = {"scene": len(self.scenes), "weight": max(len(scene.prompts) for scene in self.scenes)}.get(family)
             if have is not None and counted(binding.control) >= have:

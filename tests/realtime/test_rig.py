@@ -15,6 +15,7 @@ from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
 from legando.realtime.rigs.source import KINDS, parse_source
 
 SCENE = '[[scene]]\nname = "a"\nprompts = ["deep house:0.5", "dub"]\n'
+BIND = '[[bind]]\nsource = "cc 74"\ncontrol = "level"\n'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -135,6 +136,10 @@ def test_bindings_say_source_mode_range_curve_and_slew(tmp_path: Path) -> None:
         ('[[scene]]\nname = "a"\nprompts = ["x:y"]\n', ["'y'", "'x'", "not a number"]),
         ('[[scene]]\nname = "a"\nprompts = ["x"]\ntempo_bpm = 900\n', ["tempo_bpm", "900", "240"]),
         ('[[scene]]\nname = "a"\nprompts = ["x"]\nmuted = ["drum"]\n', ["'drum'", "'drums'"]),
+        (SCENE + SCENE, ["two scenes", "'a'", "another name"]),
+        (BIND + BIND + SCENE, ["cc 74 is bound to level twice", "take one"]),
+        (BIND + '[[midi.bind]]\ncc = 74\ncontrol = "level"\n' + SCENE, ["cc 74 is bound to level twice"]),
+        (2 * (BIND + "channel = 3\n") + SCENE, ["cc 74 on channel 3 is bound to level twice"]),
         ("not toml", ["not TOML"]),
     ],
 )
@@ -146,6 +151,11 @@ def test_a_mistake_is_one_sentence_with_the_value_and_what_to_do(tmp_path: Path,
     assert str(path) in sentence and "\n" not in sentence
     for word in words:
         assert word in sentence
+
+
+def test_one_source_may_move_two_controls_and_two_channels_one_control(tmp_path: Path) -> None:
+    text = BIND + BIND.replace("level", "drive") + BIND + "channel = 1\n" + BIND + "channel = 2\n"
+    assert len(read_rig(write(tmp_path, text + SCENE)).bindings) == 4
 
 
 def test_a_missing_rig_file_is_named(tmp_path: Path) -> None:
