@@ -114,7 +114,9 @@ class Shipped:
 
     def generator(self, *, seed: int, chunk_latents: int | None, steps: int | None, eco: bool = False) -> Generator:
         from legando.engines.generator import Generator as ChunkGenerator
+        from legando.realtime.ladder import check_steps
 
+        check_steps(steps, self._bundle.default_steps)
         return ChunkGenerator(self._bundle, seed=seed, chunk_latents=chunk_latents, steps=steps, eco=eco)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from legando.realtime.errors import RigError
 from legando.realtime.schedule import CostWindow
 
 STEPS_SHARE = 0.4
@@ -31,6 +32,16 @@ def rungs_of(steps: int) -> tuple[int, ...]:
     assert steps >= 1, "a chunk takes at least one step"
     least = min(steps, STEPS_LEAST)
     return tuple(dict.fromkeys(max(least, round(steps * share)) for share in (1.0, 0.75, 0.5, 0.25)))
+
+
+def check_steps(steps: int | None, usual: int) -> None:
+    """Refuse fewer steps than a bundle can make music with. [any]
+
+    usual: the bundle's own number; one that was distilled for a single step takes one. Raises RigError.
+    """
+    least = min(usual, STEPS_LEAST)
+    if steps is not None and steps < least:
+        raise RigError(f"steps = {steps} is noise with a bundle made for {usual}; choose {least} or more")
 
 
 class LadderCosts:

@@ -15,6 +15,7 @@ from legando.engines.card.modules import need_torch
 from legando.engines.card.trust import first_trusted
 from legando.realtime.errors import RigError
 from legando.realtime.instrument import Generator, Shipped, shipped
+from legando.realtime.ladder import check_steps
 
 
 class TorchInstrument(Shipped):
@@ -35,6 +36,7 @@ class TorchInstrument(Shipped):
         if eco:
             raise RigError("the torch back end has no eco mode; leave out --eco or --backend torch")
         bundle: Bundle = self._bundle
+        check_steps(steps, bundle.default_steps)
         networks = torch_networks(bundle, device=self._device)
         return ChunkGenerator(bundle, seed=seed, chunk_latents=chunk_latents, steps=steps, networks=networks)
 
@@ -51,6 +53,7 @@ class CardInstrument(Shipped):
         """Return the first generator that can be trusted: the card's graph, else the CPU's. [control]"""
         if eco:
             raise RigError("a card has no eco mode; leave out --eco or --backend card")
+        check_steps(steps, self._bundle.default_steps)
 
         def on_cpu() -> Generator:
             return shipped(self._bundle.path).generator(seed=seed, chunk_latents=chunk_latents, steps=steps)

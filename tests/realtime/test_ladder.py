@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legando.realtime.ladder import HOLD_CHUNKS, REMEMBER_CHUNKS, Ladder, LadderCosts, rungs_of
+from legando.realtime.errors import RigError
+from legando.realtime.ladder import HOLD_CHUNKS, REMEMBER_CHUNKS, Ladder, LadderCosts, check_steps, rungs_of
 
 MS = 1_000_000
 CHUNK_NS = 80 * MS
@@ -19,6 +20,13 @@ COSTS = st.lists(st.integers(1 * MS, 200 * MS), min_size=4, max_size=4).map(lamb
 )
 def test_a_ladder_has_at_most_four_rungs_and_begins_at_the_top(steps: int, rungs: tuple[int, ...]) -> None:
     assert rungs_of(steps) == rungs
+
+
+def test_steps_that_are_noise_are_refused_but_for_a_bundle_that_was_made_for_them() -> None:
+    for steps, usual in ((2, 4), (None, 4), (1, 1), (2, 1), (64, 8)):
+        check_steps(steps, usual)
+    with pytest.raises(RigError, match=r"^steps = 1 is noise with a bundle made for 4; choose 2 or more$"):
+        check_steps(1, 4)
 
 
 @given(costs=COSTS, slacks=st.lists(st.integers(-10 * MS, 200 * MS), min_size=1, max_size=60))

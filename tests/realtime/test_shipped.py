@@ -79,6 +79,24 @@ def test_a_damaged_bundle_is_refused_and_nothing_is_written(
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_one_step_is_refused_unless_the_bundle_was_made_for_one(
+    shipped: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rig = tmp_path / "rig.toml"
+    rig.write_text('[engine]\nsteps = 1\n[[scene]]\nname = "a"\nprompts = ["house"]\n')
+    render = ["render", "--prompt", "house", "--seconds", "0.2", "--steps", "1", "--out", "a.wav"]
+    for words in (render, ["serve", "--rig", str(rig), "--seconds", "1", "--publish", f"ipc://{tmp_path}/audio"]):
+        assert main(words) == 2
+        err = capfd.readouterr().err.splitlines()
+        assert err[-1].startswith("legando: ") and "steps = 1 is noise" in err[-1] and "2 or more" in err[-1]
+    assert list(Path.cwd().iterdir()) == []
+    copy = tmp_path / "copy"
+    shutil.copytree(shipped, copy)
+    about = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(about | {"steps": 1}))
+    assert main([*render, "--bundle", str(copy)]) == 0
+
+
 def test_a_folder_that_is_no_bundle_is_refused(
     shipped: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
