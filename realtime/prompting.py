@@ -17,12 +17,10 @@ from legando.realtime.controls import GENRES
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.instrument import Instrument
 from legando.realtime.performing.desk import StyledScene
-from legando.realtime.rigs.prompts import parse_prompts
+from legando.realtime.rigs.prompts import LINE_MAX, parse_prompts
 from legando.realtime.rigs.scene import Scene
 from legando.realtime.show import styled_scene
 
-LINE_MAX = 256
-"""Characters of a line; the bridge carries as many bytes."""
 PROMPTS_MAX = 8
 NAME_MAX = 48
 WAITING_MAX = 8

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from legando.realtime.errors import RigError
+
+LINE_MAX = 256
+"""Characters of the prompts that are typed while it plays; the bridge carries as many bytes."""
 
 _EXAMPLE = "write TEXT or TEXT:WEIGHT, as in 'warm deep house:0.7'"
 
@@ -35,6 +38,11 @@ def parse_prompt(text: str) -> Prompt:
     except ValueError:
         raise RigError(f"weight {weight.strip()!r} of prompt {words.strip()!r} is not a number; {_EXAMPLE}") from None
     return Prompt(text=words.strip(), weight=value)
+
+
+def as_typed(prompts: Iterable[tuple[str, float]]) -> str:
+    """Return texts with their weights as they are typed; a weight of 1 is left out. [any]"""
+    return ", ".join(text if weight == 1.0 else f"{text}:{weight:g}" for text, weight in prompts)
 
 
 def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:

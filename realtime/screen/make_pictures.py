@@ -102,7 +102,9 @@ def watch(instrument: str) -> Watcher:
 
 async def picture(watcher: Watcher, size: tuple[int, int], theme: str) -> str:
     """Return the last moment of what was watched as SVG, at a size in cells."""
-    app = ScreenApp(on_moves=lambda _: None, on_record=lambda: None, on_stop=lambda: None, theme=theme)
+    app = ScreenApp(
+        on_moves=lambda _: None, on_prompt=lambda _: None, on_record=lambda: None, on_stop=lambda: None, theme=theme
+    )
     async with app.run_test(size=size) as pilot:
         await pilot.press("down")
         app.say(watcher.said)

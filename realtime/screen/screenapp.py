@@ -1,7 +1,7 @@
-"""The interface as a Textual app: one widget that draws lines, keys that become moves. [control]
+"""The interface as a Textual app: one widget that draws lines, keys that become moves, a line to type in. [control]
 
-It knows nothing of processes: statuses come in through `show`, moves go out through a callable. Only lines that have
-changed are drawn again, so that a slow connection carries little and nothing flickers.
+It knows nothing of processes: statuses come in through `show`, moves and prompts go out through callables. Only lines
+that have changed are drawn again, so that a slow connection carries little and nothing flickers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from textual.widget import Widget
 from legando.realtime.screen.meter import Levels, rest, step_meter
 from legando.realtime.screen.screenkeys import PANIC, Move, moves_of
 from legando.realtime.screen.screenline import Line
-from legando.realtime.screen.screentheme import GROUNDS, styles
+from legando.realtime.screen.screenprompt import PromptBar
+from legando.realtime.screen.screentheme import GROUNDS, prompt_css, styles
 from legando.realtime.screen.screenview import View, draw, help_pages
 from legando.realtime.screen.status import KNOBS, Status
 
@@ -61,9 +62,13 @@ class Canvas(Widget):
 
 
 class ScreenApp(App[None]):
-    """The screen of one show. `on_moves` is told what keys move; recording and stopping are the host's, too."""
+    """The screen of one show. `on_moves` is told what keys move, `on_prompt` what is typed; recording and stopping are
+    the host's, too.
+    """
 
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None
+    CSS = "Screen { layers: base over; } Canvas { layer: base; }" + prompt_css()
     BINDINGS = [  # noqa: RUF012  as Textual declares it
         Binding("ctrl+c", "stop", show=False, priority=True),
         Binding("ctrl+q", "stop", show=False, priority=True),
@@ -73,6 +78,7 @@ class ScreenApp(App[None]):
         self,
         *,
         on_moves: Callable[[tuple[Move, ...]], None],
+        on_prompt: Callable[[str], None],
         on_record: Callable[[], None],
         on_stop: Callable[[], None],
         on_start: Callable[[], None] | None = None,
@@ -80,6 +86,7 @@ class ScreenApp(App[None]):
     ) -> None:
         super().__init__()
         self._on_moves, self._on_record = on_moves, on_record
+        self._prompt = PromptBar(on_line=on_prompt, on_panic=self._panic)
         self._on_stop, self._on_start = on_stop, on_start
         self._theme = theme
         self._status: Status | None = None
@@ -93,8 +100,9 @@ class ScreenApp(App[None]):
         self._asking, self._helping = False, 0
 
     def compose(self) -> ComposeResult:
-        """Make the one widget."""
+        """Make the one widget, and the line over it."""
         yield Canvas()
+        yield self._prompt
 
     def on_mount(self) -> None:
         """Draw for the first time; from then on whenever something comes, and now and then by itself."""
@@ -109,6 +117,7 @@ class ScreenApp(App[None]):
         self._canvas.styles_by_role = styles(self._theme)
         self.screen.styles.background = GROUNDS[self._theme]
         self._canvas.styles.background = GROUNDS[self._theme]
+        self._prompt.set_class(self._theme == "light", "light")
         self._canvas.refresh()
 
     # From the host.
@@ -175,8 +184,10 @@ class ScreenApp(App[None]):
     def on_key(self, event: Key) -> None:
         """Do what a key says."""
         event.stop()
-        if event.key == PANIC and self._status is not None:  # at any moment
-            self._move(moves_of(event.key, self._status, self._chosen, self._values()))
+        if self._prompt.is_open:
+            return
+        if event.key == PANIC:  # at any moment
+            self._panic()
         elif self._asking:
             self._asking = False
             if event.key in ("y", "Y"):
@@ -186,6 +197,8 @@ class ScreenApp(App[None]):
             self._helping = self._helping + 1 if more else 0
         elif event.key in ("question_mark", "h", "f1"):
             self._helping = 1
+        elif event.key == "p" and self._status is not None:
+            self._prompt.open()
         elif event.key == "q":
             self._asking = True
         elif event.key in ("up", "down"):
@@ -200,6 +213,10 @@ class ScreenApp(App[None]):
         elif self._status is not None:
             self._move(moves_of(event.key, self._status, self._chosen, self._values()))
         self._redraw()
+
+    def _panic(self) -> None:
+        if self._status is not None:
+            self._move(moves_of(PANIC, self._status, self._chosen, self._values()))
 
     def _move(self, moves: tuple[Move, ...]) -> None:
         now_ns = time.perf_counter_ns()

@@ -22,6 +22,7 @@ STEP, FINE_STEP = 0.05, 0.01
 HELP: tuple[tuple[str, str], ...] = (
     ("1 .. 9, 0", "the first ten scenes"),
     ("[  ]", "the scene before, the scene after"),
+    ("p", "type a prompt, which becomes a new scene"),
     ("up  down", "choose a control"),
     ("left  right", "move it by 5 % of its range"),
     (",  .", "move it by 1 %"),
@@ -41,7 +42,9 @@ HELP: tuple[tuple[str, str], ...] = (
     ("Ctrl-C", "stop the music at once"),
 )
 
-FOOTER = ("1-0 scene", "↑↓←→ control", "dbclx parts", "r record", "! panic", "q stop", "t tap", "m mute")
+FOOTER = (
+    "1-0 scene", "p prompt", "↑↓←→ move", "dbclx mute", "r record", "! panic", "q stop", "t tap", "m mute all"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

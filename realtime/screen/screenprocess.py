@@ -30,6 +30,7 @@ class Interface:
         self._connection = connection
         self.app = ScreenApp(
             on_moves=self._moved,
+            on_prompt=self._typed,
             on_record=self._record,
             on_stop=self._stop,
             on_start=self._listen,
@@ -59,6 +60,9 @@ class Interface:
 
     def _moved(self, moves: tuple[Move, ...]) -> None:
         self._tell({"moves": [[move.control, move.value] for move in moves]})
+
+    def _typed(self, line: str) -> None:
+        self._tell({"prompt": line})
 
     def _record(self) -> None:
         self._tell({"record": True})

@@ -46,6 +46,9 @@ _PARTS = {
 }
 """Grounds of the parts of the latency bar; what is written on them is black in either theme."""
 
+_FAINT = {"dark": "#a9bccd", "light": "#4a5561"}
+"""What stands in the prompt's line before anything is typed."""
+
 ROLES = (*_DARK, "title", "alarm", "chosen", *(f"part.{name}" for name in _PARTS))
 
 
@@ -67,6 +70,24 @@ def styles(theme: str) -> Mapping[str, Style]:
     return {
         role: Style(color=front, bgcolor=ground, bold=role in bold) for role, (front, ground) in colours(theme).items()
     }
+
+
+def prompt_css() -> str:
+    """Return how the line looks in which prompts are typed, in both themes, as Textual reads it. [any]"""
+    rules = ""
+    for theme, bar in (("dark", "PromptBar"), ("light", "PromptBar.light")):
+        own = colours(theme)
+        front, ground = own["chosen"]
+        rules += (
+            f"{bar} {{ background: {ground}; }}"
+            f"{bar} > .name {{ background: {ground}; color: {front}; text-style: bold; }}"
+            f"{bar} > .hint {{ background: {ground}; color: {front}; }}"
+            f"{bar} > PromptInput, {bar} > PromptInput:focus {{"
+            f" background: {ground}; background-tint: {ground} 0%; color: {front}; }}"
+            f"{bar} > PromptInput > .input--cursor {{ background: {front}; color: {ground}; text-style: none; }}"
+            f"{bar} > PromptInput > .input--placeholder {{ color: {_FAINT[theme]}; }}"
+        )
+    return rules
 
 
 def contrast(front: str, ground: str) -> float:

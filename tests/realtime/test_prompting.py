@@ -29,11 +29,11 @@ from legando.realtime.osc.oscwire import OscError, build_osc
 from legando.realtime.performing.desk import Desk, StyledScene
 from legando.realtime.performing.ownevent import control_event
 from legando.realtime.performing.performance import Performance
-from legando.realtime.prompting import LINE_MAX, WAITING_MAX, PromptReader, read_line, sentence_of
+from legando.realtime.prompting import WAITING_MAX, PromptReader, read_line, sentence_of
 from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.recording.replay import replay
 from legando.realtime.rigs.controlnames import COUNTED_MAX
-from legando.realtime.rigs.prompts import Prompt
+from legando.realtime.rigs.prompts import LINE_MAX, Prompt
 from legando.realtime.rigs.rig import BridgeRig, OscRig, Rig
 from legando.realtime.rigs.scene import Scene, SceneChanges
 from legando.realtime.screen.display import Display

@@ -18,6 +18,7 @@ from legando.realtime.screen.meter import MeterState
 from legando.realtime.screen.screenapp import Canvas, ScreenApp
 from legando.realtime.screen.screenkeys import HELP, Move, moves_of
 from legando.realtime.screen.screenline import plain, width_of
+from legando.realtime.screen.screenprompt import PromptInput
 from legando.realtime.screen.screentheme import ROLES, colours, contrast, styles, theme_of
 from legando.realtime.screen.screenview import View, draw, help_pages
 from legando.realtime.screen.status import KNOBS, SHOWN, Heard, Place, Status, status_from_plain, status_to_plain
@@ -232,7 +233,12 @@ def test_midi_messages_are_told_in_words(message: str, words: str) -> None:
 def drive(steps: Callable[[ScreenApp, Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> list[Any]:
     """Run the app without a terminal, and return what it has told its host."""
     told: list[Any] = []
-    app = ScreenApp(on_moves=told.extend, on_record=lambda: told.append("record"), on_stop=lambda: told.append("stop"))
+    app = ScreenApp(
+        on_moves=told.extend,
+        on_prompt=told.append,
+        on_record=lambda: told.append("record"),
+        on_stop=lambda: told.append("stop"),
+    )
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
@@ -278,6 +284,60 @@ def test_q_asks_first_and_ctrl_c_does_not() -> None:
         await pilot.press("d", "r", "r", "q", "y", "ctrl+c")
 
     assert drive(steps) == [Move("panic", 1.0), "record", "record", "stop", "stop"]
+
+
+def test_a_prompt_is_typed_over_the_footer_and_what_was_typed_comes_back() -> None:
+    async def steps(app: ScreenApp, pilot: Pilot[None]) -> None:
+        await pilot.press("p")  # nothing plays yet
+        app.show(STATUS)
+        line = app.query_one(PromptInput)
+        assert not line.has_focus
+        canvas = app.query_one(Canvas).size
+        await pilot.press("p", *"dq x?", "space", "1", "left", "2", "exclamation_mark", "enter")
+        assert app.query_one(Canvas).size == canvas and not line.has_focus
+        await pilot.press("p", *"jazz", "enter", "p", "space", "enter", "d")
+        await pilot.press("p", "up", "up")
+        assert line.value == "dq x? 21" and line.cursor_position == 8
+        await pilot.press("up", "down")
+        assert line.value == "jazz"
+        await pilot.press("backspace", "enter", "p", "up", "down")
+        assert line.value == ""
+        app.show(replace(STATUS, chord="Dmaj7"))
+        await pilot.pause()
+        assert "Dmaj7" in lines_of(app), "the screen goes on behind it"
+        await pilot.press("l", "escape", "l", "p", "ctrl+c")
+
+    assert drive(steps) == [
+        Move("panic", 1.0),
+        "dq x? 21",
+        "jazz",
+        Move("mute.drums", 1.0),
+        "jaz",
+        Move("mute.lead", 1.0),
+        "stop",
+    ]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (30, 8), (12, 2), (1, 1)])
+def test_the_prompts_line_can_be_read_at_any_size(size: tuple[int, int], theme: str) -> None:
+    async def steps(app: ScreenApp, pilot: Pilot[None]) -> None:
+        app.show(STATUS)
+        if theme == "light":
+            await pilot.press("v")
+        await pilot.press("p")
+        line = app.query_one(PromptInput)
+        assert line.region.y == size[1] - 1 and line.region.height == 1
+        assert (line.region.width >= size[0] // 2) or size[0] < 12
+        for part in ("input--cursor", "input--placeholder"):
+            style = line.get_component_rich_style(part)
+            assert style.color is not None and style.bgcolor is not None
+            assert contrast(style.color.triplet.hex, style.bgcolor.triplet.hex) >= 4.5  # type: ignore[union-attr]
+        style = line.rich_style
+        assert contrast(style.color.triplet.hex, style.bgcolor.triplet.hex) >= 7.0  # type: ignore[union-attr]
+        await pilot.press(*"jazz", "enter")
+
+    assert drive(steps, size) == ["jazz"]
 
 
 def test_only_lines_that_have_changed_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
