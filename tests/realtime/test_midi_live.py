@@ -32,6 +32,7 @@ from legando.realtime.ring import PlayerState
 from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer, running_server, server_environment
+from tests.realtime.steady_player import SteadyPlayer
 from tests.realtime.tone_generator import SPEC
 from tests.waiting import until
 
@@ -75,7 +76,9 @@ def sink(client: str, port: str) -> Iterator[list[tuple[float, bytes]]]:
 def rig(**midi: Any) -> Rig:
     clock = midi.pop("clock_rig", ClockRig())
     return Rig(
-        midi=MidiRig(api="jack", **midi), clock=clock, scenes=(Scene(name="a", prompts=(Prompt(text="a"),)),) * 2
+        midi=MidiRig(api="jack", **midi),
+        clock=clock,
+        scenes=tuple(Scene(name=name, prompts=(Prompt(text="a"),)) for name in "ab"),
     )
 
 
@@ -159,38 +162,12 @@ def test_lights_follow_their_controls_and_a_controller_that_comes_learns_them_al
         assert len(got) == count, "only changes are sent"
 
 
-class _Steady:
-    """A player that hands over 256 frames at a time, without fault."""
-
-    latency_ns = 20_000_000
-    player_state = PlayerState.PLAYING
-    panics = flags = 0
-
-    def __init__(self) -> None:
-        self._began_ns = time.perf_counter_ns()
-
-    @property
-    def played_frames(self) -> int:
-        return (time.perf_counter_ns() - self._began_ns) * 48 // 1_000_000 // 256 * 256
-
-    @property
-    def played_at_ns(self) -> int:
-        return self._began_ns + self.played_frames * 1_000_000 // 48
-
-    def immediate(self, name: str) -> float:
-        return 0.0
-
-    def leaves_s(self, frame: int) -> float:
-        """When a frame leaves: its block is handed over from its first frame on."""
-        return (self._began_ns + (frame + 256) * 1_000_000 // 48 + self.latency_ns) / 1e9
-
-
 def test_the_clock_leaves_with_the_sound(jack_server: JackServer) -> None:
     tempo_bpm, seconds = 125.0, 4.0
     with sink("drums", "clock in") as got:
         ports = Ports(MidiRig(api="jack"), ClockRig(output="clock in"), lambda _: None, lambda *_: None)
         ports.open()
-        player = _Steady()
+        player = SteadyPlayer()
         ports.start_clock(player, sample_rate_hz=48_000, block_frames=256, latency_frames=480)
         ahead = round(seconds * 48_000) // 3840
         for k in range(ahead + 1):
@@ -201,7 +178,8 @@ def test_the_clock_leaves_with_the_sound(jack_server: JackServer) -> None:
     kinds = [message[0] for _, message in got]
     assert kinds[:2] == [0xFA, 0xF8] and kinds[-1] == 0xFC and set(kinds) == {0xFA, 0xF8, 0xFC}
     pulses = np.array([at for at, message in got if message == b"\xf8"])
-    ideal = np.array([player.leaves_s(round(n * 48_000 * 60 / 24 / tempo_bpm) + 480) for n in range(len(pulses))])
+    handed_ns = [player.handed_ns(round(n * 48_000 * 60 / 24 / tempo_bpm) + 480) for n in range(len(pulses))]
+    ideal = (np.array(handed_ns) + player.latency_ns) / 1e9
     assert len(pulses) == pytest.approx(seconds * tempo_bpm / 60 * 24, abs=3)
     off_ms = (pulses - ideal) * 1e3
     jitter_ms = off_ms - np.median(off_ms)
@@ -218,7 +196,7 @@ def test_the_clock_leaves_with_the_sound(jack_server: JackServer) -> None:
 
 def test_a_clock_without_a_player_says_nothing(jack_server: JackServer) -> None:
     sent: list[bytes] = []
-    player = _Steady()
+    player = SteadyPlayer()
     player.player_state = PlayerState.FILLING
     clock = ClockOut(player, sent.append, sample_rate_hz=48_000, block_frames=256, latency_frames=0)
     clock.start()

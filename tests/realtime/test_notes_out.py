@@ -28,17 +28,12 @@ from legando.realtime.ring import CLOSING, PlayerState
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.stage import Stage
 from tests.realtime.conftest import JackServer
+from tests.realtime.steady_player import BLOCK_FRAMES, SteadyPlayer
 from tests.realtime.test_replay import children
 from tests.realtime.tone_generator import SPEC
+from tests.waiting import until
 
 ON, OFF, ENDS = 0x90, 0x80, 0xB0
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def down(messages: list[bytes]) -> set[tuple[int, int]]:
@@ -57,37 +52,15 @@ def down(messages: list[bytes]) -> set[tuple[int, int]]:
     return keys
 
 
-class Header:
-    """A ring's header whose player hands over 256 frames at a time, without fault."""
-
-    def __init__(self) -> None:
-        self.began_ns = time.perf_counter_ns()
-        self.latency_ns = 10_000_000
-        self.player_state = PlayerState.PLAYING
-        self.panics = self.flags = 0
-        self.immediates = {"mute": 0.0, "freeze": 0.0}
-
-    @property
-    def played_frames(self) -> int:
-        return (time.perf_counter_ns() - self.began_ns) * 48 // 1_000_000 // 256 * 256
-
-    @property
-    def played_at_ns(self) -> int:
-        return self.began_ns + self.played_frames * 1_000_000 // 48
-
-    def immediate(self, name: str) -> float:
-        return self.immediates[name]
-
-
 @contextmanager
-def playing(header: Header, rig: NotesRig) -> Iterator[tuple[NotesOut, list[tuple[int, bytes]]]]:
+def playing(header: SteadyPlayer, rig: NotesRig) -> Iterator[tuple[NotesOut, list[tuple[int, bytes]]]]:
     sent: list[tuple[int, bytes]] = []
     out = NotesOut(
         header,
         lambda message: sent.append((time.perf_counter_ns(), message)),
         rig,
         sample_rate_hz=48_000,
-        block_frames=256,
+        block_frames=BLOCK_FRAMES,
     )
     out.start()
     try:
@@ -105,14 +78,14 @@ def notes(*spans: tuple[int, int, int]) -> list[Timed]:
 @pytest.mark.alone
 @pytest.mark.parametrize(("software", "ahead_ms", "late_ms"), [(False, 0.0, 10.0), (True, 0.0, 0.0), (True, 5.0, -5.0)])
 def test_notes_leave_with_their_sound(software: bool, ahead_ms: float, late_ms: float) -> None:
-    header = Header()
+    header = SteadyPlayer()
     with playing(header, NotesRig(software=software, ahead_ms=ahead_ms)) as (out, sent):
         now = header.played_frames + 9600
         frames = [now + n * 1200 for n in range(16)]
         out.add(notes(*((40 + n, frame, frame + 700) for n, frame in enumerate(frames))))
         until(lambda: len(sent) == 32)
     begun = [at for at, message in sent if message[0] & 0xF0 == ON]
-    leaves = [header.began_ns + (frame + 256) * 1_000_000 // 48 for frame in frames]
+    leaves = [header.handed_ns(frame) for frame in frames]
     off_ms = np.array([(at - due) / 1e6 for at, due in zip(begun, leaves, strict=True)])
     assert -0.5 < np.median(off_ms) - late_ms < 8.0, off_ms  # the machine may be busy
     assert not down([message for _, message in sent])
@@ -120,7 +93,7 @@ def test_notes_leave_with_their_sound(software: bool, ahead_ms: float, late_ms: 
 
 @pytest.mark.alone
 def test_whatever_stops_the_sound_ends_its_notes_and_what_is_held_comes_back() -> None:
-    header = Header()
+    header = SteadyPlayer()
     with playing(header, NotesRig(software=True)) as (out, sent):
 
         def heard() -> set[tuple[int, int]]:
@@ -147,7 +120,7 @@ def test_whatever_stops_the_sound_ends_its_notes_and_what_is_held_comes_back() -
 
 
 def test_a_flood_is_bounded_and_still_ends() -> None:
-    header = Header()
+    header = SteadyPlayer()
     header.player_state = PlayerState.FILLING  # nothing leaves yet
     with playing(header, NotesRig()) as (out, sent):
         out.add((frame, bytes((ON | 1, 60, 1))) for frame in range(3 * MOST))
@@ -267,11 +240,11 @@ def test_a_port_that_returns_what_it_gets_does_not_play_along(jack_server: JackS
     """What `Midi Through` does; the performer's own note on the same port is heard."""
     heard: list[bytes] = []
     rig = MidiRig(api="jack", inputs=("*",), out=NotesRig(port="thru", software=True))
-    header = Header()
+    header = SteadyPlayer()
     with thru() as (came, back):
         ports = Ports(rig, ClockRig(), lambda live: heard.append(live.message), lambda *_: None)
         ports.open()
-        ports.start_clock(header, sample_rate_hz=48_000, block_frames=256, latency_frames=0)
+        ports.start_clock(header, sample_rate_hz=48_000, block_frames=BLOCK_FRAMES, latency_frames=0)
         begin = header.played_frames + 2400
         ports.play(notes(*((40 + n, begin + n * 2400, begin + n * 2400 + 1200) for n in range(8))))
         until(lambda: sum(message[0] & 0xF0 == OFF for message in came) == 8)
