@@ -48,6 +48,8 @@ HEADER_BYTES = 4096
 FINISHED = 1
 CLOSING = 2
 LEVEL_MAX = 4.0
+PANIC_MS = 300.0
+"""How long a panic silences all: until the chunk in which the held notes have ended is heard."""
 
 (MAGIC_WORD, VERSION_WORD, RATE_WORD, CHANNELS_WORD, CAPACITY_WORD) = range(5)
 (RESERVED_WORD, WRITTEN_WORD, WRITTEN_AT_WORD) = range(16, 19)

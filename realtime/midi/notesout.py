@@ -21,7 +21,7 @@ from legando.realtime.midi.clockout import NS_PER_S, PlayClock, PlayerHeader
 from legando.realtime.midi.noteplayer import NotePlayer
 from legando.realtime.midi.notesrig import NotesRig
 from legando.realtime.priority import HOST_PRIORITY, real_time
-from legando.realtime.ring import CLOSING, PlayerState
+from legando.realtime.ring import CLOSING, PANIC_MS, PlayerState
 
 LOOK_NS = 5_000_000
 """How often the thread looks at what the performer does, and reckons the deadline anew while it is far away."""
@@ -29,8 +29,6 @@ AWAY_NS = 250_000_000
 """A sound that has been away for so long ends its notes; a replaced engine is back sooner."""
 LATE_NS = 100_000_000
 """A note that comes later than this is not struck any more."""
-PANIC_NS = 300_000_000
-"""How long a panic silences all, as in the player."""
 MOST = 8192
 """How many messages may wait; of more, those that begin something are dropped."""
 
@@ -138,7 +136,7 @@ class NotesOut:
             self._clock.observe(header.played_frames, header.played_at_ns)
             self._there_ns = now_ns
         if header.panics != self._panics:
-            self._panics, self._quiet_until_ns = header.panics, now_ns + PANIC_NS
+            self._panics, self._quiet_until_ns = header.panics, now_ns + round(PANIC_MS * 1e6)
             self._notes.be_quiet(True)
             self._end_all()
         away = header.flags & CLOSING or now_ns - self._there_ns > AWAY_NS

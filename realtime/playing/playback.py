@@ -17,15 +17,13 @@ import numpy.typing as npt
 
 from legando.realtime.playing.freeze import Freeze
 from legando.realtime.playing.sweepfilter import SweepFilter
-from legando.realtime.ring import CLOSING, FINISHED, LEVEL_MAX, Frames, PlayerState, ReadStatus, Ring
+from legando.realtime.ring import CLOSING, FINISHED, LEVEL_MAX, PANIC_MS, Frames, PlayerState, ReadStatus, Ring
 
 CONCEAL_MS = 20.0
 RETURN_MS = 5.0
 LEVEL_SLEW_MS = 10.0
 CLOSING_MS = 20.0
 PEAK_FALL_DB_PER_S = 60.0
-PANIC_MS = 300.0
-"""How long a panic silences all: until the chunk in which the held notes have ended is heard."""
 
 
 def raised_cosine(frames: int, channels: int) -> Frames:
