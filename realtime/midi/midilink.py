@@ -57,8 +57,7 @@ class MidiSettings:
     @property
     def midi_rig(self) -> MidiRig:
         """The rig's `[midi]`, without bindings."""
-        out = NotesRig(**self.midi["out"]) if "out" in self.midi else NotesRig()
-        return MidiRig(**{**self.midi, "inputs": tuple(self.midi["inputs"]), "out": out})
+        return MidiRig(**self.midi | {"inputs": tuple(self.midi["inputs"]), "out": NotesRig(**self.midi["out"])})
 
     @property
     def clock_rig(self) -> ClockRig:
