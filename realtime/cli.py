@@ -154,6 +154,13 @@ def _add_notes(parser: argparse.ArgumentParser) -> None:
 
 def _add_live(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rig", type=Path, metavar="FILE", help="a rig file; default: the one that legando ships")
+    parser.add_argument(
+        "--prompt",
+        action="extend",
+        nargs="*",
+        metavar="TEXT[:WEIGHT]",
+        help="begin with a scene of these words, and without the rig's MIDI file and length",
+    )
     parser.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
     parser.add_argument("--seconds", type=_seconds, metavar="S", help="length; default: the MIDI file's or the rig's")
     parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,15 +11,18 @@ from pathlib import Path
 
 from legando.bridge.endpoint import parse_endpoint
 from legando.realtime.commands.cli_render import DEFAULT_SECONDS, about_render, render_show, tell_render
-from legando.realtime.errors import DeviceError, LegandoError
-from legando.realtime.exits import EXIT_OK, exit_of
+from legando.realtime.errors import DeviceError, LegandoError, RigError
+from legando.realtime.exits import EXIT_LOST, EXIT_OK, exit_of
 from legando.realtime.host import Host
 from legando.realtime.instrument import load_instrument
 from legando.realtime.midi.midifile import read_midi_file
 from legando.realtime.playing.devices import find_output, has_output
+from legando.realtime.prompting import read_line
 from legando.realtime.recording.journal import Journal
+from legando.realtime.recording.kept import Kept, kept_journal, plain_kept
 from legando.realtime.recording.takefile import check_take_name
 from legando.realtime.recording.wavfile import WavWriter
+from legando.realtime.rigs.controlnames import COUNTED_MAX
 from legando.realtime.rigs.rig import AudioRig, PerformanceRig, read_rig
 from legando.realtime.screen.display import Display
 from legando.realtime.screen.terminal import why_no_screen
@@ -88,7 +92,13 @@ def serve_command(arguments: argparse.Namespace, instrument: str) -> int:
 def _show(arguments: argparse.Namespace) -> Show:
     """Read the rig and what the command line says instead."""
     rig = read_rig(arguments.rig)
-    if arguments.live:
+    first = 0
+    if arguments.prompt is not None:
+        first = len(rig.scenes)
+        if first >= COUNTED_MAX:
+            raise RigError(f"{first} scenes leave no room for a prompt; take one out of the rig")
+        rig = replace(rig, scenes=(*rig.scenes, read_line("; ".join(arguments.prompt))))
+    if arguments.live or first:
         rig = replace(rig, performance=PerformanceRig())
     if arguments.seed is not None:
         rig = replace(rig, engine=replace(rig.engine, seed=arguments.seed))
@@ -110,7 +120,8 @@ def _show(arguments: argparse.Namespace) -> Show:
         seconds = max(1.0, piece.frames / SAMPLE_RATE_HZ)
     elif seconds is None:
         seconds = rig.performance.seconds
-    return Show(rig=rig, bundle=arguments.bundle or rig.path(rig.engine.bundle), piece=piece, seconds=seconds)
+    bundle = arguments.bundle or rig.path(rig.engine.bundle)
+    return Show(rig=rig, bundle=bundle, piece=piece, seconds=seconds, first=first)
 
 
 def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, *, sound: bool) -> int:
@@ -120,8 +131,8 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         record: Path | None = arguments.record
         if record is not None:
             check_take_name(record)
-        kept = arguments.journal or (record.with_suffix(".jsonl") if record is not None else None)
-        journal = _open_journal(stack, kept, show, live=True)
+        path = arguments.journal or (record.with_suffix(".jsonl") if record is not None else None)
+        journal = _open_journal(stack, path, show)
         host = Host(
             show,
             instrument=instrument,
@@ -134,16 +145,33 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
         report = host.run()
         if writer is not None:
             writer.about = host.about
-            writer.commit()
+            with contextlib.suppress(LegandoError):  # `writer.failure` has it; the figures are told all the same
+                writer.commit()
+    kept = host.kept
+    if journal is not None:
+        kept.append(kept_journal(journal))
+    if writer is not None:
+        kept.append(Kept(what="out", path=writer.path, seconds=writer.seconds, why=writer.failure))
     if arguments.json:
-        print(json.dumps(report.plain() | _saved(writer)))
+        print(json.dumps(report.plain() | _saved(writer) | plain_kept(kept)))
     else:
-        display.say(report.sentence() + (f"; saved to {writer.path}" if writer is not None else ""))
-    return report.stopped
+        saved = writer is not None and writer.path.exists()
+        display.say(report.sentence() + (f"; saved to {writer.path}" if saved and writer is not None else ""))
+    return _lost(kept, display) or report.stopped
+
+
+def _lost(kept: list[Kept], display: Display) -> int:
+    """Say what is not whole, and return the exit status that says so too; 0 when all of it is."""
+    lost = [one for one in kept if one.why is not None]
+    for one in lost:
+        display.say(one.sentence())
+    return EXIT_LOST if lost else EXIT_OK
 
 
 def _saved(writer: WavWriter | None) -> dict[str, str]:
-    return {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256} if writer is not None else {}
+    if writer is None or not writer.path.exists():
+        return {}
+    return {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256}
 
 
 def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, reason: str) -> int:
@@ -152,27 +180,37 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
     show = replace(show, seconds=show.seconds or DEFAULT_SECONDS)
     with ExitStack() as stack:
         writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ))
-        _open_journal(stack, arguments.journal, show)
+        journal = _open_journal(stack, arguments.journal, show)
         display.say(f"{reason}; writing the same {show.seconds:g} s to {out} instead")
         loaded = load_instrument(instrument, show.bundle)
         writer.about = about_render(show, loaded, "")
         try:
-            figures, engine = render_show(show, loaded, writer, display)
+            figures, engine = render_show(show, loaded, writer, display, journal=journal, name=instrument)
             writer.about = about_render(show, loaded, engine)
         except KeyboardInterrupt as stop:
             if not writer.frames:
                 raise
             writer.commit()
             display.say(f"stopped; {out} holds the first {writer.seconds:.1f} s")
+            kept = _close_journal(journal)
             if arguments.json:
-                print(json.dumps({"seconds": writer.seconds, "interrupted": True, **_saved(writer)}))
-            return exit_of(stop)
+                told = {"seconds": writer.seconds, "interrupted": True, **_saved(writer), **plain_kept(kept)}
+                print(json.dumps(told))
+            return _lost(kept, display) or exit_of(stop)
         writer.commit()
-    tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None)
-    return EXIT_OK
+    kept = _close_journal(journal)
+    tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None, more=plain_kept(kept))
+    return _lost(kept, display)
 
 
-def _open_journal(stack: ExitStack, path: Path | None, show: Show, *, live: bool = False) -> Journal | None:
+def _close_journal(journal: Journal | None) -> list[Kept]:
+    if journal is None:
+        return []
+    journal.finish()
+    return [kept_journal(journal)]
+
+
+def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | None:
     if path is None:
         return None
     engine = show.rig.engine
@@ -182,9 +220,8 @@ def _open_journal(stack: ExitStack, path: Path | None, show: Show, *, live: bool
         "scenes": [[[prompt.text, prompt.weight] for prompt in scene.prompts] for scene in show.rig.scenes],
     }
     journal = Journal(path, header)
-    if live:  # a show that cannot start leaves nothing in the way of the next try
-        stack.callback(journal.discard_if_empty)
-    stack.callback(journal.close)
+    stack.callback(journal.discard_if_empty)  # a show that cannot start leaves nothing in the way of the next try
+    stack.callback(journal.finish)
     for timed in show.piece.messages if show.piece is not None else ():
         journal.event(timed.frame, timed.message)
     return journal

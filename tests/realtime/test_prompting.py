@@ -20,6 +20,7 @@ from legando.bridge.control import ControlServer
 from legando.bridge.remote import Remote
 from legando.bridge.session import ServerError
 from legando.bridge.subscriber import Subscriber
+from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.host import Host
@@ -34,7 +35,7 @@ from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.recording.replay import replay
 from legando.realtime.rigs.controlnames import COUNTED_MAX
 from legando.realtime.rigs.prompts import LINE_MAX, Prompt
-from legando.realtime.rigs.rig import BridgeRig, OscRig, Rig
+from legando.realtime.rigs.rig import BridgeRig, OscRig, Rig, read_rig
 from legando.realtime.rigs.scene import Scene, SceneChanges
 from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
@@ -308,3 +309,25 @@ def heard(remote: Remote, scenes: int) -> None:
     while remote.state.scene is None or remote.state.scene.number < scenes:
         assert time.monotonic() < deadline
         remote.event(50)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_show_begins_with_the_words_of_the_command_line_and_needs_no_rig(live: bool, tmp_path: Path) -> None:
+    words = ["serve", "--prompt", "smoky jazz:0.7", "dusty lofi", *["--live"] * live, "--seconds", "1", "--plain"]
+    assert (
+        main([*words, "--publish", f"ipc://{tmp_path}/a.ipc", "--journal", f"{tmp_path}/a.jsonl"], instrument=SPEC) == 0
+    )
+    record = read_take(tmp_path / "a.jsonl")
+    shipped = read_rig().scenes
+    assert len(record.header["scenes"]) == len(shipped) + 1
+    assert [(line["number"], line["name"]) for line in record.scenes] == [
+        (len(shipped) + 1, "smoky jazz + dusty lofi")
+    ], "and the rig's MIDI file recalls none of its own"
+
+
+@pytest.mark.parametrize(("prompt", "sentence"), [([], "no prompt"), (["jazz:loud"], "is not a number")])
+def test_words_that_cannot_be_read_start_nothing(
+    prompt: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--prompt", *prompt], instrument=SPEC) == 2
+    assert sentence in capsys.readouterr().err
