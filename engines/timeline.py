@@ -42,6 +42,7 @@ from legando.engines.score import (
     ScoreReader,
     fold_pitch,
 )
+from legando.realtime.controls import TICK_S_AT_1_BPM
 
 SAMPLE_RATE_HZ = 48_000
 GRAIN_FRAMES = 480
@@ -103,7 +104,7 @@ class ChunkFeatures:
 
 def tick_seconds(tempo_bpm: float) -> float:
     """Return the length of a sixteenth in seconds. [any]"""
-    return 15.0 / tempo_bpm
+    return TICK_S_AT_1_BPM / tempo_bpm
 
 
 def _pitch_hz(pitch: Any) -> Any:

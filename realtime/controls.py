@@ -42,6 +42,8 @@ SECTIONS = ("intro", "build", "full", "break", "solo")
 GUIDANCE_MAX = 4.0
 TEMPO_MIN_BPM = 40.0
 TEMPO_MAX_BPM = 240.0
+TICK_S_AT_1_BPM = 15.0
+"""A tick is a sixteenth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

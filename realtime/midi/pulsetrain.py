@@ -11,7 +11,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from legando.realtime.controls import TEMPO_MAX_BPM
+from legando.realtime.controls import TEMPO_MAX_BPM, TICK_S_AT_1_BPM
 from legando.realtime.midi.midiclock import CLOCK, CONTINUE, PULSES_PER_TICK, SONG_POSITION, START, STOP
 
 _POSITIONS = 1 << 14
@@ -48,7 +48,7 @@ class PulseTrain:
     """State: the stretches that are known, the number of the next pulse, whether receivers run."""
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self._ticks_per_frame_max = TEMPO_MAX_BPM / 15.0 / sample_rate_hz
+        self._ticks_per_frame_max = TEMPO_MAX_BPM / TICK_S_AT_1_BPM / sample_rate_hz
         self._stretches: deque[_Stretch] = deque()
         self._number: int | None = None  # None: receivers stand still
         self._first = True

@@ -18,7 +18,7 @@ import statistics
 from collections import deque
 from dataclasses import dataclass
 
-from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM, TICK_S_AT_1_BPM
 
 TICKS_PER_BEAT = 4
 TICKS_PER_BAR = 16
@@ -28,7 +28,7 @@ _NEAR = 1e-6
 
 def ticks_in(frames: int, tempo_bpm: float, sample_rate_hz: int) -> float:
     """Return how many sixteenths pass in this many frames. [any]"""
-    return frames * tempo_bpm / (15.0 * sample_rate_hz)
+    return frames * tempo_bpm / (TICK_S_AT_1_BPM * sample_rate_hz)
 
 
 def next_line(tick: float, at: str) -> int | None:

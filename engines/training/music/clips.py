@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.engines.score import TICKS_PER_BAR
+from legando.engines.timeline import tick_seconds
 from legando.engines.training.music.composer import Piece, compose
 from legando.engines.training.music.genres import RECIPES
 from legando.engines.training.music.renderer import render
@@ -34,7 +35,7 @@ def genre_tempo_bpm(genre: str) -> float:
 
 def clip_piece(seed: int, style: tuple[float, ...], tempo_bpm: float, seconds: float = CLIP_S) -> Piece:
     """Compose a piece of a style, just long enough for a clip: pairs of bars, six or more. [any]"""
-    bar_s = TICKS_PER_BAR * 15.0 / tempo_bpm
+    bar_s = TICKS_PER_BAR * tick_seconds(tempo_bpm)
     bars = max(6, 2 * math.ceil(seconds / bar_s / 2))
     return compose(seed, style=style, bars=bars, tempo_bpm=tempo_bpm)
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.engines.score import TICKS_PER_BAR, Score, check_score
+from legando.engines.timeline import tick_seconds
 from legando.engines.training.music.composer import Piece, compose
 from legando.engines.training.music.pairs import control_of, twin
 from legando.engines.training.music.renderer import render
@@ -52,7 +53,7 @@ def make_piece(seed: int, bars: int, genre: str | None = None) -> Piece:
     """Compose the piece of a seed, genres in turn, cut or grown to 20 to 40 s by whole pairs of bars. [any]"""
     genre = genre or GENRES[seed % len(GENRES)]
     first = compose(seed, genre=genre, bars=1)
-    bar_s = TICKS_PER_BAR * 15.0 / first.tempo_bpm
+    bar_s = TICKS_PER_BAR * tick_seconds(first.tempo_bpm)
     fits = int(np.clip(bars, np.ceil(20.0 / bar_s), np.floor(40.0 / bar_s)))
     return compose(seed, genre=genre, bars=max(2, fits // 2 * 2), tempo_bpm=first.tempo_bpm)
 

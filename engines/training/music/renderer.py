@@ -18,7 +18,7 @@ from legando.engines.training.music import drums, mix, soundfont
 from legando.engines.training.music.composer import Piece
 from legando.engines.training.music.patches import CHOICES, PATCHES, SAMPLED_DRUMS, Patch, patch_names
 from legando.engines.training.music.synths import SAMPLE_RATE, clear_cache, play
-from legando.realtime.controls import GENRE_SLOTS, GENRES
+from legando.realtime.controls import GENRE_SLOTS, GENRES, TICK_S_AT_1_BPM
 
 Audio = NDArray[np.float32]
 TONAL = ("bass", "chord", "lead", "texture")
@@ -73,12 +73,12 @@ _REVERB = {"bass": 0.0, "chord": 0.35, "lead": 0.4, "texture": 0.6}
 
 def tick_to_seconds(tick: float, tempo_bpm: float, swing: float) -> float:
     """Return when a tick sounds: sixteenths from the start, whole odd ones later by swing times a tick. [any]"""
-    return swung(tick, swing) * 15.0 / tempo_bpm
+    return swung(tick, swing) * TICK_S_AT_1_BPM / tempo_bpm
 
 
 def piece_frames(piece: Piece) -> int:
     """Return the length of a piece in frames at 48 kHz. [any]"""
-    return round(len(piece.score) * 15.0 / piece.tempo_bpm * SAMPLE_RATE)
+    return round(len(piece.score) * TICK_S_AT_1_BPM / piece.tempo_bpm * SAMPLE_RATE)
 
 
 def _frame(piece: Piece, tick: float) -> int:
@@ -172,8 +172,8 @@ def _layer(piece: Piece, frames: int, rng: np.random.Generator) -> Audio:
     starts = [0, *edges.tolist()]
     for start_tick, end_tick in zip(starts, [*starts[1:], len(tokens)], strict=True):
         name = TEXTURES[int(tokens[start_tick])]
-        start = round(start_tick * 15.0 / piece.tempo_bpm * SAMPLE_RATE)
-        stop = min(frames, round(end_tick * 15.0 / piece.tempo_bpm * SAMPLE_RATE))
+        start = round(start_tick * TICK_S_AT_1_BPM / piece.tempo_bpm * SAMPLE_RATE)
+        stop = min(frames, round(end_tick * TICK_S_AT_1_BPM / piece.tempo_bpm * SAMPLE_RATE))
         length = stop - start
         if length <= 0 or name in ("none", "pad"):
             continue
@@ -253,7 +253,7 @@ def _throw(piece: Piece, stems: dict[str, Audio], space: float, brightness: floa
                 opened[part][_frame(piece, tick) : _frame(piece, tick + 3)] = 1.0
     gates = {part: np.convolve(gate, np.full(96, 1 / 96, np.float32), "same")[:, None] for part, gate in opened.items()}
     send = (stems["drums"] * gates["drums"] + stems["chord"] * gates["chord"]).astype(np.float32)
-    echoes = mix.tape_echo(send, round(3 * 15.0 / piece.tempo_bpm * SAMPLE_RATE), 0.62 + 0.15 * space)
+    echoes = mix.tape_echo(send, round(3 * TICK_S_AT_1_BPM / piece.tempo_bpm * SAMPLE_RATE), 0.62 + 0.15 * space)
     tank = mix.spring(stems["drums"] * (0.25 + 0.75 * gates["drums"]).astype(np.float32), rng, 0.8 + 1.6 * space)
     return mix.low_pass(echoes + np.float32(0.5) * tank, 2000.0 + 6000.0 * brightness) * np.float32(0.25 + 1.0 * space)
 
@@ -274,7 +274,7 @@ def render(piece: Piece, *, tail_s: float = 0.0, held_out: bool = False) -> Audi
     wet = mix.reverb(send, rng, 0.5 + 3.0 * space * min(plan.room, 1.4), 2500.0 + 7000.0 * brightness)
     dry = dry + wet * np.float32(1.6 * plan.room * space**1.3)
     if plan.echo > 0.05 and space > 0.2 and np.any(stems["lead"]):
-        dotted = round(3 * 15.0 / piece.tempo_bpm * SAMPLE_RATE)
+        dotted = round(3 * TICK_S_AT_1_BPM / piece.tempo_bpm * SAMPLE_RATE)
         dry = dry + mix.echo(stems["lead"], dotted, 0.5) * np.float32(plan.echo * 1.5 * space)
     if plan.throw > 0.0:
         dry = dry + np.float32(plan.throw) * _throw(piece, stems, space, brightness)
