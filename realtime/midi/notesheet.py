@@ -25,12 +25,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from legando.realtime.controls import Controls
+from legando.realtime.controls import TICK_S_AT_1_BPM, Controls
 from legando.realtime.midi.channels import CHANNELS, NOTE_ON, Channels
 from legando.realtime.midi.generalmidi import genre_of, programs_of
 from legando.realtime.midi.notefile import Note, leading_track, part_track, save
 from legando.realtime.midi.tempomap import Point, TempoMap
 from legando.realtime.midi.voices import DRUMS, Held, NoteChange, Struck, Voices
+from legando.realtime.rigs.prompts import as_typed
 
 _T = TypeVar("_T")
 
@@ -38,7 +39,6 @@ TRACKS = {DRUMS: "Drums", "bass": "Bass", "chord": "Chords", "lead": "Lead", "te
 _TICKS_PER_BAR = 16
 _JUMP_TICKS = 0.25
 """By how much more the music may be elsewhere than its tempo says without a jump: it leans towards a clock."""
-_SECONDS_PER_TICK = 15.0  # at 1 bpm
 
 
 class MadeChunk(Protocol):
@@ -123,7 +123,7 @@ class NoteSheet:
         save(tracks, path, end=tempo.tick_at(end))
 
     def _frames_per_tick(self, controls: Controls) -> float:
-        return _SECONDS_PER_TICK / controls.tempo_bpm * self._rate
+        return TICK_S_AT_1_BPM / controls.tempo_bpm * self._rate
 
     def _keep_time(self, tick: float, frames: int, controls: Controls) -> None:
         """Note where the music is at the begin of a chunk, and where another tempo begins in it."""
@@ -165,6 +165,5 @@ def _notes(part: str, changes: Sequence[NoteChange], end: int, tempo: TempoMap) 
 
 
 def scene_text(name: str, prompts: Sequence[tuple[str, float]]) -> str:
-    """Return the marker of a scene: its name, and its prompts with the weights that are not 1. [any]"""
-    words = ", ".join(text if weight == 1.0 else f"{text}:{weight:g}" for text, weight in prompts)
-    return f"{name}: {words}"
+    """Return the marker of a scene: its name, and its prompts as they are typed. [any]"""
+    return f"{name}: {as_typed(prompts)}"

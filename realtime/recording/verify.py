@@ -22,6 +22,7 @@ from legando.realtime.recording.journal import TakeRecord, read_take
 from legando.realtime.recording.origin import DIGEST_KEY, SOURCE_TYPE, UNFINISHED, origin_of
 from legando.realtime.recording.riff import samples_sha256, texts
 from legando.realtime.recording.takefile import int24_bytes
+from legando.realtime.rigs.prompts import as_typed
 
 _PIECE_FRAMES = 1 << 16
 
@@ -122,9 +123,9 @@ def verify(path: Path, bundle: Path | None = None) -> Findings:
 
 
 def _in_words(prompts: Any) -> str:
-    """Return a scene's prompts as they are typed, a weight of 1 left out; what is no such list, as it stands."""
+    """Return a scene's prompts as they are typed; what is no list of prompts, as it stands."""
     try:
-        return ", ".join(str(text) if weight == 1 else f"{text}:{weight:g}" for text, weight in prompts)
+        return as_typed(prompts)
     except (TypeError, ValueError):  # somebody edited the comment
         return str(prompts)
 

@@ -45,6 +45,11 @@ def as_typed(prompts: Iterable[tuple[str, float]]) -> str:
     return ", ".join(text if weight == 1.0 else f"{text}:{weight:g}" for text, weight in prompts)
 
 
+def written(prompt: Prompt) -> str:
+    """Return a prompt as `parse_prompt` reads it. [any]"""
+    return prompt.text if prompt.weight == 1.0 and ":" not in prompt.text else f"{prompt.text}:{prompt.weight:g}"
+
+
 def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
     """Read a list of `TEXT[:WEIGHT]`; refuse one that is empty or weighs nothing. [any]"""
     prompts = tuple(parse_prompt(text) for text in texts)

@@ -13,6 +13,7 @@ from typing import Any
 
 from legando.realtime.controls import GENRE_SLOTS, MOODS, PARTS, SECTIONS
 from legando.realtime.recording.journal import TakeRecord
+from legando.realtime.rigs.prompts import as_typed
 from legando.realtime.show import SAMPLE_RATE_HZ
 
 MERGED_S = 1.0
@@ -106,7 +107,7 @@ class Moments:
         name, prompts = "", ""
         if scenes:
             name = str(scenes[-1]["name"])
-            prompts = ", ".join(_prompt(text, weight) for text, weight in scenes[-1]["prompts"])
+            prompts = as_typed(scenes[-1]["prompts"])
         bundle, sha256 = next(who for at, *who in reversed(self._bundles) if at <= frame)
         return Heard(name or "(scene not said)", prompts, bundle, sha256)
 
@@ -146,7 +147,3 @@ def _bundles(record: TakeRecord) -> Iterator[tuple[int, str, str]]:
             coming = str(step.get("name") or step["bundle"] or "shipped"), str(step.get("sha256", ""))
         elif "main" in step:
             yield int(step["roll"]), *coming
-
-
-def _prompt(text: str, weight: float) -> str:
-    return text if weight == 1.0 else f"{text}:{weight:g}"
