@@ -1,4 +1,14 @@
-"""How a command ends: exit statuses; a kill or a closed terminal is as clean a way out as Ctrl-C. [control]"""
+"""How a command ends: exit statuses; a kill or a closed terminal is as clean a way out as Ctrl-C. [control]
+
+| status | says |
+|---|---|
+| 0 | all went well |
+| 1 | `bench` or `evaluate` measured what should not be |
+| 2 | something that the user can mend: one sentence on standard error, nothing half-written |
+| 3 | the music played on, but a recording, a journal or `--out` could not be kept whole, however the run ended |
+| 129, 130, 143 | stopped: the terminal was closed, Ctrl-C, a polite kill |
+| 141 | whoever read the results had seen enough |
+"""
 
 from __future__ import annotations
 
@@ -8,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-EXIT_OK, EXIT_USER, EXIT_INTERRUPTED, EXIT_PIPE = 0, 2, 130, 141
+EXIT_OK, EXIT_USER, EXIT_LOST, EXIT_INTERRUPTED, EXIT_PIPE = 0, 2, 3, 130, 141
 _POLITE = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 
 

@@ -26,6 +26,7 @@ from legando.realtime.midi.voices import Voices
 from legando.realtime.outfit import Outfit
 from legando.realtime.outlet import Outlet
 from legando.realtime.recording.journal import Journal
+from legando.realtime.recording.kept import Kept, kept_sound
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.render import RenderFigures
 from legando.realtime.report import HostReport
@@ -76,6 +77,13 @@ class Host:
     def about(self) -> dict[str, Any]:
         """What the sound was made of, once it plays."""
         return self._outfit.about
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What was recorded, once the run has ended."""
+        out = self._outfit
+        recorded = [kept_sound("record", self._record, out.take.failure)] if self._record is not None else []
+        return recorded + out.takes.kept
 
     @property
     def level(self) -> float:
@@ -157,6 +165,8 @@ class Host:
         tick = written.tick_at(position_frames, performance.tempo_bpm)
         past = written.past_after(out.engine_watch.restarts, position_frames, performance.tempo_bpm)
         controls = performance.controls_for_chunk(position_frames, out.ready.chunk_frames, tick)
+        if performance.wants_keep:
+            self._hearing.keep()
         self._telling.marks.steered(position_frames)
         out.rollouts.steer(position_frames, controls, written.past(position_frames, performance.tempo_bpm))
         out.engine.answer(position_frames, controls, past)

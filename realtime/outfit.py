@@ -9,6 +9,7 @@ from typing import Any
 from legando.realtime.bridgelink import BridgeLink
 from legando.realtime.enginelink import EngineProcess, EngineSettings, prefill_frames
 from legando.realtime.instrument import Instrument, load_instrument
+from legando.realtime.keeping import Keeper
 from legando.realtime.linktime import LinkTime
 from legando.realtime.midi.hands import Hands
 from legando.realtime.osc.oscfeedback import OscFeedback
@@ -74,6 +75,7 @@ class Outfit:
         self.performance = show.performance(loaded)
         self.prompts = PromptReader(loaded)
         stack.callback(self.prompts.close)
+        self.keeper = stack.enter_context(Keeper(rig.file))
         self.hands = self._open_hands(stack)
         self.osc = self._open_osc(stack)
         self.feedback = self._open_feedback(stack)
@@ -190,7 +192,7 @@ class Outfit:
         if self.record is not None:
             store = open_take(self.record, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=self.about)
             recording = Spool(store, most=RECORD_CHUNKS)
-            stack.callback(recording.close)
+            stack.callback(recording.finish)
         return Take(self.journal, recording, steps=self.ready.steps)
 
     def _prepare_rollouts(self, stack: ExitStack) -> Rollouts:

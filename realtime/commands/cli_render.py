@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from legando.realtime.controls import Controls
+from legando.realtime.crossfade import fade_in
 from legando.realtime.instrument import Chunk, Instrument, load_instrument
 from legando.realtime.midi.midifile import read_midi_file
 from legando.realtime.midi.notefile import check_note_file
 from legando.realtime.midi.notesheet import NoteSheet, scene_text
 from legando.realtime.prompting import genre_shares
+from legando.realtime.recording.journal import Journal
+from legando.realtime.recording.take import Take
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.render import Frames, RenderFigures, render
 from legando.realtime.report import made_in
@@ -53,8 +57,9 @@ def tell_render(
     writer: WavWriter,
     display: Display | None,
     notes: Path | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say in a line what a render came to, or print it as a JSON object where there is no display. [control]"""
+    """Say in a line what a render came to, or print it and `more` as JSON where there is no display. [control]"""
     genres = read_as(show, instrument)
     if display is not None:
         took_s = sum(figures.costs_ns) / 1e9
@@ -79,7 +84,7 @@ def tell_render(
         "pcm_sha256": writer.pcm_sha256,
         "out": str(writer.path),
     } | ({"notes": str(notes)} if notes is not None else {})
-    print(json.dumps(summary))
+    print(json.dumps(summary | dict(more or {})))
 
 
 def read_as(show: Show, instrument: Instrument) -> dict[str, float]:
@@ -112,9 +117,19 @@ def about_render(show: Show, instrument: Instrument, engine: str) -> dict[str, A
 
 
 def render_show(
-    show: Show, instrument: Instrument, writer: WavWriter, display: Display, sheet: NoteSheet | None = None
+    show: Show,
+    instrument: Instrument,
+    writer: WavWriter,
+    display: Display,
+    sheet: NoteSheet | None = None,
+    *,
+    journal: Journal | None = None,
+    name: str = "",
 ) -> tuple[RenderFigures, str]:
-    """Render a whole show into a writer, its notes into a sheet; return the figures and the engine's name. [control]"""
+    """Render a whole show into a writer, its notes into a sheet; return the figures and the engine's name. [control]
+
+    The `journal` is told of each chunk, so that the take can be made again by the instrument of this `name`.
+    """
     rig = show.rig.engine
     assert show.frames is not None, "a render has an end"
     display.wait_for("reading the model")
@@ -129,16 +144,31 @@ def render_show(
         if sheet is not None:
             sheet.cut_front(generator.latency_frames)
 
+        take = Take(journal, None, steps=generator.default_steps)
+        if journal is not None:
+            about = about_render(show, instrument, generator.engine)
+            lasts = {"instrument": name, "chunk_frames": generator.chunk_frames, "journal": journal.path.name}
+            journal.about(about | lasts)
+
         def on_notes(chunk: Chunk, controls: Controls) -> None:
             nonlocal scene
-            assert sheet is not None
             if performance.scene_index != scene:
                 scene, now = performance.scene_index, performance.scene
-                sheet.mark(scene_text(now.name, [(prompt.text, prompt.weight) for prompt in now.prompts]))
-            sheet.chunk(chunk, generator.chunk_frames, controls, generator.section)
+                prompts = [(prompt.text, prompt.weight) for prompt in now.prompts]
+                if sheet is not None:
+                    sheet.mark(scene_text(now.name, prompts))
+                if journal is not None:
+                    journal.scene(chunk.position_frames, scene + 1, now.name, prompts)
+            if sheet is not None:
+                sheet.chunk(chunk, generator.chunk_frames, controls, generator.section)
+            if journal is not None:
+                take.rendered(chunk.position_frames, controls, fade_in(chunk.frames, chunk.position_frames))
 
-        wanted = on_notes if sheet is not None else None
-        return render(generator, performance, show.frames, writer.write, on_chunk, wanted), generator.engine
+        wanted = on_notes if sheet is not None or journal is not None else None
+        try:
+            return render(generator, performance, show.frames, writer.write, on_chunk, wanted), generator.engine
+        finally:
+            take.end()
     finally:
         display.end()
 

@@ -61,13 +61,17 @@ class Journal:
         except OSError as error:
             raise LegandoError(f"the journal {path} cannot be made: {error.strerror}; choose a new name") from error
         self._waiting: list[bytes] = []
-        self._holds_chunks = False
+        self.chunks = 0
+        """How many chunks it was given."""
+        self.chunk_frames = 0
+        """How long they are, once `about` has said so."""
         self._write({"legando_journal": VERSION, **header})
         self._last: dict[str, Any] = {}
         self.flush()
 
     def about(self, about: dict[str, Any]) -> None:
         """Keep what must be the same for the same bytes."""
+        self.chunk_frames = about.get("chunk_frames", 0)
         self._write({"about": about})
 
     def event(self, frame: int, message: bytes) -> None:
@@ -80,7 +84,7 @@ class Journal:
 
     def made(self, frame: int, controls: dict[str, Any], sha256: str, past: dict[str, Any] | None = None) -> None:
         """Keep what the chunk at this frame was made with (`snapshot`), and the hash of its sound."""
-        self._holds_chunks = True
+        self.chunks += 1
         last = self._last | _PASSING
         line: dict[str, Any] = {"chunk": frame}
         if past is not None:
@@ -115,14 +119,24 @@ class Journal:
         """Return why nothing more is kept, once."""
         return self._spool.take_error()
 
+    @property
+    def failure(self) -> str | None:
+        """Why not all is kept; None while it is."""
+        return self._spool.failure
+
+    def finish(self) -> None:
+        """Close the file; a disk that fails is told by `failure`."""
+        self.flush()
+        self._spool.finish()
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. Raises LegandoError for a failed disk of which nobody was told."""
         self.flush()
         self._spool.close()
 
     def discard_if_empty(self) -> None:
         """Remove a closed journal without a chunk: nothing can be made of it, and its name is free again."""
-        if not self._holds_chunks:
+        if not self.chunks:
             self.path.unlink(missing_ok=True)
 
     def _write(self, plain: dict[str, Any]) -> None:

@@ -47,6 +47,11 @@ class Spool(Generic[T_contra]):
         if self._error is None:
             self._items.put_nowait(item)
 
+    @property
+    def failure(self) -> str | None:
+        """Why not all is kept; None while it is."""
+        return self._error
+
     def take_error(self) -> str | None:
         """Return why nothing more is kept, once."""
         if self._error is None or self._told:
@@ -54,11 +59,15 @@ class Spool(Generic[T_contra]):
         self._told = True
         return self._error
 
-    def close(self) -> None:
-        """Write what waits, make it safe, close the store; harmless twice. Raises LegandoError for a failed disk."""
+    def finish(self) -> None:
+        """Write what waits, make it safe, close the store; harmless twice. A disk that fails is told by `failure`."""
         if self._thread.is_alive():
             self._items.put(None)
             self._thread.join()
+
+    def close(self) -> None:
+        """Finish. Raises LegandoError for a failed disk of which nobody was told."""
+        self.finish()
         error = self.take_error()
         if error is not None:
             raise LegandoError(error)

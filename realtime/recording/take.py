@@ -34,6 +34,11 @@ class Take:
         self._reported = -1
 
     @property
+    def failure(self) -> str | None:
+        """Why the recording is not whole; None while it is."""
+        return self._recording.failure if self._recording is not None else None
+
+    @property
     def wanted(self) -> bool:
         """Whether anything is kept at all."""
         return self._journal is not None or self._recording is not None
@@ -68,6 +73,12 @@ class Take:
             self._chunks += 1
             self._sounds[frame] = hashlib.sha256(data).hexdigest()
             self._write()
+
+    def rendered(self, frame: int, controls: Controls, block: Frames) -> None:
+        """Keep a chunk of which all is known at once, as where nothing is played."""
+        self.answered(frame, controls, None)
+        self._reported = frame
+        self.sound(frame, block)
 
     def _write(self) -> None:
         """Keep the chunks of which all is known; one whose engine died before it could say so was made as answered."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from legando.realtime.errors import LegandoError
+from legando.realtime.recording.kept import Kept, kept_sound
 from legando.realtime.recording.spool import Spool
 from legando.realtime.recording.take import RECORD_CHUNKS
 from legando.realtime.recording.takefile import open_take
@@ -41,6 +42,7 @@ class Takes:
         self._spool: Spool[Frames] | None = None
         self._path = folder
         self._frames = 0
+        self._ended: list[tuple[Path, Spool[Frames]]] = []
 
     @property
     def running(self) -> bool:
@@ -51,6 +53,11 @@ class Takes:
     def seconds(self) -> float | None:
         """How long the take is so far, None where none runs."""
         return self._frames / SAMPLE_RATE_HZ if self._spool is not None else None
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What each take holds; to be asked once all are closed."""
+        return [kept_sound("take", path, spool.failure) for path, spool in self._ended]
 
     def toggle(self, frame: int) -> None:
         """Begin a take, or end the one that runs; a folder that takes none is said in one sentence."""
@@ -96,6 +103,7 @@ class Takes:
             return
         spool, path, seconds = self._spool, self._path, self._frames / SAMPLE_RATE_HZ
         self._spool = None
+        self._ended.append((path, spool))
 
         def finish() -> None:
             try:

@@ -42,6 +42,8 @@ class WavWriter:
         self.frames = 0
         self.about: Mapping[str, Any] = {}
         """What made the sound: bundle, seed and the like."""
+        self.failure: str | None = None
+        """Why not all of it was written; None while it is."""
         self._hash = hashlib.sha256()
         self._before = self._hash, 0  # hash and frames, a block ago
         self._is_float = subtype == "FLOAT"
@@ -75,13 +77,15 @@ class WavWriter:
         assert self._file is not None, "the file is closed"
         assert frames.ndim == 2 and frames.shape[1] == self.channels, "wants (frames, channels)"
         if self.frames + len(frames) > self._max_frames:
-            raise LegandoError(f"{self.path} would pass the 4 GiB that a WAV file can hold; make a shorter take")
+            self.failure = f"{self.path} would pass the 4 GiB that a WAV file can hold; make a shorter take"
+            raise LegandoError(self.failure)
         block = np.ascontiguousarray(frames, dtype="<f4")
         try:
             self._file.write(block)  # no flush here: it would wait for the disk
         except (soundfile.SoundFileError, OSError, AssertionError) as error:  # a short write is an assertion there
             self._hash, self.frames = self._before
-            raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error
+            self.failure = f"{self.path} cannot be written ({_plain(error)}); free some room there"
+            raise LegandoError(self.failure) from error
         hashed = self._hash.copy()
         hashed.update(block.data)
         self._before = self._hash, self.frames
@@ -110,7 +114,8 @@ class WavWriter:
             self._part.replace(self.path)
         except (soundfile.SoundFileError, OSError) as error:
             self.abort()
-            raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); free some room there") from error
+            self.failure, self.frames = f"{self.path} cannot be written ({_plain(error)}); free some room there", 0
+            raise LegandoError(self.failure) from error
         return self.path
 
     def abort(self) -> None:

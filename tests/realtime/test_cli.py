@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 from legando.realtime.cli import main
+from legando.realtime.recording.journal import read_take
 from legando.realtime.rigs.rig import DEFAULT_RIG
 from tests.realtime.tone_generator import SPEC, ToneInstrument
 
@@ -253,8 +254,12 @@ def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_
     assert soundfile.info("take.wav").frames == 96_000
     assert run("play", "--seconds", "2", "--json", "--out", "b.wav", "--journal", "b.jsonl") == 0
     assert json.loads(capfd.readouterr().out)["pcm_sha256"] == first
-    lines = [json.loads(line) for line in Path("b.jsonl").read_text().splitlines()]
-    assert lines[0]["legando_journal"] == 2 and all({"frame", "midi"} <= set(line) for line in lines[1:])
+    record = read_take(Path("b.jsonl"))
+    assert len(record.events) > 4 and len(record.chunks) == 25 and record.scenes[0]["number"] == 1
+    assert run("replay", "b.jsonl", "--out", "c.wav", "--json") == 0
+    again = json.loads(capfd.readouterr().out)
+    assert again["same"] and again["whole"] and again["pcm_sha256"] == record.end["pcm_sha256"]
+    np.testing.assert_allclose(soundfile.read("c.wav")[0], soundfile.read("b.wav")[0], atol=2**-23)
 
 
 def test_a_fallback_that_is_stopped_keeps_what_was_made(
@@ -265,7 +270,7 @@ def test_a_fallback_that_is_stopped_keeps_what_was_made(
     from legando.realtime.playing.devices import has_output
 
     require(not has_output()[0], "this machine has a sound device")
-    command = [sys.executable, "-c", MAIN, "play", "--live", "--seconds", "20000", "--json"]
+    command = [sys.executable, "-c", MAIN, "play", "--live", "--seconds", "20000", "--json", "--journal", "a.jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         part = in_empty_folder / ".take.wav.part"
         until = time.monotonic() + 20
@@ -275,9 +280,11 @@ def test_a_fallback_that_is_stopped_keeps_what_was_made(
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130 and b"Traceback" not in err
-    assert [path.name for path in in_empty_folder.iterdir()] == ["take.wav"]
+    assert sorted(path.name for path in in_empty_folder.iterdir()) == ["a.jsonl", "take.wav"]
     figures, frames = json.loads(out), soundfile.info("take.wav").frames
     assert frames > 10_000 and figures["interrupted"] is True and figures["seconds"] == frames / 48_000
+    record = read_take(in_empty_folder / "a.jsonl")
+    assert record.end is not None and 0 <= len(record.chunks) * 3840 - frames <= 3840
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

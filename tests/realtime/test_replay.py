@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -117,6 +118,26 @@ def test_a_killed_host_leaves_a_file_that_plays_and_a_journal_that_replays(
     assert len(record.chunks) >= made and record.end is None
     status, account = replayed(capsys, str(journal))
     assert status == 0 and account["same"] and not account["whole"]
+
+
+@pytest.mark.parametrize(("lost", "stop"), [("both", False), ("record", True)])
+def test_a_disk_that_is_full_stops_no_music_and_is_told_by_the_status(tmp_path: Path, lost: str, stop: bool) -> None:
+    take, journal = tmp_path / "take.wav", tmp_path / "take.jsonl"
+    run = serve(tmp_path, *(() if stop else ("--seconds", "4")), "--record", str(take), "--json")
+    wait_for_chunks(journal, 20)
+    room = journal.stat().st_size + 300 if lost == "both" else 700_000
+    resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (room, room))
+    if stop:
+        wait_for_chunks(journal, 35)
+        run.send_signal(signal.SIGINT)
+    out, errors = run.communicate(timeout=60)
+    assert run.returncode == 3, errors
+    told = json.loads(out)
+    record, kept = told["kept"]["record"], told["kept"]["journal"]
+    assert not record["whole"] and "File too large" in record["why"] and f"{take} cannot be written" in errors
+    assert 0.5 < record["seconds"] == soundfile.info(take).duration < told["seconds"]
+    assert kept["whole"] is (lost == "record") and kept["seconds"] == len(read_take(journal).chunks) * 0.08
+    assert ("the journal" in errors) is (lost == "both") and errors.splitlines()[-1].endswith("are kept")
 
 
 def written(folder: Path, chunks: Sequence[Controls]) -> Path:
