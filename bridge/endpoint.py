@@ -34,7 +34,6 @@ MAX_IPC_PATH_BYTES = 107
 
 _EXAMPLES = "ipc://audio, ipc:///run/user/1000/legando.ipc or tcp://127.0.0.1:5555"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
-_PROBE_S = 0.5
 _umask_lock = threading.Lock()
 
 
@@ -157,12 +156,14 @@ def _check_free(endpoint: Endpoint, path: Path) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise LegandoError(f"endpoint {endpoint} is taken by a file that is not a socket; choose another path")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_PROBE_S)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:  # not libzmq's kind: it only hears who is there
         try:
             probe.connect(os.fspath(path))
         except ConnectionRefusedError:
             return  # left behind by a publisher that was killed
+        except OSError as error:
+            if error.errno != errno.EPROTOTYPE:
+                raise
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
@@ -183,7 +184,10 @@ def _open_to_others(folder: Path) -> bool:
 
 def _bind_sentence(endpoint: Endpoint, error: zmq.ZMQError | OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"endpoint {endpoint} is in use; stop the other program or choose another {_place(endpoint)}"
+        return (
+            f"endpoint {endpoint} is in use; stop the other program (another legando serve?) or choose another "
+            f"{_place(endpoint)}"
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"no right to open endpoint {endpoint}; choose a {_place(endpoint)} of your own"
     return f"cannot open endpoint {endpoint}: {error.strerror}; choose another {_place(endpoint)}"

@@ -133,6 +133,8 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
             check_take_name(record)
         path = arguments.journal or (record.with_suffix(".jsonl") if record is not None else None)
         journal = _open_journal(stack, path, show)
+        if record is not None and journal is not None:
+            stack.callback(_discard_if_empty, record, journal)
         host = Host(
             show,
             instrument=instrument,
@@ -155,9 +157,15 @@ def _live(arguments: argparse.Namespace, show: Show, instrument: str, display: D
     if arguments.json:
         print(json.dumps(report.plain() | _saved(writer) | plain_kept(kept)))
     else:
-        saved = writer is not None and writer.path.exists()
-        display.say(report.sentence() + (f"; saved to {writer.path}" if saved and writer is not None else ""))
+        saved = _saved(writer)
+        display.say(report.sentence() + (f"; saved to {saved['out']}" if saved else ""))
     return _lost(kept, display) or report.stopped
+
+
+def _discard_if_empty(record: Path, journal: Journal) -> None:
+    """Remove the recording of a show that could not start: it would be in the way of the next try."""
+    if not journal.chunks:
+        record.unlink(missing_ok=True)
 
 
 def _lost(kept: list[Kept], display: Display) -> int:
@@ -169,7 +177,7 @@ def _lost(kept: list[Kept], display: Display) -> int:
 
 
 def _saved(writer: WavWriter | None) -> dict[str, str]:
-    if writer is None or not writer.path.exists():
+    if writer is None or (writer.failure is not None and not writer.frames):
         return {}
     return {"out": str(writer.path), "pcm_sha256": writer.pcm_sha256}
 

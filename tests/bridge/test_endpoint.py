@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,21 @@ def test_an_endpoint_in_use_is_refused_and_the_first_publisher_stays(tmp_path: P
                 Publisher(first.endpoint)
             if first.endpoint.startswith("ipc"):
                 assert (tmp_path / "audio.ipc").exists()
+
+
+def test_a_second_try_is_nothing_that_the_first_publisher_counts(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/audio.ipc"
+    with Publisher(endpoint) as first:
+        for _ in range(3):
+            with pytest.raises(LegandoError, match="another legando serve"):
+                Publisher(endpoint)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+            stranger.connect(str(tmp_path / "audio.ipc"))
+        until = time.monotonic() + 10
+        while not first.refusals.total:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert first.refusals.plain() == {"key": 1}, "the stranger, who came last"
 
 
 def test_a_closed_publisher_frees_its_endpoint_at_once(tmp_path: Path) -> None:

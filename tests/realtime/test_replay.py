@@ -16,6 +16,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legando.bridge.control import ControlServer
 from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent, Turn
 from legando.realtime.crossfade import FADE_IN_FRAMES
@@ -241,3 +242,15 @@ def test_a_name_that_cannot_be_recorded_is_refused_before_the_show(
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 2 and errors.startswith("legando: ") and len(errors.splitlines()) == 1
     assert time.monotonic() - began < 30
+
+
+def test_a_second_server_on_the_same_endpoints_leaves_nothing_and_goes_unnoticed(tmp_path: Path) -> None:
+    rig = tmp_path / "rig.toml"
+    with ControlServer(f"ipc://{tmp_path}/control") as first:
+        bridge = f'[bridge]\npublish = "ipc://{tmp_path}/audio"\ncontrol = "{first.endpoint}"\n'
+        rig.write_text(bridge + '[[scene]]\nname = "one"\nprompts = ["deep house"]\n')
+        command = [sys.executable, "-c", MAIN, "serve", "--rig", str(rig), "--record", str(tmp_path / "take.wav")]
+        shown = subprocess.run(command, capture_output=True, text=True)
+        assert shown.returncode == 2 and shown.stderr.count("\n") == 1 and "is in use" in shown.stderr
+        assert not first.refusals.total
+    assert [path.name for path in tmp_path.iterdir()] == ["rig.toml"]
