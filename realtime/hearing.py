@@ -66,9 +66,24 @@ class Hearing:
                 continue
             led = out.show.rig.follows_clock or performance.follows
             out.prompts.say(sentence_of(styled, index, given_bpm=None if led else performance.given_tempo_bpm))
-            if out.osc is not None:
-                out.osc.scenes = tuple(scene.name for scene in performance.scenes)
+            self._name_scenes()
             self._feed(position_frames, control_event(f"scene.{index + 1}", 1.0), acted=True)
+
+    def keep(self) -> None:
+        """Make a scene of what plays, and have it written into the rig file."""
+        out, performance = self._outfit, self._outfit.performance
+        try:
+            index = performance.keep()
+        except RigError as error:
+            out.keeper.say(str(error))
+            return
+        out.keeper.keep(performance.scenes[index])
+        self._name_scenes()
+
+    def _name_scenes(self) -> None:
+        """Let OSC know all scenes by name."""
+        if self._outfit.osc is not None:
+            self._outfit.osc.scenes = tuple(scene.name for scene in self._outfit.performance.scenes)
 
     def _follow_link(self, position_frames: int, heard_at_ns: int) -> None:
         """Be where the Link session is, unless a program leads."""

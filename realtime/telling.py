@@ -88,6 +88,7 @@ class Telling:
             *out.takes.take_news(),
             *(out.osc.take_news() if out.osc is not None else ()),
             *out.prompts.take_news(),
+            *out.keeper.take_news(),
         ):
             out.display.say(sentence)
         self._tell_link()

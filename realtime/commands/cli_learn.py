@@ -17,9 +17,8 @@ from legando.realtime.midi.learning import Guess, Listener
 from legando.realtime.rigs.checks import nearest
 from legando.realtime.rigs.controlnames import CONTROLS, find_control
 from legando.realtime.rigs.rig import MidiRig, Rig, read_rig
-from legando.realtime.rigs.rigedit import bind_in, own_rig_text, save_rig
+from legando.realtime.rigs.rigedit import OWN_RIG, bind_in, own_rig_text, save_rig
 
-OWN_RIG = Path("rig.toml")
 _COLUMNS = 3
 
 

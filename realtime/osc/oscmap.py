@@ -6,7 +6,7 @@
 | `/legando/scene` | a name, or a number from 1 | recalls a scene |
 | `/legando/prompt` | one or more of `TEXT[:WEIGHT]`; a number is the weight of the text before it | plays a new scene |
 | `/legando/note` | pitch, velocity (0..127, or a fraction), channel from 1 | plays a note; velocity 0 ends it |
-| `/legando/panic`, `/legando/tap`, `/legando/like`, `/legando/dislike` | | the triggers of these names |
+| `/legando/panic`, `.../tap`, `.../keep`, `.../like`, `.../dislike` | | the triggers of these names |
 | `/legando/bundle/next` | none, or a candidate's number or name | rolls out a bundle of `[engine] candidates` |
 | `/legando/bundle/back` | | rolls the one before back |
 | `/legando/tempo`, `/legando/key` | bpm; a name such as `C minor` | short for these controls |
@@ -21,12 +21,12 @@ from legando.realtime.controls import SECTIONS
 from legando.realtime.osc.oscwire import Argument, Message, OscError
 from legando.realtime.performing.ownevent import control_event
 from legando.realtime.rigs.checks import nearest
-from legando.realtime.rigs.controlnames import MARKS, find_control
+from legando.realtime.rigs.controlnames import KEEP, MARKS, find_control
 from legando.realtime.tonality import key_number, read_key
 
 PREFIX = "/legando/"
 PROMPT = "/legando/prompt"
-_SHORT = ("panic", "tap", *MARKS, "tempo", "key")
+_SHORT = ("panic", "tap", KEEP, *MARKS, "tempo", "key")
 
 
 def event_of(message: Message, scenes: Sequence[str]) -> bytes:

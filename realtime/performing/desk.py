@@ -23,8 +23,8 @@ from legando.realtime.controls import (
 from legando.realtime.errors import RigError
 from legando.realtime.performing.slew import Slew
 from legando.realtime.performing.steering import Setting
-from legando.realtime.rigs.controlnames import COUNTED_MAX, IMMEDIATE, MARKS, counted
-from legando.realtime.rigs.scene import Scene
+from legando.realtime.rigs.controlnames import COUNTED_MAX, IMMEDIATE, KEEP, MARKS, counted
+from legando.realtime.rigs.scene import Scene, unlike
 from legando.realtime.tonality import key_number, key_of
 
 _GUIDANCE = 1.0
@@ -90,8 +90,11 @@ class Desk:
     @property
     def section(self) -> str | None:
         """The section that pads or a knob hold."""
-        if self._sections:
-            return self._sections[-1]
+        return self._sections[-1] if self._sections else self._section_set
+
+    @property
+    def _section_set(self) -> str | None:
+        """The section that a knob or the scene holds, whatever pads do."""
         if "section" not in self._values:
             return self.styled.scene.section
         number = round(self._values["section"])
@@ -144,10 +147,47 @@ class Desk:
             index = may_go[0]
             self._added.remove(index)
         others = {scene.name for place, scene in enumerate(self.scenes) if place != index}
-        styled = replace(styled, scene=replace(styled.scene, name=_unlike(styled.scene.name, others)))
+        styled = replace(styled, scene=replace(styled.scene, name=unlike(styled.scene.name, others)))
         self._scenes = (*self._scenes[:index], styled, *self._scenes[index + 1 :])
         self.scenes = tuple(one.scene for one in self._scenes)
         self._added.append(index)
+        return index
+
+    def stored(self, tempo_bpm: float) -> StyledScene:
+        """Return what plays as a scene: its prompts as they weigh now, the controls where hands have put them."""
+        scene = self.styled.scene
+        weights = [self.value_of(f"weight.{n}") for n in range(1, len(scene.prompts) + 1)]
+        if not sum(weights) > 0.0:  # then the scene's own hold
+            weights = [prompt.weight for prompt in scene.prompts]
+        kept = replace(
+            scene,
+            prompts=tuple(replace(p, weight=round(w, 3)) for p, w in zip(scene.prompts, weights, strict=True)),
+            tempo_bpm=round(tempo_bpm, 1),
+            density=self._mood_set("density"),
+            brightness=self._mood_set("brightness"),
+            space=self._mood_set("space"),
+            drive=self._mood_set("drive"),
+            temperature=round(self.value_of("temperature"), 3),
+            muted=self.muted,
+            section=self._section_set,
+            key=self.key,
+        )
+        return replace(self.styled, scene=kept, style=self.style)
+
+    def keep(self, tempo_bpm: float) -> int:
+        """Make a scene of what plays, for good, and return its index.
+
+        It takes the place of one that was typed; one of the rig gets it beside it. Raises RigError where there is no
+        room for one more.
+        """
+        index, styled = self.scene_index, self.stored(tempo_bpm)
+        if index in self._added:
+            self._scenes = (*self._scenes[:index], styled, *self._scenes[index + 1 :])
+            self.scenes = tuple(one.scene for one in self._scenes)
+        else:
+            index = self.add(styled)
+        if index in self._added:
+            self._added.remove(index)
         return index
 
     def recall(self, index: int) -> None:
@@ -223,7 +263,7 @@ class Desk:
             return float(self.section == rest)
         if name == "key":
             return float(key_number(self.key))
-        if name in ("tap", *MARKS):
+        if name in ("tap", KEEP, *MARKS):
             return 0.0
         if family == "scene":
             return float(counted(name) == self.scene_index)
@@ -259,6 +299,11 @@ class Desk:
             position_ticks=position_ticks,
         )
 
+    def _mood_set(self, name: str) -> float | None:
+        """Return where a mood is going, None where only the prompts say it."""
+        given: float | None = getattr(self.styled.scene, name)
+        return round(self._values[name], 3) if name in self._values else given
+
     def _mood(self, name: str) -> float | None:
         given: float | None = getattr(self.styled.scene, name)
         return self._now(name, given or 0.0) if name in self._values else given
@@ -267,12 +312,3 @@ class Desk:
         """Return where a knob's control is on its way, or what holds while nobody has moved it."""
         slew = self._slews.get(name)
         return slew.value if slew is not None else self._values.get(name, otherwise)
-
-
-def _unlike(name: str, others: Collection[str]) -> str:
-    """Return a name that no other has, with a number at its end where there is need."""
-    number, unlike = 1, name
-    while unlike in others:
-        number += 1
-        unlike = f"{name} ({number})"
-    return unlike

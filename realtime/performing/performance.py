@@ -37,7 +37,7 @@ from legando.realtime.performing.recall import TICKS_PER_BAR, TapTempo, next_lin
 from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.performing.steering import Setting, Steering
 from legando.realtime.rigs.binding import Binding
-from legando.realtime.rigs.controlnames import MARKS, counted
+from legando.realtime.rigs.controlnames import KEEP, MARKS, counted
 from legando.realtime.rigs.scene import Scene, SceneChanges
 
 DRUM_CHANNEL = 9
@@ -75,6 +75,7 @@ class Performance:
         self._keys = Keys()
         self._notes: list[NoteEvent] = []
         self.marks: list[str] = []  # what the performer thought since the last chunk; it changes nothing
+        self.wants_keep = False  # whether what plays is to be kept as a scene, since the last chunk
         self._moved: set[str] = set()  # immediate controls that the player has not been told
         self._tick = 0.0  # where the chunk of now begins, and later the next
         self._start_frame = 0
@@ -152,6 +153,14 @@ class Performance:
         """
         return self._desk.add(styled, keep=() if self._coming is None else (self._coming[0],))
 
+    def keep(self) -> int:
+        """Make a scene of what plays, with all that hands have moved, and return its index.
+
+        It takes the place of one that was typed, and stands behind the others where the rig's own plays. Raises
+        RigError, one sentence, where there is no room.
+        """
+        return self._desk.keep(self.tempo_bpm)
+
     def take_moved(self) -> dict[str, float]:
         """Return the immediate controls that have moved since the last call, but for those that had acted already."""
         moved = {name: self._desk.immediate[name] for name in sorted(self._moved)}
@@ -189,7 +198,7 @@ class Performance:
         self._start_frame = start_frame
         self._tick = self._outside.leaned(self._tick if tick is None else tick, start_frame)
         held = self.held
-        self._notes, self.marks = [], []
+        self._notes, self.marks, self.wants_keep = [], [], False
         for frame, message, acted in self._queue.take_before(start_frame + frames):
             self._apply(message, max(frame, start_frame), start_frame, acted)
         self._desk.step(frames / self._sample_rate_hz)
@@ -284,6 +293,9 @@ class Performance:
             return
         if setting.control in MARKS:
             self.marks += [setting.control] * setting.pressed
+            return
+        if setting.control == KEEP:
+            self.wants_keep |= setting.pressed
             return
         if setting.control == "tap":
             tempo = self._tap.tap(self._start_frame + offset) if setting.pressed else None

@@ -4,7 +4,7 @@
 |---|---|---|
 | knob | through a range | `density`, `tempo_bpm`, `level`, `filter`, `weight.2` |
 | switch | between 0 and 1 | `mute`, `freeze`, `mute.drums`, `section.break` |
-| trigger | acts when it is pressed | `scene.3`, `panic`, `tap`, `like` |
+| trigger | acts when it is pressed | `scene.3`, `panic`, `tap`, `keep`, `like` |
 
 `scene.N` and `weight.N` count from 1: the first scene, the first prompt of the scene that plays. `section` and `key`
 are numbers too, for knobs: 0 is none, then the places in `controls.SECTIONS` and `tonality.KEY_NAMES`.
@@ -24,6 +24,9 @@ IMMEDIATE = ("level", "mute", "filter", "freeze", "panic")
 
 MARKS = ("like", "dislike")
 """What the performer thinks of what is heard: kept in the journal, and it changes nothing."""
+
+KEEP = "keep"
+"""Makes a scene of the rig file out of what plays."""
 
 COUNTED_MAX = 128
 """The highest N of `scene.N` and `weight.N`: as many as there are program numbers."""
@@ -73,6 +76,7 @@ CONTROLS: dict[str, Control] = {
         _switch("freeze", "momentary"),
         Control(name="panic", kind="trigger", mode="momentary"),
         Control(name="tap", kind="trigger", mode="momentary"),
+        Control(name=KEEP, kind="trigger", mode="momentary"),
         *(Control(name=mark, kind="trigger", mode="momentary") for mark in MARKS),
     )
 }

@@ -182,7 +182,7 @@ class OscRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:
-    """A whole rig. `folder` is where the rig file lies, for relative paths."""
+    """A whole rig. `folder` is where the rig file lies, for relative paths; `file` is None for the shipped one."""
 
     audio: AudioRig = AudioRig()
     midi: MidiRig = MidiRig()
@@ -197,6 +197,7 @@ class Rig:
     changes: SceneChanges = field(default=SceneChanges(), metadata={"key": "scenes"})
     scenes: tuple[Scene, ...] = field(metadata={"key": "scene"})
     folder: Path = field(default=Path(), metadata={"key": None})
+    file: Path | None = field(default=None, metadata={"key": None})
 
     def __post_init__(self) -> None:
         if not self.scenes:
@@ -235,6 +236,7 @@ def read_rig(path: Path | None = None) -> Rig:
 
     Raises RigError, one sentence that names the file, the key and what is allowed.
     """
+    file = path.resolve() if path is not None else None
     path = DEFAULT_RIG if path is None else path
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -243,6 +245,6 @@ def read_rig(path: Path | None = None) -> Rig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RigError(f"the rig file {path} is not TOML: {error}") from error
     try:
-        return replace(read_table(Rig, document, ""), folder=path.resolve().parent)
+        return replace(read_table(Rig, document, ""), folder=path.resolve().parent, file=file)
     except LegandoError as error:
         raise RigError(f"rig file {path}: {error}") from error

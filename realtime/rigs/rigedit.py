@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, MutableMapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from legando.realtime.errors import RigError
+from legando.realtime.rigs.prompts import written
 from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
+from legando.realtime.rigs.scene import Scene, unlike
 from legando.realtime.rigs.source import parse_source
+
+OWN_RIG = Path("rig.toml")
+"""The rig of one's own where none is named: in the folder in which legando was started."""
 
 
 def bind_in(text: str, values: Mapping[str, object]) -> tuple[str, str]:
@@ -45,6 +51,33 @@ def bind_in(text: str, values: Mapping[str, object]) -> tuple[str, str]:
     bindings: Any = document["bind"]
     bindings.append(table)
     return tomlkit.dumps(document), ""
+
+
+def scene_in(text: str, scene: Scene) -> tuple[str, str]:
+    """Return a rig's text with one scene more, and the name that it has there: unlike all others. [any]"""
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise RigError(f"the rig file is not TOML: {error}") from error
+    if not isinstance(document.get("scene"), list):
+        document["scene"] = tomlkit.aot()
+    scenes: Any = document["scene"]
+    name = unlike(scene.name, {str(entry.get("name")) for entry in scenes})
+    table = tomlkit.table()
+    for key, value in scene_values(replace(scene, name=name)).items():
+        table.add(key, value)
+    scenes.append(table)
+    return tomlkit.dumps(document), name
+
+
+def scene_values(scene: Scene) -> dict[str, object]:
+    """Return what a scene says, as a rig writes it: only what is not so by itself. [any]"""
+    values: dict[str, object] = {"name": scene.name, "prompts": [written(prompt) for prompt in scene.prompts]}
+    for one in fields(Scene):
+        value = getattr(scene, one.name)
+        if one.name not in values and value != one.default:
+            values[one.name] = sorted(value) if isinstance(value, frozenset) else value
+    return values
 
 
 def own_rig_text() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from legando.realtime.controls import MOODS, PARTS, SECTIONS
@@ -74,3 +75,12 @@ class Scene:
             check_range(name, getattr(self, name), CONTROLS[name].least, CONTROLS[name].most)
         for part in sorted(self.muted):
             check_choice("muted", part, PARTS)
+
+
+def unlike(name: str, others: Collection[str]) -> str:
+    """Return a name that no other has, with a number at its end where there is need. [any]"""
+    number, new = 1, name
+    while new in others:
+        number += 1
+        new = f"{name} ({number})"
+    return new

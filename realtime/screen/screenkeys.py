@@ -15,7 +15,7 @@ from legando.realtime.screen.status import KNOBS, Status
 SCENE_KEYS = "1234567890"
 PART_KEYS = {"drums": "d", "bass": "b", "chord": "c", "lead": "l", "texture": "x"}
 PANIC = "exclamation_mark"
-_TRIGGERS = {PANIC: "panic", "t": "tap", "plus": "like", "minus": "dislike"}
+_TRIGGERS = {PANIC: "panic", "t": "tap", "w": "keep", "plus": "like", "minus": "dislike"}
 STEP, FINE_STEP = 0.05, 0.01
 """How far one key press moves a knob, as a share of its range."""
 
@@ -23,6 +23,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("1 .. 9, 0", "the first ten scenes"),
     ("[  ]", "the scene before, the scene after"),
     ("p", "type a prompt, which becomes a new scene"),
+    ("w", "keep what plays as a scene of the rig file"),
     ("up  down", "choose a control"),
     ("left  right", "move it by 5 % of its range"),
     (",  .", "move it by 1 %"),

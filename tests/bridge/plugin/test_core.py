@@ -25,7 +25,7 @@ from legando.bridge.endpoint import parse_endpoint
 from legando.bridge.keys import client_keys, new_keys
 from legando.realtime.controls import SECTIONS
 from legando.realtime.errors import LegandoError, WireError
-from legando.realtime.rigs.controlnames import CONTROLS, MARKS, find_control
+from legando.realtime.rigs.controlnames import CONTROLS, KEEP, MARKS, find_control
 from legando.realtime.tonality import KEY_NAMES
 
 REPOSITORY = Path(__file__).parents[3]
@@ -336,7 +336,7 @@ def test_its_parameters_are_the_controls_of_the_rig_file(core: Core) -> None:
         control = find_control(name)
         assert row["symbol"] == name.replace(".", "_")
         assert (row["least"], row["most"]) == pytest.approx((control.least, control.most))
-    missing = set(CONTROLS) - set(moved) - {f"section.{section}" for section in SECTIONS} - {"tap", *MARKS}
+    missing = set(CONTROLS) - set(moved) - {f"section.{section}" for section in SECTIONS} - {"tap", KEEP, *MARKS}
     assert not missing, f"no parameter moves {missing}"
 
 
