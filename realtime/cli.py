@@ -1,7 +1,6 @@
 """The command line: what to type, and what it means; each command's work is in a `cli_*` module. [control]
 
-Exit status: 0 when all went well; 2 for anything that the user can mend, with one sentence on standard error and
-nothing half-written; 130 after Ctrl-C, 143 after a polite kill. Standard output carries results only.
+Exit statuses stand in `exits`. Standard output carries results only.
 
 Modules are imported by the command that needs them, so that `--help` and mistakes answer at once.
 """
@@ -69,13 +68,13 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
 
     play = _command(commands, "play", "play to the sound device, or to take.wav where there is none")
-    _add_live(play)
-    play.add_argument("--midi-out", metavar="PORT", help="send the notes that are played to this port, with the sound")
-    play.add_argument("--out", type=Path, metavar="FILE.wav", help="keep the take, whole or up to Ctrl-C")
+    how, kept = _add_live(play)
+    how.add_argument("--midi-out", metavar="PORT", help="send the notes that are played to this port, with the sound")
+    kept.add_argument("--out", type=Path, metavar="FILE.wav", help="keep the take, whole or up to Ctrl-C")
 
     serve = _command(commands, "serve", "play to the bridge alone, in real time; needs no sound device")
-    _add_live(serve)
-    serve.add_argument(
+    how, _ = _add_live(serve)
+    how.add_argument(
         "--publish", metavar="ENDPOINT", help="where, instead of what the rig says; ipc://audio if neither does"
     )
 
@@ -135,8 +134,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_engines(_command(commands, "engines", "compile the networks for NVIDIA cards; list, check, clear them"))
 
-    _command(commands, "evaluate", "measure a bundle against its targets (see: legando evaluate --help)")
-    _command(commands, "train", "train a bundle of your own (see: legando train --help)")
+    _command(commands, "evaluate", "measure a bundle against its targets")
+    _command(commands, "train", "train a bundle of your own")
     return parser
 
 
@@ -144,7 +143,7 @@ def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str)
     return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
 
 
-def _add_backend(parser: argparse.ArgumentParser) -> None:
+def _add_backend(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--backend", choices=tuple(BACKENDS), help="what runs the networks; default: onnxruntime")
 
 
@@ -152,37 +151,45 @@ def _add_notes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--notes", type=Path, metavar="FILE.mid", help="what is played, as a MIDI file for a DAW")
 
 
-def _add_live(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rig", type=Path, metavar="FILE", help="a rig file; default: the one that legando ships")
-    parser.add_argument(
+def _add_live(parser: argparse.ArgumentParser) -> tuple[argparse._ArgumentGroup, argparse._ArgumentGroup]:
+    """Add what `play` and `serve` share; return the groups of how it plays and of what is kept."""
+    what = parser.add_argument_group("what plays", "Without any of these: the rig that legando ships, 8 scenes.")
+    what.add_argument("--rig", type=Path, metavar="FILE", help="a rig file; default: the one that legando ships")
+    what.add_argument(
         "--prompt",
         action="extend",
         nargs="*",
         metavar="TEXT[:WEIGHT]",
         help="begin with a scene of these words, and without the rig's MIDI file and length",
     )
-    parser.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
-    parser.add_argument("--seconds", type=_seconds, metavar="S", help="length; default: the MIDI file's or the rig's")
-    parser.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="instead of the rig's")
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the rig's")
-    parser.add_argument("--link", action="store_true", help="share tempo, beat and bar by Ableton Link")
-    parser.add_argument("--no-spares", action="store_true", help="no engine and player stand by: half the memory")
-    parser.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
-    _add_backend(parser)
-    parser.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
-    parser.add_argument(
+    what.add_argument("--midi", type=Path, metavar="FILE", help="a MIDI file, played as if live")
+    what.add_argument("--seconds", type=_seconds, metavar="S", help="length; default: the MIDI file's or the rig's")
+    what.add_argument("--live", action="store_true", help="leave out the rig's MIDI file and length: you play")
+    what.add_argument("--seed", type=_seed, metavar="N", help="another seed, another take; default: the rig's")
+    what.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the rig's, or the shipped one")
+    how = parser.add_argument_group("how it plays", "What the rig file says of it holds where none of these is given.")
+    how.add_argument("--link", action="store_true", help="share tempo, beat and bar by Ableton Link")
+    how.add_argument("--no-spares", action="store_true", help="no engine and player stand by: half the memory")
+    how.add_argument("--eco", action="store_true", help="about half the energy: int8 weights, fewer steps")
+    _add_backend(how)
+    kept = parser.add_argument_group(
+        "what is kept", "A disk that fails stops no music; it is told at once, and by exit status 3 in the end."
+    )
+    kept.add_argument("--record", type=Path, metavar="FILE", help="record as .wav or .flac, and the journal with it")
+    kept.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
+    told = parser.add_argument_group("what is shown", "On a terminal play shows its screen, serve one line.")
+    shown = told.add_mutually_exclusive_group()
+    shown.add_argument("--tui", action="store_true", help="the screen; default for play on a terminal, less --json")
+    shown.add_argument("--plain", action="store_true", help="one line instead of the screen")
+    told.add_argument("--json", action="store_true", help="print the figures of the run as one JSON object")
+    told.add_argument(
         "--metrics",
         nargs="?",
         const=METRICS_ADDRESS,
         metavar="HOST:PORT",
         help=f"tell Prometheus how it goes; default: {METRICS_ADDRESS}",
     )
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="keep all that `replay` needs, as JSON lines")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--tui", action="store_true", help="the screen; default for play on a terminal, less --json")
-    shown.add_argument("--plain", action="store_true", help="one line instead of the screen")
-    parser.add_argument("--json", action="store_true", help="print the figures of the run as one JSON object")
+    return how, kept
 
 
 def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int:

@@ -57,19 +57,22 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the steps that are not forwarded."""
     parser = Parser(
         prog="legando train",
-        description="Make a model: all, or data, codec, adversarial, flow, distil, language, style, bundle; judge it: "
-        "evaluate, curve. Every training resumes what its run folder holds.",
+        description="Make a model of your own: `legando train all --hours 3` takes every step, or take them one by "
+        "one, in this order. The same command again goes on where it stopped.",
     )
-    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    for name, text in (
-        ("all", "everything below in order, in a given time"),
-        ("data", "compose and render pieces"),
-        ("language", "train the language model"),
-        ("style", "train the prompt head"),
-        ("evaluate", "measure a bundle"),
-        ("curve", "draw what more hours would buy"),
-    ):
+    steps = parser.add_subparsers(
+        title="steps",
+        description="legando train STEP --help says more of each",
+        dest="step",
+        required=True,
+        metavar="STEP",
+    )
+
+    def forwarded(name: str, text: str) -> None:
         steps.add_parser(name, help=text, add_help=False)
+
+    forwarded("all", "all that makes a bundle, in a given time")
+    forwarded("data", "compose and render pieces")
     codec = _training(steps, "codec", "train encoder and decoder on spectra", minutes=45)
     codec.add_argument("--steps", type=int, help="end after so many steps in all instead, for `legando train curve`")
     codec.set_defaults(run=_codec)
@@ -82,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--guidance", type=float, default=1.0, help="how far the teacher exaggerates style (default: 1)"
     )
     distil.set_defaults(run=_distil)
+    forwarded("language", "train the language model")
+    forwarded("style", "train the prompt head")
     bundle = steps.add_parser("bundle", help="export what the runs hold as a bundle")
     bundle.add_argument("--runs", type=Path, default=RUNS, help="folder of the runs (default: runs)")
     bundle.add_argument("--out", type=Path, required=True, help="folder of the bundle")
@@ -89,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     bundle.add_argument("--steps", type=int, help="default denoising steps (default: 2 if distilled, else 4)")
     bundle.add_argument("--no-distil", action="store_true", help="take the flow even if a distilled student is there")
     bundle.set_defaults(run=_bundle)
+    forwarded("evaluate", "measure a bundle")
+    forwarded("curve", "draw what more hours would buy")
     return parser
 
 

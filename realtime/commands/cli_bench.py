@@ -18,45 +18,75 @@ from legando.realtime.exits import EXIT_OK
 EXIT_FAILED = 1
 ALONE = ("live", "loopback", "figures")
 SUITES = ("chunk", "held", "ring", "bridge", "midi", "start", "memory", "roofline")
-MORE = "peers: others beside us; record: write the reports that the pages quote; figures: hold the pages to them"
+USAGE = """legando bench [SUITE ...] [--quick] [--report DIR] [--against COMMIT] ...
+       legando bench peers [--install]
+       legando bench live [--soak MINUTES | --kills N | --flood N | ...]
+       legando bench loopback [--device NAME | --cable]
+       legando bench record [REPORT ...]
+       legando bench figures [--write]"""
 
 
 def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
     """Say what `legando bench` understands. [control]"""
-    bench.add_argument(
-        "what",
-        nargs="*",
-        metavar="SUITE",
-        help=f"of {', '.join(SUITES)}; default: all; or live, or loopback, alone. {MORE}",
+    bench.usage = USAGE
+    suites = bench.add_argument_group(
+        "suites: what each part costs",
+        f"Of {', '.join(SUITES)}, those that are named, or all. Not in all: peers, the same beside other programs.",
     )
-    bench.add_argument("--quick", action="store_true", help="fewer samples: all suites in less than two minutes")
-    bench.add_argument("--json", nargs="?", const="-", metavar="FILE", help="keep all samples; default: print them")
-    bench.add_argument("--report", type=Path, metavar="DIR", help="write a page with charts, and pictures")
-    bench.add_argument("--against", metavar="FILE|COMMIT", help="compare; a commit runs in turn with this tree")
-    bench.add_argument("--gate", action="store_true", help="status 1 when p99 or late chunks are worse, or too many")
-    bench.add_argument("--history", type=Path, metavar="FILE", help="where to add a line; default: the user's state")
-    bench.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
-    bench.add_argument("--install", action="store_true", help="peers: install them into environments of their own")
-    bench.add_argument("--write", action="store_true", help="figures: write them into the pages instead of checking")
-    live = bench.add_argument_group("live: play on a dummy JACK server (Debian: jackd2)")
+    suites.add_argument("what", nargs="*", metavar="SUITE", help="or peers, live, loopback, record, figures, as above")
+    suites.add_argument("--quick", action="store_true", help="fewer samples: all suites in less than two minutes")
+    suites.add_argument("--report", type=Path, metavar="DIR", help="write a page with charts, and pictures")
+    suites.add_argument("--against", metavar="FILE|COMMIT", help="compare; a commit runs in turn with this tree")
+    suites.add_argument("--gate", action="store_true", help="status 1 when p99 or late chunks are worse, or too many")
+    suites.add_argument("--history", type=Path, metavar="FILE", help="where to add a line; default: the user's state")
+    suites.add_argument("--install", action="store_true", help="peers: install them into environments of their own")
+    every = bench.add_argument_group("shared", "For suites, live and loopback alike.")
+    every.add_argument("--json", nargs="?", const="-", metavar="FILE", help="keep all samples; default: print them")
+    every.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
+    live = bench.add_argument_group(
+        "live: the wait from hand to sound, by the waveform",
+        "Plays on a dummy JACK server (Debian: jackd2). With --soak, --kills, --flood, --sweeps or --rollout it is a "
+        "trial instead: what the sound survives; status 1 when it does not.",
+    )
     seconds, times = number("length in seconds", 0.1, 86_400.0), whole("number of times", 1, 100_000)
-    live.add_argument("--seconds", type=seconds, default=60.0, metavar="S", help="of events; default: 60")
+    live.add_argument(
+        "--seconds", type=seconds, default=60.0, metavar="S", help="how long events are sent; default: 60"
+    )
     minutes, hogs = number("length in minutes", 0.05, 10_000.0), whole("number of processes", 0, 256)
-    live.add_argument("--soak", type=minutes, metavar="MINUTES", help="look for breaks in the waveform instead")
+    live.add_argument("--soak", type=minutes, metavar="MINUTES", help="look for breaks in the sound so long")
     live.add_argument("--hogs", type=hogs, default=1, metavar="N", help="busy processes beside a soak; default: 1")
-    live.add_argument("--kills", type=times, default=0, metavar="N", help="kill engine or player so often instead")
-    live.add_argument("--jack-restarts", type=times, default=0, metavar="M", help="and end the server so often")
-    live.add_argument("--flood", type=times, default=0, metavar="N", help="send so many random messages instead")
-    live.add_argument("--rollout", type=Path, metavar="DIR", help="let another bundle in and out again instead")
-    live.add_argument("--times", type=times, default=3, metavar="N", help="so often; default: 3")
-    live.add_argument("--sweeps", type=seconds, metavar="S", help="sweep faders at full speed instead")
+    live.add_argument("--kills", type=times, default=0, metavar="N", help="kill engine or player so often")
+    live.add_argument(
+        "--jack-restarts",
+        type=times,
+        default=0,
+        metavar="M",
+        help="end the JACK server so often, alone or with --kills",
+    )
+    live.add_argument("--flood", type=times, default=0, metavar="N", help="send so many random messages")
+    live.add_argument("--rollout", type=Path, metavar="DIR", help="let another bundle in and out again")
+    live.add_argument("--times", type=times, default=3, metavar="N", help="how often, for --rollout; default: 3")
+    live.add_argument("--sweeps", type=seconds, metavar="S", help="sweep faders at full speed so long")
     block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
-    live.add_argument("--block", type=block, default=256, metavar="N", help="frames; default: 256")
-    live.add_argument("--lead", type=lead, metavar="MS", help="default: the rig's own")
-    loop = bench.add_argument_group("loopback: clicks out, a cable, clicks in; with --block")
+    live.add_argument(
+        "--block", type=block, default=256, metavar="N", help="frames of the device's block; default: 256"
+    )
+    live.add_argument("--lead", type=lead, metavar="MS", help="how far ahead of the device; default: the rig's")
+    loop = bench.add_argument_group(
+        "loopback: the wait of the sound device itself",
+        "Clicks leave by an output and come back by an input, over a cable of yours. With --block, too.",
+    )
     loop.add_argument("--device", metavar="NAME", help="a sound device with outputs and inputs; default: the system's")
-    loop.add_argument("--clicks", type=whole("number of clicks", 2, 10_000), default=50, metavar="N")
+    loop.add_argument(
+        "--clicks", type=whole("number of clicks", 2, 10_000), default=50, metavar="N", help="how many; default: 50"
+    )
     loop.add_argument("--cable", action="store_true", help="on JACK: connect our output to our input, without a device")
+    pages = bench.add_argument_group(
+        "record and figures: numbers on the pages, in a checkout",
+        "record makes the reports anew that the pages quote: bench, live, energy, peers, or those that are named "
+        "(drift, soak and tests take longer). figures holds the pages to them; status 1 where they differ.",
+    )
+    pages.add_argument("--write", action="store_true", help="figures: write them into the pages instead of checking")
 
 
 def bench_command(arguments: argparse.Namespace, instrument: str) -> int:

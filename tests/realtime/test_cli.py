@@ -223,6 +223,23 @@ def test_ctrl_c_while_modules_load_is_no_traceback(in_empty_folder: Path, module
     assert list(in_empty_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["play", "serve", "bench", "evaluate", "train"])
+def test_long_helps_are_in_groups_each_with_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(command, "--help") == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80 and len(text.splitlines()) <= 75
+    heads = re.findall(r"(?m)^(\S.*):\n((?:  .*\n)*)", text)
+    assert len(heads) >= 2
+    for head, body in heads:
+        if head == "options":
+            assert re.findall(r"(?m)^  (-\S+)", body) == ["-h,"]
+        else:
+            assert re.match(r"  [A-Za-z]", body), f"{head} says nothing of itself"
+
+
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_render_that_is_stopped_leaves_nothing(in_empty_folder: Path, sent: signal.Signals, status: int) -> None:
     command = [sys.executable, "-c", MAIN, "render", "--prompt", "house", "--seconds", "20000", "--out", "a.wav"]

@@ -42,19 +42,22 @@ def build_parser() -> Parser:
     """Return the parser of the command. [control]"""
     parser = Parser(
         prog="legando evaluate",
-        description="Measure a bundle against its targets: offline, on scores and sounds that it was not trained on.",
+        description="Measure a bundle against its targets: offline, on scores and sounds that it was not trained on. "
+        "Status 1 when a target is missed.",
         allow_abbrev=False,
     )
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument(
+    what = parser.add_argument_group("what is measured", "Without any of these: all of the shipped bundle.")
+    where = parser.add_argument_group("where the figures go", "Without any of these: to the screen, as a table.")
+    what.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
+    where.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    where.add_argument(
         "--report", type=Path, metavar="DIR", help="write an HTML report with sounds; goes on with one that was stopped"
     )
-    parser.add_argument("--write", action="store_true", help="write the figures into the bundle's manifest")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, minutes instead of an hour")
-    parser.add_argument("--only", metavar="PART,...", help="only these parts; a part that is unknown lists them all")
-    parser.add_argument("--prompts", metavar="TEXT,...", help="for the part drift: what plays for ten minutes each")
-    parser.add_argument(
+    where.add_argument("--write", action="store_true", help="write the figures into the bundle's manifest")
+    what.add_argument("--quick", action="store_true", help="fewer and shorter samples, minutes instead of an hour")
+    what.add_argument("--only", metavar="PART,...", help="only these parts; a part that is unknown lists them all")
+    what.add_argument("--prompts", metavar="TEXT,...", help="for the part drift: what plays for ten minutes each")
+    what.add_argument(
         "--energy", action="store_true", help="only the energy parts: joules and network passes, normal and eco mode"
     )
     return parser
