@@ -14,6 +14,7 @@ from legando.bench.run import check_suites, progress_bars, run_suites
 from legando.bench.samples import PERCENTS, Results
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
+from legando.realtime.wholefile import whole_file
 
 JUDGED = ("chunk", "held")
 EXIT_SHUT = 1
@@ -133,10 +134,9 @@ def _keep(arguments: argparse.Namespace, results: Results, comparison: Compariso
         print(json.dumps(plain))
     elif arguments.json is not None:
         path = Path(arguments.json)
-        part = path.with_name(f".{path.name}.part")
         try:
-            part.write_text(json.dumps(plain), encoding="utf-8")
-            part.replace(path)
+            with whole_file(path) as part:
+                part.write_text(json.dumps(plain), encoding="utf-8")
         except OSError as error:
             raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another file") from error
     if arguments.report is not None:

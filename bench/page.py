@@ -19,6 +19,7 @@ from legando.bench.page_style import STYLE
 from legando.bench.samples import PERCENTS, Outcome, Results, Series
 from legando.realtime.errors import LegandoError
 from legando.realtime.schedule import MARGIN_NS
+from legando.realtime.wholefile import whole_file
 
 PAGE = "index.html"
 TITLES = {
@@ -37,11 +38,11 @@ TITLES = {
 def write_page(folder: Path, results: Results, comparison: Comparison | None = None) -> tuple[Path, str]:
     """Write the page and its pictures; return the page, and why there are no pictures, if so. Raises LegandoError."""
     charts = charts_of(results)
-    path, part = folder / PAGE, folder / f".{PAGE}.part"
+    path = folder / PAGE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(page(results, charts, comparison), encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(page(results, charts, comparison), encoding="utf-8")
     except OSError as error:
         raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
     why = ""

@@ -26,6 +26,7 @@ from legando.bench.run import progress_bars, run_suites
 from legando.bench.samples import Results
 from legando.bench.workerlink import environment
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 LIVE_S = 30.0
 SOAK_MINUTES = 30.0
@@ -148,7 +149,5 @@ def record(names: Sequence[str], *, instrument: str, bundle: Path | None) -> dic
 
 def save(name: str, report: Mapping[str, Any], folder: Path = REPORTS) -> None:
     """Write a report whole, as a file that shows line by line what changed. [control]"""
-    path = folder / f"{name}.json"
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    with whole_file(folder / f"{name}.json") as part:
+        part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

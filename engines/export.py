@@ -32,6 +32,7 @@ from legando.engines.language import LanguageModel
 from legando.engines.language_export import INPUT_NAMES, OUTPUT_NAMES, LanguageStep, export_inputs
 from legando.engines.timeline import FEATURES, SAMPLE_RATE_HZ, TICK_WINDOW, VOICE_FIELDS, VOICES
 from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
+from legando.realtime.wholefile import whole_file
 
 CHUNK_LATENTS = 4
 PAST_NAMES = ("fine_keys", "fine_values", "coarse_keys", "coarse_values")
@@ -279,9 +280,8 @@ def share_weights(path: Path, offsets: Mapping[str, tuple[int, int, str]], prefi
     model.graph.initializer.extend(kept)
     model.graph.node.extend(nodes)
     del model.graph.value_info[:]
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(model.SerializeToString())
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_bytes(model.SerializeToString())
 
 
 def tensor_offsets(path: Path) -> dict[str, tuple[int, int, str]]:

@@ -17,6 +17,7 @@ from legando.engines.constraints import LOGITS
 from legando.engines.language import START_TOKENS, LanguageConfig, LanguageModel, LanguageState
 from legando.realtime.controls import STYLE_DIM
 from legando.realtime.errors import RigError
+from legando.realtime.wholefile import whole_file
 
 INPUT_NAMES = (
     "previous",
@@ -103,9 +104,8 @@ def export_onnx(model: LanguageModel, path: Path, *, batch: int = 1) -> None:
 def save_language(model: LanguageModel, path: Path) -> None:
     """Write weights and sizes as one safetensors file. [any]"""
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"language": json.dumps(asdict(model.config))})
-    part.replace(path)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"language": json.dumps(asdict(model.config))})
 
 
 def load_language(path: Path) -> LanguageModel:

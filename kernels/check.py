@@ -20,6 +20,7 @@ from legando.kernels.checks import CHECKS, Outcome
 from legando.kernels.device import Device, Gpu
 from legando.kernels.shimdevice import Shim
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 SHIM_STREAMS = 3
 HEADER = f"{'kernel':13} {'equal':6} {'numbers':>10} {'last bits':>10} {'p50 µs':>8} {'p99 µs':>8} {'max µs':>8}"
@@ -113,9 +114,8 @@ def write_report(path: Path, report: dict[str, Any], found: list[Row]) -> None:
         text = f"# Kernels against their references\n\n{facts}\n\n```\n{table}\n```\n"
     else:
         text = json.dumps(report, indent=2) + "\n"
-    part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise LegandoError(f"{path} cannot be written: {error.strerror}; choose another place") from error

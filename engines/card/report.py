@@ -9,6 +9,7 @@ from typing import Any
 
 from legando.engines.card import goals
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 NAME = "gpu"
 Report = Mapping[str, Any]
@@ -44,9 +45,8 @@ def _text(path: Path, text: str) -> None:
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> Path:
-    part = path.with_name(f"part-{path.name}")
-    write(part)
-    part.replace(path)
+    with whole_file(path) as part:
+        write(part)
     return path
 
 

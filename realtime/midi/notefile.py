@@ -13,6 +13,7 @@ import mido
 from legando.realtime.errors import LegandoError
 from legando.realtime.midi.tempomap import TICKS_PER_QUARTER
 from legando.realtime.recording.origin import origin
+from legando.realtime.wholefile import whole_file
 
 SUFFIXES = (".mid", ".midi")
 _ORDER = {"note_off": 1, "note_on": 2}
@@ -72,18 +73,12 @@ def save(tracks: Sequence[mido.MidiTrack], path: Path, *, end: int) -> None:
     """Write a file that appears only when it is whole; no track ends before `end`. Raises LegandoError. [control]"""
     for track in tracks:
         track.append(mido.MetaMessage("end_of_track", time=max(0, end - sum(event.time for event in track))))
-    part = path.with_name(f".{path.name}.part")
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8", tracks=list(tracks))
     try:
-        with part.open("wb") as out:
-            file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8", tracks=list(tracks))
-            file.save(file=out)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
+        with whole_file(path) as part:
+            file.save(part)
     except OSError as error:
         raise LegandoError(f"{path} cannot be written ({error.strerror or error}); free some room there") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _track(events: Sequence[tuple[int, Any]]) -> mido.MidiTrack:

@@ -48,6 +48,7 @@ from legando.engines.training.networks.train_codec import (
 )
 from legando.realtime.arguments import Parser
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 TARGET, MOST = 3.6, 5.0
 """The opinion score that is wanted, and that of a copy equal to its original."""
@@ -156,9 +157,8 @@ def draw(path: Path, points: Sequence[Point], ahead: Outlook, runs: Sequence[Pat
     losses.set_xlabel("hours of training", fontsize=8)
     losses.legend(fontsize=7)
     losses.grid(alpha=0.3, which="both")
-    part = path.with_suffix(".part")
-    figure.savefig(part, format="png", dpi=90)
-    part.replace(path)
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=90)
 
 
 def _loss(row: dict[str, float]) -> float:
@@ -271,9 +271,8 @@ def _kept(path: Path) -> list[Point]:
 
 
 def _write(path: Path, about: dict[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def _finite(value: float) -> float | None:

@@ -18,6 +18,7 @@ from legando.engines.training.figures.report_sounds import Exhibit, make_exhibit
 from legando.engines.training.figures.report_style import STYLE
 from legando.engines.training.figures.results import PartResult, Results, machine
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 PAGE = "index.html"
 
@@ -26,12 +27,10 @@ def write_report(folder: Path, results: Results, desk: Desk, *, quick: bool = Fa
     """Write sounds, pictures and the page into a folder; returns the page. Raises LegandoError. [any]"""
     exhibits = make_exhibits(folder, desk, quick=quick)
     path = folder / PAGE
-    part = path.with_name(f".{PAGE}.part")
     try:
-        part.write_text(page(results, exhibits), encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(page(results, exhibits), encoding="utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
     return path
 

@@ -27,6 +27,7 @@ from legando.engines.training.music.composer import Piece
 from legando.engines.training.music.dataset import make_piece
 from legando.engines.training.music.renderer import render
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 Audio = NDArray[np.float32]
 
@@ -141,12 +142,13 @@ def _pair(
 
 def write_sound(path: Path, audio: Audio) -> None:
     """Write audio (frames, 2) as FLAC or Ogg Vorbis, by the suffix; whole or not at all. [any]"""
-    part = path.with_name(f".{path.name}.part")
-    kind = {_FLAC: ("FLAC", "PCM_16"), _VORBIS: ("OGG", "VORBIS")}[path.suffix]
-    with soundfile.SoundFile(part, "w", SAMPLE_RATE_HZ, audio.shape[1], kind[1], format=kind[0]) as file:
+    kind, subtype = {_FLAC: ("FLAC", "PCM_16"), _VORBIS: ("OGG", "VORBIS")}[path.suffix]
+    with (
+        whole_file(path) as part,
+        soundfile.SoundFile(part, "w", SAMPLE_RATE_HZ, audio.shape[1], subtype, format=kind) as file,
+    ):
         for at in range(0, len(audio), SAMPLE_RATE_HZ):  # libsndfile's Vorbis overflows its stack on long writes
             file.write(audio[at : at + SAMPLE_RATE_HZ])
-    part.replace(path)
 
 
 def spectrogram_db(audio: Audio) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -193,9 +195,8 @@ def draw_spectrogram(path: Path, audio: Audio) -> None:
         for spine in one.spines.values():
             spine.set_color(_INK)
     bar.outline.set_edgecolor(_INK)
-    part = path.with_name(f".{path.name}.part")
-    figure.savefig(part, format="png", transparent=True)
-    part.replace(path)
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", transparent=True)
 
 
 def _slug(text: str) -> str:

@@ -30,6 +30,7 @@ from typing import Any
 from legando.engines.bundle import MANIFEST, Bundle
 from legando.engines.training.figures.desk import Figure
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 FILE = "evaluation.json"
 PACKAGES = ("legando", "numpy", "scipy", "onnxruntime", "torch", "soundfile", "matplotlib")
@@ -133,12 +134,10 @@ def write_figures(bundle: Bundle, results: Results) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise LegandoError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
 
 

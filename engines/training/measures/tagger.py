@@ -33,6 +33,7 @@ from legando.engines.training.music.clips import CLIP_S, genre_tempo_bpm, pure_s
 from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 Floats = NDArray[np.floating[Any]]
 
@@ -65,10 +66,9 @@ class Tagger:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file of a few kilobytes, whole or not at all."""
-        part = path.with_suffix(".part")
         tensors = {name: getattr(self, name).astype(np.float32) for name in ("mean", "scale", "weights", "bias")}
-        save_file(tensors, part, metadata={"genres": json.dumps(self.genres)})
-        part.replace(path)
+        with whole_file(path) as part:
+            save_file(tensors, part, metadata={"genres": json.dumps(self.genres)})
 
     @classmethod
     def load(cls, path: Path = TAGGER_PATH) -> Tagger:

@@ -30,6 +30,7 @@ from legando.engines.training.music.renderer import render
 from legando.realtime.arguments import Parser, number
 from legando.realtime.controls import GENRE_SLOTS, GENRES, MOODS, STYLE_DIM, TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 OLD_GENRE_SLOTS = (12,)
 """How many genres a style had room for in pieces of earlier versions; genres have never changed their places."""
@@ -60,8 +61,7 @@ def make_piece(seed: int, bars: int, genre: str | None = None) -> Piece:
 
 def save(path: Path, piece: Piece, audio: NDArray[np.float32], pair: str = "") -> None:
     """Write one piece under a temporary name, then rename it into place. [any]"""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez(
             file,
             audio=np.round(audio * 32767.0).astype(np.int16),
@@ -73,7 +73,6 @@ def save(path: Path, piece: Piece, audio: NDArray[np.float32], pair: str = "") -
             seed=np.int64(piece.seed),
             pair=np.array(pair),
         )
-    part.replace(path)
 
 
 def load(path: Path | str) -> Item:

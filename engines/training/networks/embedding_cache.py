@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from legando.engines.style import TextEncoder
+from legando.realtime.wholefile import whole_file
 
 CACHE_FILE = "embeddings.safetensors"
 SAVE_EVERY_S = 30.0
@@ -60,11 +61,10 @@ class EmbeddingCache:
         if len(self._known) == self._kept:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(self._path.name + ".part")
         texts, embeddings = json.dumps(list(self._known)), np.stack(list(self._known.values()))
         metadata = {"encoder": self._key, "texts": texts, "sha256": _digest(texts, embeddings)}
-        save_file({"embeddings": embeddings}, part, metadata=metadata)
-        part.replace(self._path)
+        with whole_file(self._path) as part:
+            save_file({"embeddings": embeddings}, part, metadata=metadata)
         self._kept = len(self._known)
 
     def _read(self) -> dict[str, NDArray[np.float32]]:

@@ -17,6 +17,7 @@ from legando.engines.excitation import excitation_rows, excitation_table
 from legando.engines.oscillators import harmonic_table
 from legando.engines.timeline import LATENT_FRAMES
 from legando.engines.training.networks.batches import CHUNK_LATENTS, Prepared
+from legando.realtime.wholefile import whole_file
 
 PICTURE = "spectrograms.png"
 LATENTS = 240
@@ -51,9 +52,8 @@ def draw_spectrograms(path: Path, sounds: Mapping[str, NDArray[np.float32]]) -> 
         axes.set_title(name, fontsize=9)
         axes.set_xlabel("seconds", fontsize=8)
         axes.set_ylabel("mel band" if index == 0 else "", fontsize=8)
-    part = path.with_suffix(".part")
-    figure.savefig(part, format="png", dpi=90)
-    part.replace(path)
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=90)
 
 
 @torch.no_grad()

@@ -48,6 +48,7 @@ from legando.engines.training.networks.checkpoint import (
     write_checkpoint,
 )
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 __all__ = ["CHECKPOINT", "PREVIOUS", "Run", "draw_curves", "read_checkpoint", "read_history", "read_model"]
 
@@ -240,9 +241,8 @@ class Run:
     def _drop_history_after(self, step: int) -> None:
         """Forget rows that were written after the checkpoint: their steps are trained again."""
         rows = [row for row in read_history(self.folder) if row["step"] <= step]
-        part = self.folder / (HISTORY + ".part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        part.replace(self.folder / HISTORY)
+        with whole_file(self.folder / HISTORY) as part:
+            part.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
@@ -277,9 +277,8 @@ def draw_curves(folder: Path) -> None:
         axes.set_title(name, fontsize=9)
         axes.grid(alpha=0.3)
         axes.set_xlabel("minutes", fontsize=8)
-    part = folder / (CURVES + ".part")
-    figure.savefig(part, format="png", dpi=90)
-    part.replace(folder / CURVES)
+    with whole_file(folder / CURVES) as part:
+        figure.savefig(part, format="png", dpi=90)
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor], about: dict[str, Any]) -> None:

@@ -9,16 +9,15 @@ from pathlib import Path
 
 from legando.engines.bundle import file_hash
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 SUFFIX = ".sha256"
 
 
 def seal(path: Path) -> None:
     """Write the SHA-256 of a file beside it; a kill in between leaves a file that counts as damaged. [any]"""
-    beside = _beside(path)
-    part = beside.with_name(beside.name + ".part")
-    part.write_text(file_hash(path) + "\n", encoding="ascii")
-    part.replace(beside)
+    with whole_file(_beside(path)) as part:
+        part.write_text(file_hash(path) + "\n", encoding="ascii")
 
 
 def unsound(path: Path) -> str:

@@ -30,6 +30,7 @@ from legando.engines.training.networks.progress import Run
 from legando.engines.training.networks.train_codec import averaged_codec
 from legando.engines.training.networks.train_flow import ANCHORED, CONTEXT_NOISE, LatentStore, conditions
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 if TYPE_CHECKING:
     from legando.engines.training.music.fresh import FreshPieces
@@ -209,9 +210,8 @@ def _know_teacher(folder: Path, teacher: Denoiser) -> None:
         for old in (CHECKPOINT, PREVIOUS):
             (folder / old).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(name + "\n")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(name + "\n")
 
 
 @torch.no_grad()

@@ -35,6 +35,7 @@ from legando.engines.training.networks.seal import seal
 from legando.realtime.arguments import Parser
 from legando.realtime.controls import GENRES, MOODS
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import whole_file
 
 WIDTH = 0.5
 """The kernel between unit vectors is exp((u . v - 1) / WIDTH)."""
@@ -120,9 +121,8 @@ def train(folder: Path, tokenizer_path: Path) -> dict[str, float]:
     report = {"top1": round(top1, 4), "held_out": len(phrases), "mood_error": round(error, 4)}
     about = {"genres": GENRES, "moods": MOODS, "encoder_sha256": encoder.sha256, "wordings": WORDINGS, **report}
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (HEAD_FILE + ".part")
-    save_file(tensors, part, metadata={"style": json.dumps(about)})
-    part.replace(folder / HEAD_FILE)
+    with whole_file(folder / HEAD_FILE) as part:
+        save_file(tensors, part, metadata={"style": json.dumps(about)})
     seal(folder / HEAD_FILE)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
