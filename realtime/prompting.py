@@ -16,7 +16,8 @@ from legando.realtime.closing import Closing
 from legando.realtime.controls import GENRES
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.instrument import Instrument
-from legando.realtime.performing.desk import StyledScene
+from legando.realtime.performing.scenelist import StyledScene
+from legando.realtime.priority import give_back_memory
 from legando.realtime.rigs.prompts import LINE_MAX, parse_prompts
 from legando.realtime.rigs.scene import Scene
 from legando.realtime.show import styled_scene
@@ -28,6 +29,8 @@ WAITING_MAX = 8
 PAUSE_S = 0.25
 """The rest after each line: whatever is sent, no more than four scenes a second come of it."""
 LEAST_SHARE = 0.05
+TOLD_MAX = 3
+"""Genres that a sentence names."""
 FAR = 0.25
 """How much faster or slower than it plays a style may usually be, before that is said."""
 
@@ -62,7 +65,8 @@ def sentence_of(styled: StyledScene, index: int, *, given_bpm: float | None) -> 
 
     `given_bpm` is the tempo that it will keep; None where it plays at its own, or somebody else leads.
     """
-    genres = ", ".join(f"{name} {share:g}" for name, share in genre_shares(styled.style).items())
+    shares = [f"{name.replace('_', ' ')} {share:g}" for name, share in genre_shares(styled.style).items()]
+    genres = ", ".join(shares[:TOLD_MAX]) + (" and more" if len(shares) > TOLD_MAX else "")
     said = f"{styled.scene.name}: scene {index + 1}, read as {genres or 'nothing in particular'}"
     usual_bpm = styled.usual_tempo_bpm
     if given_bpm is None or styled.scene.tempo_bpm is not None or abs(usual_bpm - given_bpm) <= FAR * given_bpm:
@@ -114,6 +118,7 @@ class PromptReader(Closing):
         self._thread.join()
 
     def _run(self) -> None:
+        give_back_memory()  # more than the encoder keeps: what reading it took
         while not self._closing.is_set():
             scene = self._asked.get()
             if scene is None:

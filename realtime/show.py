@@ -8,8 +8,8 @@ from pathlib import Path
 from legando.engines.prompt_words import read_prompts
 from legando.realtime.instrument import Instrument
 from legando.realtime.midi.midifile import MidiPiece
-from legando.realtime.performing.desk import StyledScene
 from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.rigs.rig import Rig, Scene
 
 SAMPLE_RATE_HZ = 48_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from legando.realtime.controls import (
     GENRE_SLOTS,
@@ -20,28 +20,15 @@ from legando.realtime.controls import (
     Controls,
     NoteEvent,
 )
-from legando.realtime.errors import RigError
+from legando.realtime.performing.scenelist import SceneList, StyledScene
 from legando.realtime.performing.slew import Slew
 from legando.realtime.performing.steering import Setting
-from legando.realtime.rigs.controlnames import COUNTED_MAX, IMMEDIATE, KEEP, MARKS, counted
-from legando.realtime.rigs.scene import Scene, unlike
+from legando.realtime.rigs.controlnames import IMMEDIATE, KEEP, MARKS, counted
+from legando.realtime.rigs.scene import Scene
 from legando.realtime.tonality import key_number, key_of
 
 _GUIDANCE = 1.0
 """As trained."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StyledScene:
-    """A scene whose prompts have been turned into a style vector, off the real-time path, and the style's own tempo.
-
-    `prompt_styles` are the styles of its prompts one by one, for `weight.N`; empty where weights cannot be moved.
-    """
-
-    scene: Scene
-    style: tuple[float, ...]
-    usual_tempo_bpm: float
-    prompt_styles: tuple[tuple[float, ...], ...] = ()
 
 
 class Desk:
@@ -53,10 +40,7 @@ class Desk:
     def __init__(
         self, scenes: Sequence[StyledScene], *, level: float = 1.0, tempo_bpm: float | None = None, first: int = 0
     ) -> None:
-        self._scenes = tuple(scenes)
-        self.scenes = tuple(styled.scene for styled in self._scenes)
-        """All scenes, in the order of their indices; another tuple when one is added."""
-        self._added: list[int] = []  # indices of scenes that were added, the one that was asked for last at the end
+        self._scenes = SceneList(scenes)
         self._tempo_locked = tempo_bpm is not None
         self._tempo_bpm = tempo_bpm
         self._values: dict[str, float] = {}
@@ -72,9 +56,14 @@ class Desk:
         """The scene that plays."""
         return self._scenes[self.scene_index]
 
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """All scenes, in the order of their indices; another tuple when one is added."""
+        return self._scenes.scenes
+
     def scene_at(self, index: int) -> Scene | None:
         """Return the scene of an index; None where there is none."""
-        return self._scenes[index].scene if 0 <= index < len(self._scenes) else None
+        return self.scenes[index] if 0 <= index < len(self.scenes) else None
 
     @property
     def tempo_bpm(self) -> float:
@@ -127,31 +116,11 @@ class Desk:
         return tuple(sum(w * v for w, v in zip(weights, column, strict=True)) / total for column in columns)
 
     def add(self, styled: StyledScene, *, keep: Collection[int] = ()) -> int:
-        """Add a scene while it plays and return its index; the same one again has the index that it had.
+        """Add a scene while it plays and return its index; the one that plays and those to `keep` stay where they are.
 
-        A name that another scene has is given a number. When there are as many as `scene.N` can count, the added one
-        that was asked for longest ago makes room, but for the one that plays and those to `keep`. Raises RigError
-        where none may go.
+        Raises RigError where there is no room.
         """
-        for index, scene in enumerate(self.scenes):
-            if replace(styled.scene, name=scene.name) == scene:
-                if index in self._added:
-                    self._added.remove(index)
-                    self._added.append(index)
-                return index
-        index = len(self._scenes)
-        if index >= COUNTED_MAX:
-            may_go = [one for one in self._added if one != self.scene_index and one not in keep]
-            if not may_go:
-                raise RigError(f"{index} scenes leave no room for a prompt; take one out of the rig")
-            index = may_go[0]
-            self._added.remove(index)
-        others = {scene.name for place, scene in enumerate(self.scenes) if place != index}
-        styled = replace(styled, scene=replace(styled.scene, name=unlike(styled.scene.name, others)))
-        self._scenes = (*self._scenes[:index], styled, *self._scenes[index + 1 :])
-        self.scenes = tuple(one.scene for one in self._scenes)
-        self._added.append(index)
-        return index
+        return self._scenes.add(styled, keep={self.scene_index, *keep})
 
     def stored(self, tempo_bpm: float) -> StyledScene:
         """Return what plays as a scene: its prompts as they weigh now, the controls where hands have put them."""
@@ -180,19 +149,11 @@ class Desk:
         It takes the place of one that was typed; one of the rig gets it beside it. Raises RigError where there is no
         room for one more.
         """
-        index, styled = self.scene_index, self.stored(tempo_bpm)
-        if index in self._added:
-            self._scenes = (*self._scenes[:index], styled, *self._scenes[index + 1 :])
-            self.scenes = tuple(one.scene for one in self._scenes)
-        else:
-            index = self.add(styled)
-        if index in self._added:
-            self._added.remove(index)
-        return index
+        return self._scenes.keep(self.scene_index, self.stored(tempo_bpm))
 
     def recall(self, index: int) -> None:
         """Let a scene set everything; one that is not there changes nothing."""
-        if not 0 <= index < len(self._scenes):
+        if not 0 <= index < len(self.scenes):
             return
         self.scene_index = index
         self._values, self._slews, self._mutes = {}, {}, {}  # new ones: `after` shares the old

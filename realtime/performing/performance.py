@@ -28,12 +28,12 @@ from dataclasses import replace
 from legando.realtime.controls import Controls, NoteEvent, Turn
 from legando.realtime.performing.crossing import Crossing, crossing_to, end_tick, ramped, snapshot
 from legando.realtime.performing.desk import Desk
-from legando.realtime.performing.desk import StyledScene as StyledScene
 from legando.realtime.performing.keys import Keys, last_of_each_pitch
 from legando.realtime.performing.messagequeue import MessageQueue
 from legando.realtime.performing.outsidetime import OutsideTime
 from legando.realtime.performing.ownevent import read_own_event
 from legando.realtime.performing.recall import TICKS_PER_BAR, TapTempo, next_line, ticks_in
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.performing.steering import Setting, Steering
 from legando.realtime.rigs.binding import Binding

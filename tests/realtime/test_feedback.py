@@ -14,7 +14,8 @@ from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls
 from legando.realtime.osc.oscmap import event_of
 from legando.realtime.performing.ownevent import control_event
-from legando.realtime.performing.performance import Performance, StyledScene
+from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.controlnames import MARKS

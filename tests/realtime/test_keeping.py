@@ -14,9 +14,9 @@ from legando.bridge.subscriber import Subscriber
 from legando.realtime.controls import STYLE_DIM
 from legando.realtime.host import Host
 from legando.realtime.keeping import Keeper
-from legando.realtime.performing.desk import StyledScene
 from legando.realtime.performing.ownevent import control_event
 from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
 from legando.realtime.rigs.rigedit import own_rig_text, scene_in

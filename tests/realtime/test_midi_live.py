@@ -22,8 +22,8 @@ from legando.realtime.midi.clockout import ClockOut
 from legando.realtime.midi.hands import Hands
 from legando.realtime.midi.livemessage import LiveMessage
 from legando.realtime.midi.ports import Ports
-from legando.realtime.performing.desk import StyledScene
 from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.playing.devices import quiet_stderr
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.prompts import Prompt

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from legando.realtime.controls import STYLE_DIM, Controls
 from legando.realtime.performing.immediate import ImmediateControls
 from legando.realtime.performing.ownevent import lead_event
-from legando.realtime.performing.performance import Performance, StyledScene
+from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import Scene

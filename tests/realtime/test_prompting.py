@@ -27,9 +27,10 @@ from legando.realtime.host import Host
 from legando.realtime.osc.oscmap import line_of
 from legando.realtime.osc.oscserver import OscServer
 from legando.realtime.osc.oscwire import OscError, build_osc
-from legando.realtime.performing.desk import Desk, StyledScene
+from legando.realtime.performing.desk import Desk
 from legando.realtime.performing.ownevent import control_event
 from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.prompting import WAITING_MAX, PromptReader, read_line, sentence_of
 from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.recording.replay import replay
@@ -65,7 +66,12 @@ def styled(name: str, tempo_bpm: float | None = None, usual_bpm: float = 100.0) 
 
 def first_of(reader: PromptReader) -> StyledScene:
     found: list[StyledScene] = []
-    until(lambda: bool(found.extend(reader.take()) or found))
+
+    def come() -> bool:
+        found.extend(reader.take())
+        return bool(found)
+
+    until(come)
     return found[0]
 
 
@@ -232,7 +238,12 @@ def test_osc_hands_prompts_on_and_says_what_is_wrong(reader: PromptReader) -> No
             server.scenes = ("dawn", "smoky jazz")
             out.sendto(build_osc("/legando/scene", ("smoky jazz",)), ("127.0.0.1", server.port))
             events: list[bytes] = []
-            until(lambda: bool(events.extend(live.message for live in server.take()) or events))
+
+            def come() -> bool:
+                events.extend(live.message for live in server.take())
+                return bool(events)
+
+            until(come)
         assert events == [control_event("scene.2", 1.0)]
         assert ["there is no prompt" in sentence for sentence in server.take_news()] == [True]
     finally:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from legando.realtime.controls import STYLE_DIM, Controls
 from legando.realtime.errors import RigError
 from legando.realtime.performing.ownevent import control_event
-from legando.realtime.performing.performance import Performance, StyledScene
+from legando.realtime.performing.performance import Performance
 from legando.realtime.performing.recall import PLACES, Glide, TapTempo, next_line, ticks_in
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.scene import Scene, SceneChanges

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent
 from legando.realtime.crossfade import FADE_IN_FRAMES, fade_in
 from legando.realtime.engine import ControlSource
-from legando.realtime.performing.performance import Performance, StyledScene
+from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.render import RenderFigures, apply_level, render
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import Binding, Scene

@@ -200,7 +200,8 @@ def test_keys_move_every_knob_within_its_range_and_meet_its_middle_again(presses
         ("t", (Move("tap", 1.0),)),
         ("exclamation_mark", (Move("panic", 1.0),)),
         ("s", (Move("section", 1.0),)),
-        ("w", ()),
+        ("w", (Move("keep", 1.0),)),
+        ("y", ()),
     ],
 )
 def test_a_key_moves_what_a_knob_of_that_name_would(key: str, moves: tuple[Move, ...]) -> None:

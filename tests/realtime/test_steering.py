@@ -8,11 +8,11 @@ import pytest
 from legando.realtime.controls import GENRE_SLOTS, MOODS, STYLE_DIM, Controls
 from legando.realtime.errors import RigError
 from legando.realtime.midi.midistream import MidiStream
-from legando.realtime.performing.desk import StyledScene
 from legando.realtime.performing.immediate import ImmediateControls
 from legando.realtime.performing.keys import SOSTENUTO_CC, SUSTAIN_CC, Keys
 from legando.realtime.performing.ownevent import control_event, lead_event, read_own_event
 from legando.realtime.performing.performance import Performance
+from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import Scene
