@@ -178,7 +178,7 @@ def test_the_prompt_asked_for_longest_ago_makes_room_but_never_the_one_that_play
     assert [desk.add(styled(f"new {number}"), keep=(2,)) for number in range(3)] == [4, 5, 6]
     assert len(desk.scenes) == COUNTED_MAX and desk.scenes[0].name == "rig"
     assert [desk.scenes[index].name for index in (1, 2, 3, 4)] == ["p1", "p2", "p3", "new 0"]
-    with pytest.raises(RigError, match="leave no room for a prompt"):
+    with pytest.raises(RigError, match="leave no room for one more"):
         Desk([styled(f"r{number}") for number in range(COUNTED_MAX)]).add(styled("x"))
 
 
