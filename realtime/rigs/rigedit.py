@@ -62,6 +62,8 @@ def scene_in(text: str, scene: Scene) -> tuple[str, str]:
     if not isinstance(document.get("scene"), list):
         document["scene"] = tomlkit.aot()
     scenes: Any = document["scene"]
+    if scenes and not text.endswith("\n\n"):
+        scenes[-1].add(tomlkit.nl())
     name = unlike(scene.name, {str(entry.get("name")) for entry in scenes})
     table = tomlkit.table()
     for key, value in scene_values(replace(scene, name=name)).items():
