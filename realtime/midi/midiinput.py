@@ -22,7 +22,7 @@ from legando.realtime.midi.livemessage import LiveMessage as LiveMessage
 from legando.realtime.midi.livemessage import NoMidiSystemError as NoMidiSystemError
 from legando.realtime.midi.midistream import MidiStream
 from legando.realtime.midi.portname import matches
-from legando.realtime.midi.portwatch import Lister, PortKey, foreign_ports, open_client
+from legando.realtime.midi.portwatch import Lister, PortKey, foreign_ports, offer_port, open_client
 from legando.realtime.performing.keys import Held
 from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rigs.rig import ClockRig, MidiRig
@@ -241,11 +241,7 @@ class MidiInput:
         if self._virtual is not None:
             self._virtual.close()
             self._virtual = None
-        client = open_client(rtmidi.MidiIn, self._rig.api, name)
-        try:
-            client.open_virtual_port(name)
-        except (NotImplementedError, rtmidi.RtMidiError) as error:
-            raise DeviceError(f"cannot offer the MIDI port {name!r}: {error}; leave out virtual_input") from error
+        client = offer_port(rtmidi.MidiIn, self._rig.api, name, client=name, setting="virtual_input")
         leads = not self._clock_from
         self._virtual = _Port(client, name, self._deliver, self._is_echo, plays=True, leads=leads)
 

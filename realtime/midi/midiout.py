@@ -13,7 +13,7 @@ from typing import Any
 import rtmidi
 
 from legando.realtime.errors import DeviceError
-from legando.realtime.midi.portwatch import Lister, PortKey, foreign_ports, open_client
+from legando.realtime.midi.portwatch import Lister, PortKey, foreign_ports, offer_port, open_client
 
 
 class MidiOutputs:
@@ -78,12 +78,7 @@ class MidiOutputs:
         self._lister.close()
 
     def _offer(self) -> Any:
-        client = open_client(rtmidi.MidiOut, self._api)
-        try:
-            client.open_virtual_port(self._offered)
-        except (NotImplementedError, rtmidi.RtMidiError) as error:
-            raise DeviceError(f"cannot offer the MIDI port {self._offered!r}: {error}; leave out virtual") from error
-        return client
+        return offer_port(rtmidi.MidiOut, self._api, self._offered, setting="virtual")
 
     def _withdraw(self) -> None:
         with self._lock:

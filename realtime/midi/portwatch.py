@@ -14,6 +14,7 @@ from typing import Any
 
 import rtmidi
 
+from legando.realtime.errors import DeviceError
 from legando.realtime.midi.livemessage import NoMidiSystemError
 from legando.realtime.playing.devices import quiet_stderr
 
@@ -43,6 +44,20 @@ def open_client(kind: Any, api: str, name: str = CLIENT_NAME) -> Any:
                 return kind(APIS[choice], name=name, **extra)
     what = "no MIDI system answers" if api == "auto" else f"the MIDI system {api!r} does not answer"
     raise NoMidiSystemError(f"{what}; connect a controller or start one, such as JACK, or play a file with --midi")
+
+
+def offer_port(kind: Any, api: str, name: str, *, client: str = CLIENT_NAME, setting: str) -> Any:
+    """Open a client with a port that others connect to. Raises DeviceError where the system offers none. [control]
+
+    `setting` is what in the rig asks for it.
+    """
+    offering = open_client(kind, api, client)
+    try:
+        offering.open_virtual_port(name)
+    except (NotImplementedError, rtmidi.RtMidiError) as error:
+        offering.delete()
+        raise DeviceError(f"cannot offer the MIDI port {name!r}: {error}; leave out {setting}") from error
+    return offering
 
 
 def foreign_ports(names: Sequence[str]) -> dict[PortKey, int]:

@@ -255,6 +255,34 @@ def test_a_port_that_returns_what_it_gets_does_not_play_along(jack_server: JackS
     assert heard[0] == bytes((ON, 72, 99)), heard
 
 
+@pytest.mark.live
+def test_who_connects_to_the_port_that_is_offered_gets_the_notes(jack_server: JackServer) -> None:
+    import rtmidi
+
+    got: list[bytes] = []
+    header = SteadyPlayer()
+    rig = MidiRig(api="jack", out=NotesRig(virtual="for the rack", software=True))
+    ports = Ports(rig, ClockRig(), lambda _: None, lambda *_: None)
+    ports.open()
+    with quiet_stderr():
+        listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="rack")
+    try:
+        listener.set_callback(lambda event, _: got.append(bytes(event[0])))
+        listener.open_port([name.endswith("for the rack") for name in listener.get_ports()].index(True))
+        ports.start_clock(header, sample_rate_hz=48_000, block_frames=BLOCK_FRAMES, latency_frames=0)
+        begin = header.played_frames + 2400
+        ports.play(notes((40, begin, begin + 1200)))
+        until(lambda: len(got) == 2)
+        ports.close()
+        until(lambda: len(got) == 2 + 5)
+    finally:
+        listener.cancel_callback()
+        listener.close_port()
+        listener.delete()
+    assert [message[0] for message in got[:2]] == [ON | 1, OFF | 1]
+    assert {message[0] for message in got[2:]} == {ENDS | channel for channel in (0, 1, 2, 3, 9)}
+
+
 RIG = """
     [midi.out]
     software = true
