@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from legando.realtime.controls import Controls
+from legando.realtime.midi.voices import Struck
 
 if TYPE_CHECKING:  # the command line names an instrument before it needs one
     import numpy as np
@@ -42,7 +43,7 @@ class Chunk(Protocol):
     @property
     def tokens(self) -> Sequence[tuple[int, Sequence[int]]]: ...  # the ticks that began in it
     @property
-    def struck(self) -> Sequence[tuple[int, str, int, float]]: ...  # what `legando.realtime.midi.voices` reads
+    def struck(self) -> Sequence[Struck]: ...
 
 
 class Generator(Protocol):
