@@ -13,7 +13,7 @@ from collections.abc import Callable
 from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.events import Key, Resize
+from textual.events import Key, Paste, Resize
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -86,7 +86,7 @@ class ScreenApp(App[None]):
     ) -> None:
         super().__init__()
         self._on_moves, self._on_record = on_moves, on_record
-        self._prompt = PromptBar(on_line=on_prompt, on_panic=self._panic)
+        self._prompt = PromptBar(on_line=on_prompt)
         self._on_stop, self._on_start = on_stop, on_start
         self._theme = theme
         self._status: Status | None = None
@@ -184,10 +184,11 @@ class ScreenApp(App[None]):
     def on_key(self, event: Key) -> None:
         """Do what a key says."""
         event.stop()
-        if self._prompt.is_open:
-            return
-        if event.key == PANIC:  # at any moment
-            self._panic()
+        if event.key == PANIC:  # at any moment; no prompt needs it
+            if self._status is not None:
+                self._move(moves_of(event.key, self._status, self._chosen, self._values()))
+        elif self._prompt.is_open:
+            self._prompt.key(event.key, event.character)
         elif self._asking:
             self._asking = False
             if event.key in ("y", "Y"):
@@ -214,9 +215,10 @@ class ScreenApp(App[None]):
             self._move(moves_of(event.key, self._status, self._chosen, self._values()))
         self._redraw()
 
-    def _panic(self) -> None:
-        if self._status is not None:
-            self._move(moves_of(PANIC, self._status, self._chosen, self._values()))
+    def on_paste(self, event: Paste) -> None:
+        """Type what is pasted, where something may be typed."""
+        if self._prompt.is_open:
+            self._prompt.paste(event.text)
 
     def _move(self, moves: tuple[Move, ...]) -> None:
         now_ns = time.perf_counter_ns()

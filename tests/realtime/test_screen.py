@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -18,7 +19,7 @@ from legando.realtime.screen.meter import MeterState
 from legando.realtime.screen.screenapp import Canvas, ScreenApp
 from legando.realtime.screen.screenkeys import HELP, Move, moves_of
 from legando.realtime.screen.screenline import plain, width_of
-from legando.realtime.screen.screenprompt import PromptInput
+from legando.realtime.screen.screenprompt import PromptBar, PromptInput
 from legando.realtime.screen.screentheme import ROLES, colours, contrast, styles, theme_of
 from legando.realtime.screen.screenview import View, draw, help_pages
 from legando.realtime.screen.status import KNOBS, SHOWN, Heard, Place, Status, status_from_plain, status_to_plain
@@ -291,11 +292,11 @@ def test_a_prompt_is_typed_over_the_footer_and_what_was_typed_comes_back() -> No
     async def steps(app: ScreenApp, pilot: Pilot[None]) -> None:
         await pilot.press("p")  # nothing plays yet
         app.show(STATUS)
-        line = app.query_one(PromptInput)
-        assert not line.has_focus
+        line, bar = app.query_one(PromptInput), app.query_one(PromptBar)
+        assert not bar.is_open
         canvas = app.query_one(Canvas).size
         await pilot.press("p", *"dq x?", "space", "1", "left", "2", "exclamation_mark", "enter")
-        assert app.query_one(Canvas).size == canvas and not line.has_focus
+        assert app.query_one(Canvas).size == canvas and not bar.is_open
         await pilot.press("p", *"jazz", "enter", "p", "space", "enter", "d")
         await pilot.press("p", "up", "up")
         assert line.value == "dq x? 21" and line.cursor_position == 8
@@ -317,6 +318,23 @@ def test_a_prompt_is_typed_over_the_footer_and_what_was_typed_comes_back() -> No
         Move("mute.lead", 1.0),
         "stop",
     ]
+
+
+def test_keys_that_come_all_at_once_are_for_the_line_from_p_to_enter() -> None:
+    """As over a slow connection: no letter of a prompt mutes a part."""
+
+    async def steps(app: ScreenApp, pilot: Pilot[None]) -> None:
+        app.show(STATUS)
+        for letter in "pdbclxm\rdpm\x1bb":
+            key = {"\r": "enter", "\x1b": "escape"}.get(letter, letter)
+            app.post_message(Key(key, letter))
+        await pilot.pause()
+        await pilot.press("p")
+        app.post_message(Paste("slow\tpiano\x1bx\nand more"))
+        await pilot.pause()
+        await pilot.press("home", "delete", *"gl", "end", "ctrl+w", "enter")
+
+    assert drive(steps) == ["dbclxm", Move("mute.drums", 1.0), Move("mute.bass", 0.0), "gllow piano"]
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -134,6 +134,12 @@ def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> Non
         typed.wait_for(lambda: "drums off" in typed.text())
         typed.type(b"+")  # and one says what the performer thinks
         typed.wait_for(lambda: "liked: 0:" in typed.text())
+        typed.type(b"p")  # words become a scene of their own
+        typed.wait_for(lambda: "enter plays" in typed.text())
+        typed.type(b"smoky jazz:loud\r")
+        typed.wait_for(lambda: "is not a number" in typed.text())
+        typed.type(b"psmoky jazz\r")
+        typed.wait_for(lambda: "smoky jazz: scene" in typed.text())
         typed.type(b"r")  # a take begins, and ends with the music
         typed.wait_for(lambda: "REC" in typed.text() and "recording to" in typed.text())
 
@@ -173,6 +179,7 @@ def test_the_music_goes_on_whatever_happens_to_the_screen(tmp_path: Path) -> Non
     named = [bytes.fromhex(event["midi"]) for event in events if event.get("midi", "").startswith("ff7f")]
     assert any(message.endswith(b"mute.drums") for message in named), "keys are in the journal, as hands are"
     assert [event["kind"] for event in events if "mark" in event] == ["like"]
+    assert [event["prompts"] for event in events if event.get("name") == "smoky jazz"] == [[["smoky jazz", 1.0]]]
     found = verify(take)
     assert (found.samples, found.journal) == ("as written", "whole") and found.origin["from_frame"] > 0
 
