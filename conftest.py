@@ -1,8 +1,11 @@
-"""Fixtures that tests and benches share."""
+"""Fixtures that tests and benches share; what a run came to, for `legando bench record tests`."""
 
+import json
 import os
 import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,19 @@ def require() -> Callable[[bool, str], None]:
         pytest.skip(reason)
 
     return check
+
+
+_BEGAN_S = time.monotonic()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Add a line to the file that LEGANDO_TESTS_REPORT names: counts by outcome, seconds, exit status."""
+    path = os.environ.get("LEGANDO_TESTS_REPORT")
+    if path and "PYTEST_XDIST_WORKER" not in os.environ:  # whose tests are in the summary of the process above it
+        counts = {what: len(terminalreporter.stats.get(what, ())) for what in ("passed", "failed", "error", "skipped")}
+        line = counts | {"seconds": round(time.monotonic() - _BEGAN_S, 2), "status": int(exitstatus)}
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def pytest_configure() -> None:

@@ -2,6 +2,7 @@
 
     legando bench record                 # all: about seven minutes on two quiet cores
     legando bench record live energy     # two of them
+    legando bench record tests           # how long `make test` takes, and how many tests pass
     legando bench figures --write        # then
 
 Each report is one small JSON file in `bench/reports/`: percentiles without their samples, and the machine, commit and
@@ -14,12 +15,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from legando.bench.figures import REPORTS
+from legando.bench.figures import REPORTS, ROOT
 from legando.bench.history import line_of
 from legando.bench.machine import machine
 from legando.bench.run import progress_bars, run_suites
@@ -116,6 +118,33 @@ def _drift(_: str, bundle: Path | None) -> Mapping[str, Any]:
     return {**report, "prompts": prompts}
 
 
+def _tests(_: str, bundle: Path | None) -> Mapping[str, Any]:
+    """Run what `make test` runs, with this Python and without installing anything. Not in a usual run: 12 minutes."""
+    about, began = machine(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "runs.jsonl"
+        more = {"LEGANDO_TESTS_REPORT": str(lines)}
+        status = subprocess.run(tests_command(), cwd=ROOT, env=os.environ | more, stdout=sys.stderr, check=False)
+        wall_s = time.monotonic() - began
+        runs = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+    if status.returncode or not runs or any(run["failed"] + run["error"] + run["status"] for run in runs):
+        raise LegandoError(f"the tests do not pass: {runs or 'none ran'}; mend them, then record again")
+    return {
+        **about,
+        "command": "make test",
+        "passed": sum(run["passed"] for run in runs),
+        "skipped": sum(run["skipped"] for run in runs),
+        "runs": runs,
+        "wall_s": round(wall_s, 1),
+    }
+
+
+def tests_command() -> list[str]:
+    """Return the command that runs all tests: make's own, where nothing is to be installed first. [control]"""
+    where = Path(sys.executable).parent
+    return ["make", "--no-print-directory", "-C", str(ROOT), "-o", ".venv/.test", "test", f"BIN={where}"]
+
+
 REPORTED: dict[str, Make] = {
     "bench": _suites(SUITES),
     "live": _live,
@@ -123,9 +152,10 @@ REPORTED: dict[str, Make] = {
     "peers": _suites(("peers",), quick=True),
     "drift": _drift,
     "soak": _soak,
+    "tests": _tests,
 }
 USUAL = ("bench", "live", "energy", "peers")
-"""What is recorded without names: the others take longer, `drift` six minutes, `soak` half an hour."""
+"""What is recorded without names: the others take longer: `drift` six minutes, `tests` twelve, `soak` half an hour."""
 
 
 def record(names: Sequence[str], *, instrument: str, bundle: Path | None) -> dict[str, str]:
@@ -140,7 +170,7 @@ def record(names: Sequence[str], *, instrument: str, bundle: Path | None) -> dic
         began = time.monotonic()
         sys.stderr.write(f"{name} (load {os.getloadavg()[0]:.1f}) ...\n")
         try:
-            save(name, REPORTED[name](instrument, bundle))
+            save(name, REPORTED[name](instrument, bundle), REPORTS)
         except LegandoError as error:
             failed[name] = str(error)
         sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")

@@ -1,12 +1,15 @@
 """Figures on pages come from reports: what differs or comes from nowhere is told, and `write` corrects it."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from legando.bench import figures
-from legando.bench.figures import Block, Figure, Map, check, read_map, write
+from legando.bench import figures, record
+from legando.bench.figures import ROOT, Block, Figure, Map, check, read_map, write
 from legando.bench.peers.table import published
 from legando.bench.record import report_of, save
 from legando.realtime.errors import LegandoError
@@ -124,6 +127,32 @@ def test_a_report_keeps_figures_and_what_they_depend_on_without_samples(tmp_path
     assert told["suites"]["chunk"]["as played"]["p50"] > 10.0 and {"load", "commit", "device", "command"} <= set(told)
     assert told["suites"]["held"]["late"]["misses"] == 1
     assert "values" not in json.dumps(told) and len(json.dumps(told)) < 10_000
+
+
+def test_how_long_the_tests_take_is_recorded_from_what_pytest_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    (tmp_path / "test_two.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    (tmp_path / "test_skip.py").write_text("import pytest\ndef test_c(): pytest.skip('no device')\n")
+    pytests = f"{sys.executable} -m pytest -q -p no:cacheprovider --rootdir {tmp_path} {tmp_path}"
+    monkeypatch.setattr(record, "REPORTS", tmp_path)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # that we may be ourselves
+    monkeypatch.setattr(record, "tests_command", lambda: ["sh", "-c", f"{pytests}/test_two.py && {pytests} -n 1"])
+    assert record.record(["tests"], instrument="", bundle=None) == {}
+    told = json.loads((tmp_path / "tests.json").read_text())
+    assert (told["passed"], told["skipped"], len(told["runs"])) == (4, 1, 2)
+    assert 0 < sum(run["seconds"] for run in told["runs"]) <= told["wall_s"] and told["commit"]
+    (tmp_path / "test_two.py").write_text("def test_a(): assert False\n")
+    failed = record.record(["tests"], instrument="", bundle=None)
+    assert "do not pass" in failed["tests"] and json.loads((tmp_path / "tests.json").read_text()) == told
+
+
+def test_the_recorded_tests_are_those_of_make_test() -> None:
+    shown = subprocess.run([*record.tests_command(), "--dry-run"], capture_output=True, text=True, check=True).stdout
+    runs = [line for line in shown.splitlines() if f"{Path(sys.executable).parent}/pytest" in line]
+    assert len(runs) == 2 and "not alone and not live" in runs[0] and "(alone or live)" in runs[1]
+    assert "pip" not in shown, "nothing is installed"
 
 
 def test_the_map_is_understood_and_every_published_figure_has_a_source_and_a_machine() -> None:
