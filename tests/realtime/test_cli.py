@@ -272,7 +272,12 @@ def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_
     assert run("play", "--seconds", "2", "--json", "--out", "b.wav", "--journal", "b.jsonl") == 0
     assert json.loads(capfd.readouterr().out)["pcm_sha256"] == first
     record = read_take(Path("b.jsonl"))
-    assert len(record.events) > 4 and len(record.chunks) == 25 and record.scenes[0]["number"] == 1
+    assert (
+        record.end is not None
+        and len(record.events) > 4
+        and len(record.chunks) == 25
+        and record.scenes[0]["number"] == 1
+    )
     assert run("replay", "b.jsonl", "--out", "c.wav", "--json") == 0
     again = json.loads(capfd.readouterr().out)
     assert again["same"] and again["whole"] and again["pcm_sha256"] == record.end["pcm_sha256"]
