@@ -24,6 +24,7 @@ from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM
 from legando.realtime.errors import LegandoError, RigError
 from legando.realtime.host import Host
+from legando.realtime.instrument import Shipped
 from legando.realtime.osc.oscmap import line_of
 from legando.realtime.osc.oscserver import OscServer
 from legando.realtime.osc.oscwire import OscError, build_osc
@@ -342,3 +343,13 @@ def test_words_that_cannot_be_read_start_nothing(
 ) -> None:
     assert main(["serve", "--prompt", *prompt], instrument=SPEC) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_an_audience_fills_no_memory_and_what_was_forgotten_is_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("legando.engines.style.KNOWN_MAX", 4)
+    shipped = Shipped(None)
+    first = shipped.encode([("smoky jazz", 1.0)])
+    for number in range(8):
+        shipped.encode([(f"techno of hall {number}", 1.0)])
+    assert len(shipped._encoder._known) == 4 and "smoky jazz" not in shipped._encoder._known
+    assert shipped.encode([("smoky jazz", 1.0)]) == first
