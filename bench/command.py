@@ -9,6 +9,7 @@ from pathlib import Path
 
 from legando.bench.against import Comparison, against_commit, against_file, read_results
 from legando.bench.history import append, default_history
+from legando.bench.moved import moved_lines
 from legando.bench.page import write_page
 from legando.bench.run import check_suites, progress_bars, run_suites
 from legando.bench.samples import PERCENTS, Results
@@ -72,6 +73,8 @@ def suites_command(arguments: argparse.Namespace) -> int:
     print("\n".join(lines_of(results)), file=out)
     if comparison is not None:
         print("\n".join(comparison.lines()), file=out)
+    if earlier and file is not None:
+        print("\n".join(moved_lines(read_results(file), results)), file=out)
     _keep(arguments, results, comparison)
     append(arguments.history or default_history(), results)
     shut = failures(results, comparison) if arguments.gate else []
