@@ -5,7 +5,6 @@
 | CONTROLS         | `seam.cu`    | host              | before each launch                               |
 | REPORT           | `seam.cu`    | kernel, one block | at the end of each chunk, `sequence` last of all |
 | COUNTED          | `philox.cuh` | host              | before each launch; one for each stream          |
-| SAMPLER_CONTROLS | `sampler.cu` | host              | before each chunk; one for each stream           |
 | TOKEN_CONTROLS   | `tokens.cu`  | host              | before each tick; one for each stream            |
 | INSERT_CONTROLS  | `insert.cuh` | host              | before each chunk; one for each stream           |
 
@@ -36,10 +35,6 @@ REPORT = np.dtype(
 )
 
 COUNTED = np.dtype([("seed", np.uint64), ("counter", np.uint64)])
-
-SAMPLER_CONTROLS = np.dtype(
-    [("seed", np.uint64), ("chunk", np.uint64), ("guidance", np.float32), ("padding", np.uint32)]
-)
 
 TOKEN_CONTROLS = np.dtype(
     [("seed", np.uint64), ("tick", np.uint64), ("temperature", np.float32), ("padding", np.uint32)]

@@ -69,7 +69,7 @@ def test_a_kernel_compiles_without_a_gpu_and_spills_no_registers(nvrtc: None, na
 def test_the_kernels_structs_have_the_size_of_their_records(nvrtc: None, tmp_path: Path) -> None:
     structs = {
         "seam.cu": {"SeamControls": layout.CONTROLS, "SeamReport": layout.REPORT},
-        "sampler.cu": {"SamplerControls": layout.SAMPLER_CONTROLS, "Counted": layout.COUNTED},
+        "philox.cuh": {"Counted": layout.COUNTED},
         "tokens.cu": {"TokenControls": layout.TOKEN_CONTROLS},
         "insert.cuh": {"InsertControls": layout.INSERT_CONTROLS},
     }
