@@ -143,13 +143,13 @@ class Desk:
         )
         return replace(self.styled, scene=kept, style=self.style)
 
-    def keep(self, tempo_bpm: float) -> int:
+    def keep(self, tempo_bpm: float, *, keep: Collection[int] = ()) -> int:
         """Make a scene of what plays, for good, and return its index.
 
         It takes the place of one that was typed; one of the rig gets it beside it. Raises RigError where there is no
         room for one more.
         """
-        return self._scenes.keep(self.scene_index, self.stored(tempo_bpm))
+        return self._scenes.keep(self.scene_index, self.stored(tempo_bpm), keep=keep)
 
     def recall(self, index: int) -> None:
         """Let a scene set everything; one that is not there changes nothing."""

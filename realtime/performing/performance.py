@@ -25,14 +25,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from legando.realtime.controls import Controls, NoteEvent, Turn
-from legando.realtime.performing.crossing import Crossing, crossing_to, end_tick, ramped, snapshot
+from legando.realtime.controls import Controls, NoteEvent
+from legando.realtime.performing.crossing import end_tick
 from legando.realtime.performing.desk import Desk
 from legando.realtime.performing.keys import Keys, last_of_each_pitch
 from legando.realtime.performing.messagequeue import MessageQueue
 from legando.realtime.performing.outsidetime import OutsideTime
 from legando.realtime.performing.ownevent import read_own_event
-from legando.realtime.performing.recall import TICKS_PER_BAR, TapTempo, next_line, ticks_in
+from legando.realtime.performing.recall import TICKS_PER_BAR, TapTempo, ticks_in
+from legando.realtime.performing.scenechange import SceneChange
 from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.performing.steering import Setting, Steering
@@ -66,7 +67,7 @@ class Performance:
         changes: SceneChanges | None = None,
         first: int = 0,
     ) -> None:
-        self._changes = changes or SceneChanges()
+        changes = changes or SceneChanges()
         self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm, first=first)
         self._steering = Steering(bindings, self._desk.value_of)
         self._outside = OutsideTime(sample_rate_hz, follow_clock=follow_clock)
@@ -79,11 +80,10 @@ class Performance:
         self._moved: set[str] = set()  # immediate controls that the player has not been told
         self._tick = 0.0  # where the chunk of now begins, and later the next
         self._start_frame = 0
-        self._coming: tuple[int, int] | None = None  # a scene's index, and the tick at which it comes in
-        self._crossing: Crossing | None = None
         self._tap = TapTempo(sample_rate_hz)
         self._taps = tuple(binding.origin for binding in bindings if binding.control == "tap")
-        self._count_in_ticks = 0 if follow_clock else self._changes.count_in_bars * TICKS_PER_BAR
+        self._count_in_ticks = 0 if follow_clock else changes.count_in_bars * TICKS_PER_BAR
+        self._change = SceneChange(self._desk, changes, self._outside.tempo_bpm, count_in_ticks=self._count_in_ticks)
 
     @property
     def scenes(self) -> tuple[Scene, ...]:
@@ -113,8 +113,7 @@ class Performance:
     @property
     def tempo_bpm(self) -> float:
         """Return the tempo of now: the clock's, else what scenes, knobs and files last set, else the style's own."""
-        outside_bpm = self._outside.tempo_bpm()
-        return outside_bpm or ramped(self._desk, self._crossing, self._tick) or self._desk.tempo_bpm
+        return self._change.tempo_bpm(self._tick)
 
     @property
     def given_tempo_bpm(self) -> float | None:
@@ -129,7 +128,7 @@ class Performance:
     @property
     def coming(self) -> Scene | None:
         """Return the scene that waits for its line."""
-        return self._desk.scene_at(self._coming[0]) if self._coming is not None else None
+        return self._change.coming
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -151,7 +150,7 @@ class Performance:
 
         Raises RigError, one sentence, when there are as many as can be counted and none of them may go.
         """
-        return self._desk.add(styled, keep=() if self._coming is None else (self._coming[0],))
+        return self._desk.add(styled, keep=self._waiting)
 
     def keep(self) -> int:
         """Make a scene of what plays, with all that hands have moved, and return its index.
@@ -159,7 +158,12 @@ class Performance:
         It takes the place of one that was typed, and stands behind the others where the rig's own plays. Raises
         RigError, one sentence, where there is no room.
         """
-        return self._desk.keep(self.tempo_bpm)
+        return self._desk.keep(self.tempo_bpm, keep=self._waiting)
+
+    @property
+    def _waiting(self) -> tuple[int, ...]:
+        """Indices of scenes that must stay where they are: of the one that waits for its line."""
+        return () if self._change.coming_index is None else (self._change.coming_index,)
 
     def take_moved(self) -> dict[str, float]:
         """Return the immediate controls that have moved since the last call, but for those that had acted already."""
@@ -202,64 +206,24 @@ class Performance:
         for frame, message, acted in self._queue.take_before(start_frame + frames):
             self._apply(message, max(frame, start_frame), start_frame, acted)
         self._desk.step(frames / self._sample_rate_hz)
-        if self._coming is not None and self._coming[1] <= self._tick + 1e-6:
-            index, line = self._coming
-            self._enter(index, line)
+        self._change.arrive(self._tick)
         notes = tuple(self._notes if len(self._notes) <= _NOTES_MAX else last_of_each_pitch(self._notes))
         controls = replace(
-            self._snapshot(self._desk, self._crossing, self._tick, held),
+            self._change.snapshot(self._tick, held),
             notes=notes,
             position_ticks=self._outside.position_ticks(start_frame),
         )
-        controls = replace(controls, turn=self._turn(controls, frames))
+        soon = self._tick + 2.0 * ticks_in(frames, controls.tempo_bpm, self._sample_rate_hz)
+        controls = replace(controls, turn=self._change.turn(controls, self._tick, soon))
         if controls.turn is not None and self._tick < self._count_in_ticks:
             controls = replace(controls, click=True)
         self._tick = end_tick(controls, self._tick, frames, self._sample_rate_hz)
         return controls
 
-    # Scenes and time.
-
     @property
     def follows(self) -> bool:
         """Whether somebody else's song leads."""
         return self._outside.led
-
-    def _snapshot(self, desk: Desk, crossing: Crossing | None, tick: float, held: tuple[int, ...]) -> Controls:
-        return snapshot(desk, crossing, tick, held=held, outside_bpm=self._outside.tempo_bpm())
-
-    def _cross(self, desk: Desk, tick: float) -> Crossing:
-        """Return the way from what plays now to the scene of another desk."""
-        return crossing_to(desk, self._snapshot(self._desk, self._crossing, tick, ()), tick, self._changes)
-
-    def _recall(self, index: int) -> None:
-        """Let a scene come in when it is due; one that is not there changes nothing."""
-        scene = self._desk.scene_at(index)
-        if scene is None:
-            return
-        line = next_line(self._tick, scene.at or self._changes.at)
-        if line is None:
-            self._enter(index, self._tick)
-        else:
-            self._coming = (index, line)
-
-    def _enter(self, index: int, tick: float) -> None:
-        desk = self._desk.after(index)
-        self._crossing = self._cross(desk, tick)
-        self._desk.recall(index)
-        self._coming = None
-
-    def _turn(self, controls: Controls, frames: int) -> Turn | None:
-        """Return what comes in inside this chunk or the next, for an engine that may have to do without an answer."""
-        soon = self._tick + 2.0 * ticks_in(frames, controls.tempo_bpm, self._sample_rate_hz)
-        line, later = self._count_in_ticks, replace(controls, notes=(), position_ticks=None)
-        counts = self._tick < self._count_in_ticks
-        if self._coming is not None and (not counts or self._coming[1] <= line):
-            index, line = self._coming[0], max(line, self._coming[1])
-            desk = self._desk.after(index)
-            later = self._snapshot(desk, self._cross(desk, line), line, controls.held)
-        elif not counts:
-            return None
-        return Turn(tick=line, controls=later) if counts or line < soon else None
 
     def _apply(self, message: bytes, frame: int, start_frame: int, acted: bool) -> None:
         if not message or message[0] < 0x80 or (any(byte > 0x7F for byte in message[1:]) and message[0] != 0xFF):
@@ -274,7 +238,7 @@ class Performance:
             self._set(setting, offset, acted)
         if kind == 0xC0 and len(message) == 2:
             if not taken:
-                self._recall(message[1])
+                self._change.recall(message[1], self._tick)
         elif len(message) != 3:
             return
         elif kind == 0x90 and message[2] > 0:
@@ -289,7 +253,7 @@ class Performance:
     def _set(self, setting: Setting, offset: int, acted: bool) -> None:
         if setting.control.startswith("scene."):
             if setting.pressed:
-                self._recall(counted(setting.control))
+                self._change.recall(counted(setting.control), self._tick)
             return
         if setting.control in MARKS:
             self.marks += [setting.control] * setting.pressed

@@ -60,7 +60,7 @@ class SceneList:
         self._added.append(index)
         return index
 
-    def keep(self, index: int, styled: StyledScene) -> int:
+    def keep(self, index: int, styled: StyledScene, *, keep: Collection[int] = ()) -> int:
         """Put a scene in the place of an added one, or else behind the others; return the index, which it has for good.
 
         Raises RigError where there is no room.
@@ -68,7 +68,7 @@ class SceneList:
         if index in self._added:
             self._put(index, styled)
         else:
-            index = self.add(styled, keep={index})
+            index = self.add(styled, keep={index, *keep})
         if index in self._added:
             self._added.remove(index)
         return index
