@@ -5,11 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from legando.engines.training.cli import FORWARDED, main
 from legando.engines.training.music.dataset import load
 from legando.engines.training.networks.batches import Crops, prepare
 from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_piece
+
+
+@pytest.mark.parametrize("step", FORWARDED)
+def test_a_step_that_reads_its_own_options_is_given_them(step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([step, "--help"])
+    assert ended.value.code == 0 and capsys.readouterr().out.startswith("usage: legando ")
+    with pytest.raises(SystemExit) as ended:
+        main([step, "--no-such-option"])
+    assert ended.value.code == 2
 
 
 def test_style_of_an_older_version_keeps_its_meaning(tmp_path: Path) -> None:

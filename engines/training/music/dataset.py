@@ -216,7 +216,7 @@ def build(
     return len(jobs)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Build a data set from the command line. [any]"""
     parser = Parser(
         prog="legando train data", description="Compose and render pieces into a folder. Interrupt and rerun freely."
@@ -236,7 +236,7 @@ def main() -> None:
         default=0.0,
         help="share of pieces rendered twice, the second time with one mood, the chords or the genre changed",
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     genres = tuple(args.genres.split(","))
     if unknown := [genre for genre in genres if genre not in GENRES]:
         parser.error(f"there is no genre {unknown[0]}; choose from {', '.join(GENRES)}")
