@@ -110,7 +110,8 @@ def run_loopback(*, device: str | None, block_frames: int, clicks: int, cable: b
         )  # fmt: skip
     except (sounddevice.PortAudioError, ValueError) as error:
         raise DeviceError(
-            f"no stream out and in can be opened on {device or 'the system'}'s device: {error}"
+            f"no stream out and in can be opened on {device or 'the default sound device'} ({error}); name one with "
+            "--device, or start a JACK server and take --cable"
         ) from error
     with stream:
         if cable:

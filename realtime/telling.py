@@ -50,7 +50,7 @@ class Telling:
             parts.append(f"metrics at {out.monitor.url}")
         if out.hands.names:
             parts.append(f"with {', '.join(out.hands.names)}")
-        out.display.say(f"playing {', '.join(parts)}; Ctrl-C stops")
+        out.display.say(f"playing{' ' * bool(parts)}{', '.join(parts)}; Ctrl-C stops")
         if out.player is not None and not all(out.real_time.values()):
             out.display.say(HINT)
 

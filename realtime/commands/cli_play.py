@@ -189,7 +189,11 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
     with ExitStack() as stack:
         writer = stack.enter_context(WavWriter(out, SAMPLE_RATE_HZ))
         journal = _open_journal(stack, arguments.journal, show)
-        display.say(f"{reason}; writing the same {show.seconds:g} s to {out} instead")
+        asked = {"MIDI out": show.rig.midi.out.port, "Link": show.rig.clock.link}
+        without = " and ".join(name for name, wanted in asked.items() if wanted)
+        display.say(
+            f"{reason}; writing the same {show.seconds:g} s to {out} instead" + (f", without {without}" * bool(without))
+        )
         loaded = load_instrument(instrument, show.bundle)
         writer.about = about_render(show, loaded, "")
         try:

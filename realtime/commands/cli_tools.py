@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -77,7 +79,7 @@ def devices_command(_: argparse.Namespace) -> int:
 
     _print_list("sound devices", outputs)
     _print_list("MIDI inputs", lambda: list(input_names()))
-    _print_list("MIDI outputs", lambda: list(output_names()))
+    _print_list("MIDI outputs", lambda: list(output_names()), leave_out=", or play a file with --midi")
     return 0
 
 
@@ -110,18 +112,26 @@ def _describe(about: Mapping[str, Any]) -> list[str]:
     ]
     for name, run in (about.get("training") or {}).items():
         lines.append(("trained", f"{name}: {run.get('steps', 0)} steps in {run.get('minutes', 0):g} minutes"))
-    for figure in (about.get("evaluation") or {}).get("figures", ()):
+    figures = (about.get("evaluation") or {}).get("figures", ())
+    judged = [one for one in figures if one.get("at_most") is not None or one.get("at_least") is not None]
+    for figure in judged:
         missed = "" if figure["met"] else "  (target missed)"
         value = "none" if figure["value"] is None else f"{figure['value']:.3g}"
         lines.append(("measured", f"{figure['name']}: {value} {figure['unit']}".rstrip() + missed))
-    return [f"{name:9} {value}" for name, value in lines]
+    if more := len(figures) - len(judged):
+        lines.append(("measured", f"{more} more figures, without a target: legando bundle info --json"))
+    width = max(40, shutil.get_terminal_size((100, 24)).columns)
+    return [
+        textwrap.fill(f"{name:9} {value}", width, subsequent_indent=" " * 10, break_long_words=False)
+        for name, value in lines
+    ]
 
 
-def _print_list(title: str, items: Callable[[], list[str]]) -> None:
+def _print_list(title: str, items: Callable[[], list[str]], *, leave_out: str = "") -> None:
     print(f"{title}:")
     try:
         lines = items() or ["none found"]
     except DeviceError as error:
-        lines = [f"none found: {error}"]
+        lines = [f"none found: {error}".replace(leave_out, "")]
     for line in lines:
         print(f"  {line}")

@@ -25,6 +25,7 @@ from legando.realtime.recording.takefile import int24_bytes
 from legando.realtime.rigs.prompts import as_typed
 
 _PIECE_FRAMES = 1 << 16
+_PLACES = {"replayed_from": "from ", "from_frame": "frame "}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,9 @@ class Findings:
 
     `samples` is `as written`, `changed`, `cut off` (they end before the file says) or `unfinished` (its writer died
     before it wrote a digest); `marked` says whether IPTC's source type also stands where other programs look for it.
-    `journal` is `whole`, `cut off`, `damaged` or `not there`; `same_sound` says whether its digest is that of this
-    file, None where that cannot be compared. `bundle` is where it lies, empty where it is not known here.
+    `journal` is `whole`, `cut off`, `damaged`, `not there`, or `none` where none was kept; `same_sound` says whether
+    its digest is that of this file, None where that cannot be compared. `bundle` is where it lies, empty where it is
+    not known here.
     """
 
     file: str
@@ -77,11 +79,11 @@ class Findings:
             yield f"seed      {origin['seed']}"
         for scene in origin.get("scenes", ()):
             yield f"scene     {_in_words(scene)}"
-        for key in ("scene", "replayed_from", "from_frame"):
+        for key, label in (("scene", "scene"), ("replayed_from", "replayed"), ("from_frame", "from")):
             if key in origin:
-                yield f"{key:9} {origin[key]}"
+                yield f"{label:9} {_PLACES.get(key, '')}{origin[key]}"
         same = {None: "", True: "; its sound is this file's", False: "; its sound is not this file's"}[self.same_sound]
-        yield f"journal   {self.journal}{same}"
+        yield f"journal   {'none was kept with it' if self.journal == 'none' else self.journal}{same}"
         yield f"samples   {self.samples}"
 
 
@@ -154,7 +156,7 @@ def _journal(path: Path, name: str) -> tuple[str, TakeRecord | None]:
     """Read the journal that a file names, or the one beside it of its own name."""
     beside = path.with_name(Path(name).name) if name else path.with_suffix(".jsonl")
     if not beside.is_file():
-        return "not there", None
+        return "not there" if name else "none", None
     try:
         record = read_take(beside)
     except LegandoError as error:

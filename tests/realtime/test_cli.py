@@ -269,15 +269,13 @@ def test_without_a_sound_device_the_same_piece_goes_to_a_file_and_one_line_says_
     first = json.loads(out)["pcm_sha256"]
     assert "no sound device" in err.splitlines()[0] and "take.wav" in err.splitlines()[0]
     assert soundfile.info("take.wav").frames == 96_000
+    assert run("play", "--seconds", "0.2", "--midi-out", "synth", "--out", "d.wav") == 0
+    assert "to d.wav instead, without MIDI out\n" in capfd.readouterr().err
     assert run("play", "--seconds", "2", "--json", "--out", "b.wav", "--journal", "b.jsonl") == 0
     assert json.loads(capfd.readouterr().out)["pcm_sha256"] == first
     record = read_take(Path("b.jsonl"))
-    assert (
-        record.end is not None
-        and len(record.events) > 4
-        and len(record.chunks) == 25
-        and record.scenes[0]["number"] == 1
-    )
+    assert record.end is not None and len(record.events) > 4
+    assert len(record.chunks) == 25 and record.scenes[0]["number"] == 1
     assert run("replay", "b.jsonl", "--out", "c.wav", "--json") == 0
     again = json.loads(capfd.readouterr().out)
     assert again["same"] and again["whole"] and again["pcm_sha256"] == record.end["pcm_sha256"]
@@ -328,3 +326,4 @@ def test_devices_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None
     assert run("devices") == 0
     shown = capsys.readouterr().out
     assert "sound devices:" in shown and "MIDI inputs:" in shown
+    assert "--midi" not in shown.partition("MIDI outputs:")[2], "a file is no output"

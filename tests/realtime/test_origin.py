@@ -44,7 +44,8 @@ def test_a_rendering_says_what_it_is_and_is_a_whole_wav_file(tmp_path: Path, sub
         writer.about = ABOUT
         writer.write(noise(1001))
     found = verify(path)
-    assert (found.samples, found.marked, found.journal, found.bundle) == ("as written", True, "not there", "")
+    assert (found.samples, found.marked, found.journal, found.bundle) == ("as written", True, "none", "")
+    assert "journal   none was kept with it" in found.lines()
     assert found.origin["digital_source_type"] == SOURCE_TYPE and found.origin["bundle_name"] == "tön"
     assert found.origin["written_by"].startswith("legando ") and "bundle" not in found.origin, "no folder of ours"
     data = path.read_bytes()

@@ -112,6 +112,8 @@ def test_verify_and_info_speak_about_the_shipped_bundle(shipped: Path, capsys: p
     assert main(["bundle", "info"]) == 0
     shown = capsys.readouterr().out
     assert str(shipped) in shown and "drum_and_bass" in shown
+    assert shown.count("\nmeasured") < 70 and "more figures" in shown, "those that have a target"
+    assert max(len(line) for line in shown.splitlines() if str(shipped) not in line) <= 100
     assert main(["bundle", "info", "--json"]) == 0
     about = json.loads(capsys.readouterr().out)
     assert about["sha256"] in shown
