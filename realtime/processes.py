@@ -44,6 +44,11 @@ def children(pid: int) -> Iterator[tuple[int, str]]:
             yield child, module
 
 
+def child_pid(pid: int, module: str) -> int | None:
+    """Return the oldest child of a process that runs one of `MODULES`, None while there is none. [any]"""
+    return next((child for child, runs in children(pid) if runs == module), None)
+
+
 def _child_ids(pid: int) -> list[int]:
     """Return the children of all threads of a process."""
     found = []

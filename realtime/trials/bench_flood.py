@@ -21,10 +21,10 @@ import numpy.typing as npt
 import soundfile
 
 from legando.realtime.osc.oscwire import build_osc
+from legando.realtime.processes import child_pid
 from legando.realtime.recording.journal import TakeRecord, read_take
 from legando.realtime.ring import Frames
 from legando.realtime.show import SAMPLE_RATE_HZ
-from legando.realtime.trials.bench_kills import child_pid
 from legando.realtime.trials.bench_live import KINDS, Delays, Sent, immediate_delay, play_hands
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.onset import heard_at_us, offsets, percentiles

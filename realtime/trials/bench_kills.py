@@ -22,7 +22,7 @@ import numpy as np
 
 from legando.bridge.subscriber import Subscriber
 from legando.realtime.errors import LegandoError
-from legando.realtime.processes import children, open_handles, resident_bytes
+from legando.realtime.processes import child_pid, open_handles, resident_bytes
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.onset import BLOCK
 from legando.realtime.trials.stage import Stage
@@ -60,11 +60,6 @@ class Silences:
     def times(self) -> dict[str, float]:
         """Return median and worst alone. [any]"""
         return {name: value for name, value in self.plain().items() if name in ("median_s", "worst_s")}
-
-
-def child_pid(parent: int, module: str) -> int | None:
-    """Return the id of the child that runs a legando module, None while there is none. [control]"""
-    return next((pid for pid, runs in children(parent) if runs == module), None)
 
 
 def usage(pid: int) -> tuple[float, int]:

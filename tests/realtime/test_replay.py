@@ -21,6 +21,7 @@ from legando.realtime.cli import main
 from legando.realtime.controls import STYLE_DIM, Controls, NoteEvent, Turn
 from legando.realtime.crossfade import FADE_IN_FRAMES
 from legando.realtime.errors import LegandoError
+from legando.realtime.processes import child_pid
 from legando.realtime.recording.journal import Journal, read_take, seal
 from legando.realtime.recording.takefile import open_take
 from legando.realtime.recording.verify import verify
@@ -64,19 +65,15 @@ def replayed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict
     return status, json.loads(capsys.readouterr().out)
 
 
-def children(pid: int, word: str) -> list[int]:
-    """Return the processes of a parent whose command line has a word, oldest first."""
-    listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in listing.stdout.splitlines() if word in line]
-
-
 def test_a_take_with_a_killed_engine_is_made_again_bit_for_bit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     take, journal = tmp_path / "take.wav", tmp_path / "take.jsonl"
     run = serve(tmp_path, "--seconds", "5", "--record", str(take))
     wait_for_chunks(journal, 15)
-    os.kill(children(run.pid, "legando.realtime.engine")[0], signal.SIGKILL)
+    engine = child_pid(run.pid, "legando.realtime.engine")
+    assert engine is not None
+    os.kill(engine, signal.SIGKILL)
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 0, errors
     record = read_take(journal)

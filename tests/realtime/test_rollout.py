@@ -26,7 +26,7 @@ from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
 from legando.realtime.trials.comparison import compared
 from legando.realtime.trials.stage import Stage, free_port
-from tests.realtime.test_notes_out import down, synthesizer
+from tests.realtime.note_messages import down, synthesizer
 
 SPEC = "tone_generator:named"
 
