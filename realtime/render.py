@@ -1,8 +1,8 @@
 """Rendering: the same piece as live, made as fast as the machine can. [control]
 
 The generator's latency is taken off the front, so that a note at frame n of the MIDI file starts at frame n of the
-file that comes out. The first 20 ms fade in: all oscillators of a decoder begin in phase, which pops where pads begin.
-The level is applied here, as the player would.
+file that comes out. The first 20 ms fade in as those of any stream do (`crossfade.fade_in`). The level is applied here,
+as the player would.
 """
 
 from __future__ import annotations
@@ -55,12 +55,8 @@ class RenderFigures:
 
     def compute_ms(self) -> dict[str, float]:
         """Return p50, p99 (nearest rank) and max of the chunks' compute times in milliseconds."""
-        ordered = np.sort(np.array(self.costs_ns or [0], dtype=np.int64)) / 1e6
-        ranks = {"p50": 0.50, "p99": 0.99, "max": 1.0}
-        return {
-            name: round(float(ordered[max(0, -int(-share * len(ordered) // 1) - 1)]), 3)
-            for name, share in ranks.items()
-        }
+        values = np.percentile(np.array(self.costs_ns or [0]) / 1e6, (50.0, 99.0, 100.0), method="inverted_cdf")
+        return {name: round(float(value), 3) for name, value in zip(("p50", "p99", "max"), values, strict=True)}
 
 
 def render(

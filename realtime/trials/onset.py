@@ -108,8 +108,5 @@ def first_of_pitch(made: Frames, without: Frames, hz: float, sample_rate_hz: int
 
 def percentiles(values_ms: Sequence[float]) -> dict[str, float]:
     """Return p50, p95 and p99 (nearest rank), rounded to the microsecond; all 0 without values. [any]"""
-    ordered = np.sort(np.array(values_ms if len(values_ms) else [0.0]))
-    ranks = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-    return {
-        name: round(float(ordered[max(0, -int(-share * len(ordered) // 1) - 1)]), 3) for name, share in ranks.items()
-    }
+    values = np.percentile(values_ms if len(values_ms) else [0.0], (50.0, 95.0, 99.0), method="inverted_cdf")
+    return {name: round(float(value), 3) for name, value in zip(("p50", "p95", "p99"), values, strict=True)}
