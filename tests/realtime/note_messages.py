@@ -1,13 +1,10 @@
-"""Notes as MIDI messages, and a port that they can be sent to, for the tests of notes out."""
+"""Notes as MIDI messages, for the tests of notes out."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from legando.realtime.midi.channels import Timed
-from legando.realtime.playing.devices import quiet_stderr
 
 ON, OFF, ENDS = 0x90, 0x80, 0xB0
 
@@ -32,21 +29,3 @@ def notes(*spans: tuple[int, int, int]) -> list[Timed]:
     """Return a note on channel 2 from frame to frame, for each (pitch, begin, end)."""
     timed = [(begin, bytes((ON | 1, pitch, 100))) for pitch, begin, _ in spans]
     return sorted(timed + [(end, bytes((OFF | 1, pitch, 0))) for pitch, _, end in spans])
-
-
-@contextmanager
-def synthesizer() -> Iterator[list[tuple[float, bytes]]]:
-    """Offer a port that notes can be sent to, on the JACK server of now."""
-    import rtmidi
-
-    got: list[tuple[float, bytes]] = []
-    with quiet_stderr():
-        listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="rack")
-        listener.set_callback(lambda event, _: got.append((time.perf_counter(), bytes(event[0]))))
-        listener.open_virtual_port("synth")
-    try:
-        yield got
-    finally:
-        listener.cancel_callback()
-        listener.close_port()
-        listener.delete()

@@ -1,4 +1,4 @@
-"""MIDI ports as on stage: they come and go, lights answer, and the clock leaves with the sound."""
+"""MIDI ports as on stage: they come and go, lights answer, and a show sends its clock."""
 
 import os
 import random
@@ -18,59 +18,21 @@ import pytest
 
 from legando.realtime.controls import STYLE_DIM
 from legando.realtime.host import Host
-from legando.realtime.midi.clockout import ClockOut
 from legando.realtime.midi.hands import Hands
 from legando.realtime.midi.livemessage import LiveMessage
-from legando.realtime.midi.ports import Ports
 from legando.realtime.performing.performance import Performance
 from legando.realtime.performing.scenelist import StyledScene
-from legando.realtime.playing.devices import quiet_stderr
 from legando.realtime.rigs.binding import Binding
 from legando.realtime.rigs.prompts import Prompt
 from legando.realtime.rigs.rig import ClockRig, MidiRig, Rig, Scene
-from legando.realtime.ring import PlayerState
 from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer, running_server, server_environment
-from tests.realtime.steady_player import SteadyPlayer
+from tests.realtime.midi_ports import sink, source
 from tests.realtime.tone_generator import SPEC
 from tests.waiting import until
 
 pytestmark = pytest.mark.live
-
-
-@contextmanager
-def source(client: str, port: str) -> Iterator[Any]:
-    """Offer a port that others can hear, as a controller does."""
-    import rtmidi
-
-    with quiet_stderr():
-        out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=client)
-        out.open_virtual_port(port)
-    try:
-        yield out
-    finally:
-        out.close_port()
-        out.delete()
-
-
-@contextmanager
-def sink(client: str, port: str) -> Iterator[list[tuple[float, bytes]]]:
-    """Offer a port that others can send to; what comes is kept with its time."""
-    import rtmidi
-
-    got: list[tuple[float, bytes]] = []
-    with quiet_stderr():
-        listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=client)
-        listener.ignore_types(sysex=True, timing=False, active_sense=True)
-        listener.set_callback(lambda event, _: got.append((time.perf_counter(), bytes(event[0]))))
-        listener.open_virtual_port(port)
-    try:
-        yield got
-    finally:
-        listener.cancel_callback()
-        listener.close_port()
-        listener.delete()
 
 
 def rig(**midi: Any) -> Rig:
@@ -162,51 +124,6 @@ def test_lights_follow_their_controls_and_a_controller_that_comes_learns_them_al
         assert len(got) == count, "only changes are sent"
 
 
-def test_the_clock_leaves_with_the_sound(jack_server: JackServer) -> None:
-    tempo_bpm, seconds = 125.0, 4.0
-    with sink("drums", "clock in") as got:
-        ports = Ports(MidiRig(api="jack"), ClockRig(output="clock in"), lambda _: None, lambda *_: None)
-        ports.open()
-        player = SteadyPlayer()
-        ports.start_clock(player, sample_rate_hz=48_000, block_frames=256, latency_frames=480)
-        ahead = round(seconds * 48_000) // 3840
-        for k in range(ahead + 1):
-            ports.begins(k * 3840, k * 3840 * tempo_bpm / 15.0 / 48_000)
-        time.sleep(seconds + 0.3)
-        ports.close()
-        time.sleep(0.1)
-    kinds = [message[0] for _, message in got]
-    assert kinds[:2] == [0xFA, 0xF8] and kinds[-1] == 0xFC and set(kinds) == {0xFA, 0xF8, 0xFC}
-    pulses = np.array([at for at, message in got if message == b"\xf8"])
-    handed_ns = [player.handed_ns(round(n * 48_000 * 60 / 24 / tempo_bpm) + 480) for n in range(len(pulses))]
-    ideal = (np.array(handed_ns) + player.latency_ns) / 1e9
-    assert len(pulses) == pytest.approx(seconds * tempo_bpm / 60 * 24, abs=3)
-    off_ms = (pulses - ideal) * 1e3
-    jitter_ms = off_ms - np.median(off_ms)
-    p50, p95 = (float(np.percentile(np.abs(jitter_ms), q)) for q in (50, 95))
-    worst = float(np.abs(jitter_ms).max())
-    figures = f"late {np.median(off_ms):.2f} ms, jitter p50 {p50:.2f} p95 {p95:.2f} worst {worst:.2f} ms"
-    sys.stderr.write(f"MIDI clock out: {figures}\n")
-    # A JACK port hands over once a period of 5.3 ms, so that a pulse waits up to one and takes another.
-    assert -1.0 < np.median(off_ms) < 25.0 and p95 < 15.0, figures
-    half = len(pulses) // 2  # the middle one of many long spans: a stall at either end delays a few
-    pulse_s = float(np.median(pulses[half : 2 * half] - pulses[:half])) / half
-    assert 60 / 24 / pulse_s == pytest.approx(tempo_bpm, rel=0.003), "the tempo is the music's own"
-
-
-def test_a_clock_without_a_player_says_nothing(jack_server: JackServer) -> None:
-    sent: list[bytes] = []
-    player = SteadyPlayer()
-    player.player_state = PlayerState.FILLING
-    clock = ClockOut(player, sent.append, sample_rate_hz=48_000, block_frames=256, latency_frames=0)
-    clock.start()
-    clock.begins(0, 0.0)
-    clock.begins(3840, 0.64)
-    time.sleep(0.1)
-    clock.close()
-    assert sent == []
-
-
 KNOCKING = """
 import sys, threading, time, rtmidi
 out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="box")
@@ -252,7 +169,7 @@ def test_a_jack_server_that_is_killed_takes_only_its_ports_along_and_they_come_b
         until(lambda: hands.process.restarts > 0 and b"\x90\x3c\x64" in hear(hands, 1), 20.0)
 
 
-def test_a_midi_process_that_is_killed_is_replaced_and_the_clock_goes_on(jack_server: JackServer) -> None:
+def test_a_midi_process_that_is_killed_is_replaced_and_what_it_held_ends(jack_server: JackServer) -> None:
     with source("box", "pads") as out, opened(rig(inputs=("pads",))) as hands:
         out.send_message([0x90, 64, 1])
         assert hear(hands, 1) == [bytes((0x90, 64, 1))]

@@ -18,7 +18,8 @@ from legando.realtime.rigs.rig import ClockRig, MidiRig
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.stage import Stage
 from tests.realtime.conftest import JackServer
-from tests.realtime.note_messages import ENDS, OFF, ON, down, notes, synthesizer
+from tests.realtime.midi_ports import sink
+from tests.realtime.note_messages import ENDS, OFF, ON, down, notes
 from tests.realtime.steady_player import BLOCK_FRAMES, SteadyPlayer
 from tests.realtime.tone_generator import SPEC
 from tests.waiting import until
@@ -117,7 +118,7 @@ RIG = """
 
 
 def test_a_show_sends_its_notes_with_the_sound_and_none_hangs_whoever_is_killed(bench: None) -> None:
-    with Stage(instrument=SPEC) as stage, synthesizer() as got:
+    with Stage(instrument=SPEC) as stage, sink("rack", "synth") as got:
         stage.write_rig(more=RIG)
         stage.start_play("--midi-out", "synth", "--seconds", "600", "--json")
 

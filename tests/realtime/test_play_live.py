@@ -25,6 +25,7 @@ from legando.realtime.rigs.rig import DEFAULT_RIG, Binding, MidiRig, Rig, Scene
 from legando.realtime.screen.display import Display
 from legando.realtime.show import Show
 from tests.realtime.conftest import JackServer
+from tests.realtime.midi_ports import source
 from tests.realtime.tone_generator import SPEC
 from tests.waiting import until
 
@@ -38,14 +39,8 @@ PORT = "test hands"
 @pytest.fixture
 def hands(jack_server: JackServer) -> Iterator[Any]:
     """Offer a virtual MIDI output port, as a keyboard would."""
-    import rtmidi
-
-    with quiet_stderr():
-        out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="keyboard")
-        out.open_virtual_port(PORT)
-    yield out
-    out.close_port()
-    out.delete()
+    with source("keyboard", PORT) as out:
+        yield out
 
 
 def play_piece(out: Any, piece: MidiPiece, stop: threading.Event) -> None:

@@ -26,7 +26,8 @@ from legando.realtime.ring import Frames, Ring
 from legando.realtime.rollout import next_candidate
 from legando.realtime.trials.comparison import compared
 from legando.realtime.trials.stage import Stage, free_port
-from tests.realtime.note_messages import down, synthesizer
+from tests.realtime.midi_ports import sink
+from tests.realtime.note_messages import down
 
 SPEC = "tone_generator:named"
 
@@ -106,7 +107,7 @@ def test_a_bundle_rolls_out_and_back_without_a_break_and_a_broken_one_is_refused
             stage = stack.enter_context(Stage(instrument=SPEC))
         except DeviceError as error:
             require(False, str(error))
-        sent = stack.enter_context(synthesizer())
+        sent = stack.enter_context(sink("rack", "synth"))
         out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         address = ("127.0.0.1", free_port())
         stage.write_rig(

@@ -1,0 +1,44 @@
+"""Ports of other programs on the JACK server of now, as controllers, synthesizers and drum machines have them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from legando.realtime.playing.devices import quiet_stderr
+
+
+@contextmanager
+def source(client: str, port: str) -> Iterator[Any]:
+    """Offer a port that others can hear, as a controller does."""
+    import rtmidi
+
+    with quiet_stderr():
+        out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=client)
+        out.open_virtual_port(port)
+    try:
+        yield out
+    finally:
+        out.close_port()
+        out.delete()
+
+
+@contextmanager
+def sink(client: str, port: str) -> Iterator[list[tuple[float, bytes]]]:
+    """Offer a port that others can send to; what comes is kept with its time."""
+    import rtmidi
+
+    got: list[tuple[float, bytes]] = []
+    with quiet_stderr():
+        listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=client)
+        listener.ignore_types(sysex=True, timing=False, active_sense=True)
+        listener.set_callback(lambda event, _: got.append((time.perf_counter(), bytes(event[0]))))
+        listener.open_virtual_port(port)
+    try:
+        yield got
+    finally:
+        listener.cancel_callback()
+        listener.close_port()
+        listener.delete()
