@@ -37,6 +37,7 @@ class Pacer:
         self._chunk_ns = frames_to_ns(chunk_frames, ring.sample_rate_hz)
         self._budget_ns = round(BUDGET_SHARE * self._chunk_ns)
         self._origin_ns = 0  # clock: when frame 0 would have been played
+        self._fresh = ring.written_frames == 0  # nobody has played before
         self._planned_ns = self._taken_ns = self._rung = 0
         self._host = os.getppid()
 
@@ -101,8 +102,11 @@ class Pacer:
                 return None
             played, at_ns = ring.played_frames, ring.played_at_ns
         else:
-            if written == 0 or not self._origin_ns:
-                self._origin_ns = now_ns - frames_to_ns(written, ring.sample_rate_hz)
+            if not self._origin_ns:
+                if written < self._prefill_frames:
+                    return None  # the clock stands until there is as much as a player begins with
+                ahead = self._prefill_frames if self._fresh else 0
+                self._origin_ns = now_ns - frames_to_ns(written - ahead, ring.sample_rate_hz)
             at_ns = now_ns
             played = (now_ns - self._origin_ns) * ring.sample_rate_hz // 1_000_000_000
             if played > written:  # fell behind: do not rush after it

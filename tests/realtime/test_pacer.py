@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter_ns
 
 import pytest
@@ -62,6 +63,25 @@ def test_with_little_left_it_takes_fewer_steps_and_holds_them(ring: Ring) -> Non
     assert [pacer.take() for _ in range(HOLD_CHUNKS)] == [2] * HOLD_CHUNKS
     began_ns = perf_counter_ns()
     assert 0 <= pacer.done() <= perf_counter_ns() - began_ns + 1_000_000_000
+
+
+def test_where_the_clock_paces_it_fills_first_with_all_steps_as_for_a_player(ring: Ring) -> None:
+    pacer = Pacer(ring, replace(SETTINGS, paced_by="clock"), chunk_frames=CHUNK, steps=4)
+    for written in (0, CHUNK):
+        assert ring.written_frames == written and pacer.next_start_ns(1000) == 1000
+        assert pacer.take() == 4
+        ring.write(tone(0, CHUNK))
+    now_ns = perf_counter_ns()
+    wait_ns = pacer.next_start_ns(now_ns) - now_ns
+    assert wait_ns == pytest.approx(frames_to_ns(CHUNK, 48_000) - GUESS_NS - MARGIN_NS, abs=frames_to_ns(2, 48_000))
+    assert pacer.take() == 4
+
+
+def test_where_the_clock_paces_another_engine_goes_on_where_the_ring_ends(ring: Ring) -> None:
+    ring.write(tone(0, 3 * CHUNK))
+    pacer = Pacer(ring, replace(SETTINGS, paced_by="clock"), chunk_frames=CHUNK, steps=4)
+    now_ns = perf_counter_ns()
+    assert pacer.next_start_ns(now_ns) == now_ns, "no pause on top of that which was"
 
 
 def test_one_bad_moment_does_not_make_every_hand_wait(ring: Ring) -> None:
