@@ -108,7 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_bench_arguments(_command(commands, "bench", "measure what it costs, and the wait from hand to sound"))
 
     learn = _command(commands, "learn", "move a knob, choose what it shall move, and the rig file knows")
-    learn.add_argument("--rig", type=Path, metavar="FILE", help="what to change; default: rig.toml, made at need")
+    learn.add_argument("--rig", type=Path, metavar="FILE", help="what to change, made at need; default: rig.toml")
 
     keys = _command(commands, "keys", "make the keys that let other machines connect to the bridge")
     keys.add_argument("action", choices=("new",), help="new: a client's, and the server's where there are none")

@@ -28,7 +28,7 @@ def learn_command(arguments: argparse.Namespace) -> int:
     from legando.realtime.midi.portwatch import PortWatch
 
     path: Path = arguments.rig or OWN_RIG
-    text = None if arguments.rig is None and not path.exists() else _text(path)
+    text = text_of(path)
     rig = read_rig() if text is None else read_rig(path)
     midi = MidiInput()
     midi.open(MidiRig(inputs=rig.midi.inputs or ("*",), virtual_input=rig.midi.virtual_input, api=rig.midi.api))
@@ -150,6 +150,13 @@ def ask(question: str) -> str | None:
     print(question, end="", file=sys.stderr, flush=True)
     line = sys.stdin.readline()
     return line.strip() if line else None
+
+
+def text_of(path: Path) -> str | None:
+    """Return a rig file's text; None for one that is still to be made. [control]"""
+    if not path.exists() and not path.parent.is_dir():
+        raise RigError(f"the rig file {path} cannot be made: there is no folder {path.parent}; check the name")
+    return _text(path) if path.exists() else None
 
 
 def _text(path: Path) -> str:

@@ -219,6 +219,14 @@ def test_nearest_is_silent_when_nothing_is_near() -> None:
     assert nearest("zzzz", CONTROLS) == ""
 
 
+def test_a_rig_that_is_not_there_is_made_unless_its_folder_is_missing(tmp_path: Path) -> None:
+    assert cli_learn.text_of(tmp_path / "new.toml") is None
+    (tmp_path / "old.toml").write_text(RIG)
+    assert cli_learn.text_of(tmp_path / "old.toml") == RIG
+    with pytest.raises(RigError, match="nowhere"):
+        cli_learn.text_of(tmp_path / "nowhere" / "new.toml")
+
+
 def test_questions_go_to_standard_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("  density \n"))
     assert cli_learn.ask("which? ") == "density" and cli_learn.ask("which? ") is None
