@@ -40,7 +40,6 @@ WAYS = {
     way.name: way
     for way in (
         Way(name="as played"),
-        Way(name="1 step", steps=1),
         Way(name="2 steps", steps=2),
         Way(name="4 steps", steps=4),
         Way(name="8 steps", steps=8),
