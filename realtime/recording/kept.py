@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import soundfile
 from legando.realtime.errors import LegandoError
 from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.show import SAMPLE_RATE_HZ
+
+_UNKNOWN_FRAMES = 1 << 40
+"""libsndfile tells a number far beyond this where the file tells none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +39,20 @@ class Kept:
 def kept_sound(what: str, path: Path, why: str | None) -> Kept:
     """Return what a closed file of sound holds, as players see it; 0 s where it cannot be read. [control]"""
     try:
-        about = soundfile.info(path)
-        return Kept(what=what, path=path, seconds=about.frames / about.samplerate, why=why)
+        with soundfile.SoundFile(path) as file:
+            frames = file.frames if file.frames < _UNKNOWN_FRAMES else _read_frames(file)
+            return Kept(what=what, path=path, seconds=frames / file.samplerate, why=why)
     except (soundfile.SoundFileError, OSError):
         return Kept(what=what, path=path, seconds=0.0, why=why or f"{path} cannot be read; was it moved?")
+
+
+def _read_frames(file: soundfile.SoundFile) -> int:
+    """Count the frames of a FLAC file that ended before it could say how many it has."""
+    frames = 0
+    with contextlib.suppress(soundfile.SoundFileError):
+        while block := len(file.read(1 << 12, dtype="float32")):
+            frames += block
+    return frames
 
 
 def kept_journal(journal: Journal) -> Kept:

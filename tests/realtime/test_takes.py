@@ -1,6 +1,7 @@
 """Takes that a key begins and ends: each has a file of its own, whole when the music stops, and nobody waits for it."""
 
 import json
+import resource
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import soundfile
 
 from legando.realtime.enginelink import EngineProcess, Made
 from legando.realtime.playing.playerlink import PlayerProcess, PlayerSettings
+from legando.realtime.recording.kept import plain_kept
 from legando.realtime.recording.takes import Takes, take_path
 from legando.realtime.ring import Frames, PlayerState, Ring
 from legando.realtime.screen.display import Display
@@ -37,6 +39,9 @@ def test_each_take_is_a_file_of_what_was_played_between_two_presses(tmp_path: Pa
     assert [line.split(" to ")[0] for line in told if line.startswith("recorded")] == ["recorded 0.2 s"] * 2
     files = [Path(line.rpartition(" to ")[2]) for line in told if line.startswith("recording")]
     assert len(set(files)) == 2 and all(path.parent == tmp_path for path in files)
+    assert [(one.what, one.path, one.seconds, one.why) for one in takes.kept] == [
+        ("take", path, pytest.approx(0.24), None) for path in files
+    ]
     for path, (first, last) in zip(files, ((2, 5), (6, 9)), strict=True):
         sound, rate = soundfile.read(path, dtype="float32")
         assert rate == 48_000
@@ -54,6 +59,22 @@ def test_a_folder_that_takes_nothing_is_said_and_the_music_goes_on(tmp_path: Pat
     (sentence,) = takes.take_news()
     assert sentence.startswith("nothing is recorded: folder") and "does not exist" in sentence
     takes.close()
+
+
+def test_a_take_that_a_full_disk_ends_is_told_when_all_is_over(tmp_path: Path) -> None:
+    takes = Takes(tmp_path, {})
+    takes.toggle(0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        for chunk in chunks(40):
+            takes.sound(chunk)
+        takes.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (kept,) = takes.kept
+    assert kept.why is not None and "cannot be written" in kept.why and 0.1 < kept.seconds < 3.2
+    assert plain_kept([kept])["kept"]["takes"][0]["whole"] is False
 
 
 def test_a_second_take_in_the_same_second_has_another_name(tmp_path: Path) -> None:
