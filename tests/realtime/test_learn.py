@@ -22,7 +22,7 @@ from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
 from legando.realtime.rigs.rigedit import bind_in, own_rig_text, save_rig
 from legando.realtime.rigs.source import Source
 from tests.realtime.conftest import JackServer
-from tests.realtime.test_midi_live import source
+from tests.realtime.midi_ports import source
 
 CC = 0xB0
 NRPN = ((CC, 99, 2), (CC, 98, 44))
