@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from legando.bench.chunks import PLAYING, ChunkBench
-from legando.realtime.enginelink import EngineSettings
+from legando.realtime.enginelink import EngineSettings, prefill_frames
 from legando.realtime.pacer import Pacer
 from legando.realtime.priority import ENGINE_PRIORITY, lock_memory, real_time
 from legando.realtime.rigs.rig import AudioRig
@@ -50,14 +50,17 @@ def hold(bench: ChunkBench, seconds: float) -> Iterator[dict[str, Any]]:
         pacer = Pacer(
             ring, settings(ring, lead_frames), chunk_frames=generator.chunk_frames, steps=bench.about["steps"]
         )
+        prefill = prefill_frames(lead_frames, generator.chunk_frames)
         chunks = WARM_UP_CHUNKS + round(seconds * rate / generator.chunk_frames)
         origin_ns = 0
         for number in range(chunks):
+            if not origin_ns and ring.written_frames >= prefill:  # a player begins
+                origin_ns = time.perf_counter_ns() - frames_to_ns(ring.written_frames - prefill, rate)
             pacer.wait()
-            empty_ns = origin_ns + frames_to_ns(ring.written_frames, rate)
             steps = pacer.take()
             began_ns = time.perf_counter_ns()
-            if not origin_ns or began_ns > empty_ns:  # the ring has run empty meanwhile: play from here on
+            empty_ns = frames_to_ns(ring.written_frames, rate) + (origin_ns or began_ns)
+            if origin_ns and began_ns > empty_ns:  # the ring has run empty meanwhile: play from here on
                 origin_ns, empty_ns = began_ns - frames_to_ns(ring.written_frames, rate), began_ns
             row, chunk = bench.clock.chunk(replace(PLAYING, steps=steps))
             ring.write(chunk.frames)
