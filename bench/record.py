@@ -119,7 +119,7 @@ def _drift(_: str, bundle: Path | None) -> Mapping[str, Any]:
 
 
 def _tests(_: str, bundle: Path | None) -> Mapping[str, Any]:
-    """Run what `make test` runs, with this Python and without installing anything. Not in a usual run: 12 minutes."""
+    """Run what `make test` runs, with this Python and without installing anything. Not in a usual run: 9 minutes."""
     about, began = machine(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "runs.jsonl"
@@ -155,7 +155,7 @@ REPORTED: dict[str, Make] = {
     "tests": _tests,
 }
 USUAL = ("bench", "live", "energy", "peers")
-"""What is recorded without names: the others take longer: `drift` six minutes, `tests` twelve, `soak` half an hour."""
+"""What is recorded without names: the others take longer: `drift` six minutes, `tests` nine, `soak` half an hour."""
 
 
 def record(names: Sequence[str], *, instrument: str, bundle: Path | None) -> dict[str, str]:
