@@ -52,8 +52,9 @@ def suites_command(arguments: argparse.Namespace) -> int:
     names = check_suites(arguments.what)
     file = Path(arguments.against) if arguments.against is not None else None
     earlier = file is not None and (file.is_file() or file.suffix == ".json")
+    before: Results | None = None
     if earlier and file is not None:
-        read_results(file)  # a mistake is told now, not after ten minutes
+        before = read_results(file)  # a mistake is told now, not after ten minutes
         if "chunk" not in names:
             raise LegandoError("a comparison with a file needs the suite chunk; name it too")
     comparison: Comparison | None = None
@@ -73,8 +74,8 @@ def suites_command(arguments: argparse.Namespace) -> int:
     print("\n".join(lines_of(results)), file=out)
     if comparison is not None:
         print("\n".join(comparison.lines()), file=out)
-    if earlier and file is not None:
-        print("\n".join(moved_lines(read_results(file), results)), file=out)
+    if before is not None:
+        print("\n".join(moved_lines(before, results)), file=out)
     _keep(arguments, results, comparison)
     append(arguments.history or default_history(), results)
     shut = failures(results, comparison) if arguments.gate else []

@@ -6,7 +6,6 @@ the shipped rig gets a copy of it, `rig.toml`, in the folder where legando was s
 
 from __future__ import annotations
 
-import contextlib
 import queue
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from legando.realtime.closing import Closing
 from legando.realtime.errors import RigError
 from legando.realtime.rigs.rigedit import OWN_RIG, own_rig_text, save_rig, scene_in
 from legando.realtime.rigs.scene import Scene
+from legando.realtime.taken import taken
 
 
 class Keeper(Closing):
@@ -38,9 +38,7 @@ class Keeper(Closing):
 
     def take_news(self) -> Iterator[str]:
         """Yield what the performer should know, a sentence each."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._news.get_nowait()
+        return taken(self._news)
 
     def close(self) -> None:
         """Wait until all is written; harmless twice."""

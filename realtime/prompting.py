@@ -21,6 +21,7 @@ from legando.realtime.priority import give_back_memory
 from legando.realtime.rigs.prompts import LINE_MAX, parse_prompts
 from legando.realtime.rigs.scene import Scene
 from legando.realtime.show import styled_scene
+from legando.realtime.taken import taken
 
 PROMPTS_MAX = 8
 NAME_MAX = 48
@@ -96,9 +97,7 @@ class PromptReader(Closing):
 
     def take(self) -> Iterator[StyledScene]:
         """Yield what has been encoded since the last call, oldest first. [control]"""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._ready.get_nowait()
+        return taken(self._ready)
 
     def say(self, sentence: str) -> None:
         """Have a sentence said when the host has time for it. [any]"""
@@ -106,9 +105,7 @@ class PromptReader(Closing):
 
     def take_news(self) -> Iterator[str]:
         """Yield what the performer should know, a sentence each. [control]"""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._news.get_nowait()
+        return taken(self._news)
 
     def close(self) -> None:
         """End the thread; what waits is forgotten. [control]"""

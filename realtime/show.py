@@ -10,6 +10,7 @@ from legando.realtime.instrument import Instrument
 from legando.realtime.midi.midifile import MidiPiece
 from legando.realtime.performing.performance import Performance
 from legando.realtime.performing.scenelist import StyledScene
+from legando.realtime.rigs.prompts import weighted
 from legando.realtime.rigs.rig import Rig, Scene
 
 SAMPLE_RATE_HZ = 48_000
@@ -67,7 +68,7 @@ def styled_scene(scene: Scene, instrument: Instrument) -> StyledScene:
 
 def with_words(scene: Scene) -> Scene:
     """Return a scene that does what its prompts say of parts and tempo, where the scene itself does not. [control]"""
-    words = read_prompts([(prompt.text, prompt.weight) for prompt in scene.prompts])
+    words = read_prompts(weighted(scene.prompts))
     return replace(
         scene,
         muted=scene.muted or words.muted,

@@ -23,6 +23,7 @@ from legando.realtime.recording.kept import Kept, kept_journal, plain_kept
 from legando.realtime.recording.takefile import check_take_name
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.rigs.controlnames import COUNTED_MAX
+from legando.realtime.rigs.prompts import weighted
 from legando.realtime.rigs.rig import AudioRig, PerformanceRig, read_rig
 from legando.realtime.screen.display import Display
 from legando.realtime.screen.terminal import why_no_screen
@@ -229,7 +230,7 @@ def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | 
     header = {
         "seed": engine.seed,
         "chunk_latents": engine.chunk_latents,
-        "scenes": [[[prompt.text, prompt.weight] for prompt in scene.prompts] for scene in show.rig.scenes],
+        "scenes": [weighted(scene.prompts) for scene in show.rig.scenes],
     }
     journal = Journal(path, header)
     stack.callback(journal.discard_if_empty)  # a show that cannot start leaves nothing in the way of the next try

@@ -20,7 +20,7 @@ from legando.realtime.recording.take import Take
 from legando.realtime.recording.wavfile import WavWriter
 from legando.realtime.render import Frames, RenderFigures, render
 from legando.realtime.report import made_in
-from legando.realtime.rigs.prompts import parse_prompts
+from legando.realtime.rigs.prompts import parse_prompts, weighted
 from legando.realtime.rigs.rig import EngineRig, Rig, Scene, read_rig
 from legando.realtime.screen.display import Display
 from legando.realtime.screen.meter import measure
@@ -112,7 +112,7 @@ def about_render(show: Show, instrument: Instrument, engine: str) -> dict[str, A
         "chunk_latents": rig.chunk_latents,
         "steps": rig.steps,
         "eco": rig.eco,
-        "scenes": [[[prompt.text, prompt.weight] for prompt in scene.prompts] for scene in scenes],
+        "scenes": [weighted(scene.prompts) for scene in scenes],
     }
 
 
@@ -154,7 +154,7 @@ def render_show(
             nonlocal scene
             if performance.scene_index != scene:
                 scene, now = performance.scene_index, performance.scene
-                prompts = [(prompt.text, prompt.weight) for prompt in now.prompts]
+                prompts = weighted(now.prompts)
                 if sheet is not None:
                     sheet.mark(scene_text(now.name, prompts))
                 if journal is not None:

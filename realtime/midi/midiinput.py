@@ -26,6 +26,7 @@ from legando.realtime.midi.portwatch import Lister, PortKey, foreign_ports, offe
 from legando.realtime.performing.keys import Held
 from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rigs.rig import ClockRig, MidiRig
+from legando.realtime.taken import taken
 
 _POLL_S = 0.001
 _CLOCK_KINDS = (0xF2, 0xF8, 0xFA, 0xFB, 0xFC)
@@ -149,15 +150,11 @@ class MidiInput:
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield the messages that have come since the last call, oldest first; none where `on_message` takes them."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._queue.get_nowait()
+        return taken(self._queue)
 
     def take_news(self) -> Iterator[str]:
         """Yield what has happened to ports since the last call, a sentence each."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._news.get_nowait()
+        return taken(self._news)
 
     def close(self) -> None:
         """Close all ports; a MIDI system that hangs is left behind."""

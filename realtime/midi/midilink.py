@@ -38,6 +38,7 @@ from legando.realtime.midi.notesrig import NotesRig
 from legando.realtime.performing.keys import Held
 from legando.realtime.priority import HOST_PRIORITY, real_time
 from legando.realtime.rigs.rig import ClockRig, MidiRig
+from legando.realtime.taken import taken
 
 _TIME = struct.Struct("<q")
 _TICK = struct.Struct("<qd")
@@ -131,15 +132,11 @@ class MidiProcess:
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield the messages that have come since the last call, oldest first."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._messages.get_nowait()
+        return taken(self._messages)
 
     def take_news(self) -> Iterator[str]:
         """Yield what has happened to ports since the last call, a sentence each."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._news.get_nowait()
+        return taken(self._news)
 
     def send(self, message: bytes) -> None:
         """Light a light."""

@@ -6,7 +6,6 @@ nobody anything. Whatever cannot be understood is counted, and told of once a se
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import socket
 import threading
@@ -20,6 +19,7 @@ from legando.realtime.osc.oscmap import PROMPT, event_of, line_of
 from legando.realtime.osc.oscwire import Message, OscError, parse_osc
 from legando.realtime.performing.ownevent import read_own_event
 from legando.realtime.rigs.rig import OscRig
+from legando.realtime.taken import taken
 
 BUNDLE = "/legando/bundle/"
 DATAGRAM_MAX = 8192
@@ -69,21 +69,15 @@ class OscServer:
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield what has come since the last call, oldest first."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._queue.get_nowait()
+        return taken(self._queue)
 
     def take_bundles(self) -> Iterator[str]:
         """Yield what is asked of bundles: `next`, `back`, or a candidate's name or number."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._bundles.get_nowait()
+        return taken(self._bundles)
 
     def take_news(self) -> Iterator[str]:
         """Yield what the performer should know, a sentence each."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._news.get_nowait()
+        return taken(self._news)
 
     def close(self) -> None:
         """End the thread, close the socket; harmless twice."""

@@ -7,7 +7,6 @@ take. A take is finished on a thread of its own: the engine must not wait for a 
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -22,6 +21,7 @@ from legando.realtime.recording.take import RECORD_CHUNKS
 from legando.realtime.recording.takefile import open_take
 from legando.realtime.ring import Frames
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ
+from legando.realtime.taken import taken
 
 
 def take_path(folder: Path, now: time.struct_time) -> Path:
@@ -94,9 +94,7 @@ class Takes:
 
     def take_news(self) -> Iterator[str]:
         """Yield what became of takes since the last call, a sentence each."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._news.get_nowait()
+        return taken(self._news)
 
     def _end(self) -> None:
         if self._spool is None:

@@ -40,6 +40,11 @@ def parse_prompt(text: str) -> Prompt:
     return Prompt(text=words.strip(), weight=value)
 
 
+def weighted(prompts: Sequence[Prompt]) -> list[tuple[str, float]]:
+    """Return texts with their weights, as a style encoder and a journal take them. [any]"""
+    return [(prompt.text, prompt.weight) for prompt in prompts]
+
+
 def as_typed(prompts: Iterable[tuple[str, float]]) -> str:
     """Return texts with their weights as they are typed; a weight of 1 is left out. [any]"""
     return ", ".join(text if weight == 1.0 else f"{text}:{weight:g}" for text, weight in prompts)

@@ -40,6 +40,7 @@ from legando.realtime.screen.display import Display
 from legando.realtime.screen.meter import FLOOR_DB, Levels
 from legando.realtime.screen.status import Status, status_to_plain
 from legando.realtime.screen.terminal import Terminal
+from legando.realtime.taken import taken
 
 EVERY_NS = 80_000_000
 """Twelve times a second: a beat lamp is seen on time, and a slow machine is not kept busy."""
@@ -107,9 +108,7 @@ class Screen(Display):
 
     def take(self) -> Iterator[LiveMessage]:
         """Yield what keys have moved since the last call, oldest first."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._messages.get_nowait()
+        return taken(self._messages)
 
     def say(self, text: str) -> None:
         """Show a sentence; all of them are said again at the end, where the terminal keeps them."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from legando.realtime.outfit import Outfit
 from legando.realtime.rigs.controlnames import MARKS
+from legando.realtime.rigs.prompts import weighted
 from legando.realtime.screen.meter import clock
 from legando.realtime.screen.statusmaker import StatusMaker
 from legando.realtime.show import SAMPLE_RATE_HZ
@@ -29,8 +30,7 @@ class Marks:
         index = out.performance.scene_index
         if index != self._scene and out.journal is not None:
             scene = out.performance.scene
-            prompts = [(prompt.text, prompt.weight) for prompt in scene.prompts]
-            out.journal.scene(position_frames, index + 1, scene.name, prompts)
+            out.journal.scene(position_frames, index + 1, scene.name, weighted(scene.prompts))
         self._scene = index
         if out.performance.marks:
             self._put(out.performance.marks)
