@@ -83,8 +83,10 @@ class ScreenApp(App[None]):
         on_stop: Callable[[], None],
         on_start: Callable[[], None] | None = None,
         theme: str = "dark",
+        clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         super().__init__()
+        self._clock = clock
         self._on_moves, self._on_record = on_moves, on_record
         self._prompt = PromptBar(on_line=on_prompt)
         self._on_stop, self._on_start = on_stop, on_start
@@ -93,7 +95,7 @@ class ScreenApp(App[None]):
         self._waiting = ""
         self._said: deque[str] = deque(maxlen=SAID_MAX)
         self._meter = rest()
-        self._stepped_ns = self._heard_ns = time.perf_counter_ns()
+        self._stepped_ns = self._heard_ns = clock()
         self._midi_ns, self._midi_count = 0, 0
         self._own: dict[str, tuple[float, int]] = {}
         self._chosen = 0
@@ -133,7 +135,7 @@ class ScreenApp(App[None]):
 
     def show(self, status: Status) -> None:
         """Show where the run is."""
-        now_ns = time.perf_counter_ns()
+        now_ns = self._clock()
         if status.peak_db:
             levels = Levels(peak_db=status.peak_db, rms_db=status.peak_db)
             if len(status.peak_db) != len(self._meter.peak_db):
@@ -149,13 +151,13 @@ class ScreenApp(App[None]):
 
     def _values(self) -> dict[str, float]:
         """Return what controls are set to, with the keys' own moves ahead of the host's answer."""
-        now_ns = time.perf_counter_ns()
+        now_ns = self._clock()
         self._own = {name: own for name, own in self._own.items() if now_ns - own[1] < OWN_NS}
         told = dict(self._status.values) if self._status is not None else {}
         return told | {name: value for name, (value, _) in self._own.items()}
 
     def _redraw(self) -> None:
-        now_ns = time.perf_counter_ns()
+        now_ns = self._clock()
         view = View(
             status=self._status,
             waiting=self._waiting,
@@ -221,7 +223,7 @@ class ScreenApp(App[None]):
             self._prompt.paste(event.text)
 
     def _move(self, moves: tuple[Move, ...]) -> None:
-        now_ns = time.perf_counter_ns()
+        now_ns = self._clock()
         for move in moves:
             if not move.control.startswith(("scene.", "section")):
                 self._own[move.control] = (move.value, now_ns)
