@@ -1,13 +1,16 @@
-"""The run: suites one after the other, each with its progress, into one `Results`. [control]"""
+"""The run: suites one after the other, each with its progress, into one `Results`. [control]
+
+A machine whose neighbours share its caches is faster or slower for minutes, and a median of half a minute is that of
+its moment. So the suites that time chunks sit several times, as far from one another as the run is long.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,7 +18,6 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -24,13 +26,13 @@ from rich.text import Text
 
 from legando.bench.machine import machine
 from legando.bench.samples import Outcome, Results
-from legando.bench.suite_chunk import Advance, chunk_suite, held_suite
+from legando.bench.suite_chunk import HELD_SITTINGS, ROUNDS, Advance, Sittings, chunk_suite, held_suite
 from legando.bench.suite_ring import ring_suite
 from legando.bench.suite_start import memory_suite, start_suite
 from legando.bench.suite_transport import bridge_suite, midi_suite
 from legando.realtime.errors import LegandoError
 
-Suite = Callable[[Path | None, bool, Advance], Outcome]
+Suite = Callable[[Path | None, bool, Advance], Outcome | Sittings]
 
 
 def _roofline(bundle: Path | None, quick: bool, advance: Advance) -> Outcome:
@@ -56,10 +58,12 @@ SUITES: dict[str, tuple[str, Suite]] = {
     "roofline": ("how close to the processor's limits", _roofline),
     "peers": ("others beside us, in turn", _peers),
 }
+SITTINGS = {"chunk": ROUNDS, "held": HELD_SITTINGS}
+"""How often a suite sits in a run."""
 EXTRA = ("peers",)
 """Run only when named: what they need is installed apart."""
 EXPECTED_S = {
-    "chunk": (14.0, 70.0), "held": (20.0, 186.0), "ring": (3.0, 12.0), "bridge": (9.0, 39.0), "midi": (7.0, 17.0),
+    "chunk": (19.0, 75.0), "held": (24.0, 194.0), "ring": (3.0, 12.0), "bridge": (9.0, 39.0), "midi": (7.0, 17.0),
     "start": (12.0, 30.0), "memory": (14.0, 64.0), "roofline": (10.0, 14.0), "peers": (120.0, 220.0),
 }  # fmt: skip
 """About how long each takes on two quiet cores, quick and whole: for the time that is left, which the run corrects."""
@@ -73,24 +77,29 @@ def check_suites(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names)) or [name for name in SUITES if name not in EXTRA]
 
 
-def left_s(
-    names: Sequence[str], done: dict[str, float], running: str, share: float, ran_s: float, quick: bool
-) -> float:
+def left_s(names: Sequence[str], ran: Mapping[str, tuple[float, float]], quick: bool) -> float:
     """Return about how many seconds a run still takes. [any]
 
-    `done`: seconds that finished suites took; the one that runs has done a `share` in `ran_s`. What finished suites
-    took beside what was expected says how fast this machine is.
+    `ran`: of each suite that has begun, the share that is done and the seconds that it took. What they took beside what
+    was expected says how fast this machine is.
     """
     expected = {name: EXPECTED_S[name][0 if quick else 1] for name in names}
-    planned = sum(expected[name] for name in done)
-    pace = (sum(done.values()) + 10.0) / (planned + 10.0)  # the first suite alone says little yet
-    rest = sum(pace * expected[name] for name in names if name not in done and name != running)
-    if running:
-        whole = pace * expected[running]
-        if share > 0.05:
-            whole = (1.0 - share) * whole + share * ran_s / share
-        rest += max(0.0, (1.0 - share) * whole)
+    planned = sum(expected[name] * share for name, (share, _) in ran.items())
+    pace = (sum(seconds for _, seconds in ran.values()) + 10.0) / (planned + 10.0)  # the first alone says little yet
+    rest = 0.0
+    for name in names:
+        share, seconds = ran.get(name, (0.0, 0.0))
+        rest += (1.0 - share) * ((1.0 - share) * pace * expected[name] + seconds)
     return rest
+
+
+def in_turn(names: Sequence[str]) -> list[str]:
+    """Return the suites in the order in which they sit: the sittings of each as far apart as they can be. [any]"""
+    single = [name for name in names if name not in SITTINGS]
+    places = [((index + 0.5) / len(single), name) for index, name in enumerate(single)]
+    for name, count in SITTINGS.items():
+        places += [((index + 0.5) / count, name) for index in range(count) if name in names]
+    return [name for _, name in sorted(places, key=lambda place: place[0])]
 
 
 class _Left(ProgressColumn):
@@ -117,29 +126,76 @@ def progress_bars(*, quiet: bool = False) -> Progress:
 
 def run_suites(names: Sequence[str], *, bundle: Path | None, quick: bool, progress: Progress) -> Results:
     """Run suites by name; one that cannot run here is kept with its reason. Raises LegandoError. [control]"""
-    outcomes: dict[str, Outcome] = {}
     about = machine()
-    for name in names:
-        text, suite = SUITES[name]
-        task = progress.add_task(f"{name}: {text}", total=1.0)
+    running: dict[str, _Running] = {}
 
-        began = time.monotonic()
-        done = {other: outcome.seconds for other, outcome in outcomes.items()}
+    def left() -> float:
+        return left_s(names, {name: (one.share, one.seconds) for name, one in running.items()}, quick)
 
-        def advance(
-            share: float, task: TaskID = task, name: str = name, began: float = began, done: Any = done
-        ) -> None:
-            left = left_s(names, done, name, share, time.monotonic() - began, quick)
-            progress.update(task, completed=share, left_s=left)
+    for name in in_turn(names):
+        if name not in running:
+            running[name] = _Running(name, bundle=bundle, quick=quick, progress=progress, left=left)
+        running[name].sit()
+    return Results(machine=about, outcomes={name: running[name].told() for name in names}, quick=quick)
 
-        advance(0.0)
-        if progress.disable:
-            left = left_s(names, done, name, 0.0, 0.0, quick)
-            sys.stderr.write(f"{name}: {text}; about {left // 60:.0f}:{left % 60:02.0f} left\n")
+
+class _Running:
+    """One suite of a run: its progress, the seconds that it has taken, and in the end its outcome."""
+
+    def __init__(
+        self, name: str, *, bundle: Path | None, quick: bool, progress: Progress, left: Callable[[], float]
+    ) -> None:
+        self.share = self._before_s = 0.0
+        self._name, self._bundle, self._quick = name, bundle, quick
+        self._text, self._suite = SUITES[name]
+        self._progress, self._left = progress, left
+        self._task = progress.add_task(f"{name}: {self._text}", total=1.0)
+        self._began_s: float | None = None
+        self._sittings: Sittings | None = None
+        self._outcome: Outcome | None = None
+
+    @property
+    def seconds(self) -> float:
+        """What it has taken in all its sittings, the one under way included."""
+        return self._before_s + (0.0 if self._began_s is None else time.monotonic() - self._began_s)
+
+    def sit(self) -> None:
+        """Run up to the next pause, or to the end; nothing when it has ended."""
+        if self._outcome is not None:
+            return
+        self._began_s = time.monotonic()
+        if self._sittings is None:
+            self._advance(0.0)
+            if self._progress.disable:
+                left = self._left()
+                sys.stderr.write(f"{self._name}: {self._text}; about {left // 60:.0f}:{left % 60:02.0f} left\n")
         try:
-            outcome = suite(bundle, quick, advance)
+            self._outcome = self._next()
         except LegandoError as error:  # what the other suites have measured is worth keeping
-            outcome = Outcome(suite=name, skipped=str(error))
-        outcomes[name] = replace(outcome, seconds=time.monotonic() - began)
-        progress.update(task, completed=1.0)
-    return Results(machine=about, outcomes=outcomes, quick=quick)
+            self._outcome = Outcome(suite=self._name, skipped=str(error))
+        self._before_s, self._began_s = self.seconds, None
+        if self._outcome is not None:
+            self.share = 1.0
+            self._progress.update(self._task, completed=1.0)
+
+    def told(self) -> Outcome:
+        """Return the outcome, with the time that it took."""
+        assert self._outcome is not None
+        return replace(self._outcome, seconds=self._before_s)
+
+    def _next(self) -> Outcome | None:
+        if self._sittings is None:
+            begun = self._suite(self._bundle, self._quick, self._advance)
+            if isinstance(begun, Outcome):
+                return begun
+            self._sittings = begun
+        try:
+            next(self._sittings)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        return None
+
+    def _advance(self, share: float) -> None:
+        self.share = share
+        self._progress.update(self._task, completed=share, left_s=self._left())

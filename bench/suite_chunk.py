@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,37 @@ from legando.bench.workerlink import Worker
 
 Advance = Callable[[float], None]
 """Told the share of the suite that is done, 0 to 1."""
+Sittings = Generator[None, None, Outcome]
+"""A suite that pauses between its sittings, while others run, and returns its outcome in the end."""
 BLOCK_CHUNKS = 10
-ROUNDS = 3
-"""So many processes, one after the other: where one's memory happens to lie makes it some per cent faster for life."""
+ROUNDS = 4
+"""So many processes: where one's memory happens to lie makes it some per cent faster for life."""
+HELD_SITTINGS = 2
 BUDGET_SHARE = 0.9
 """How much of its own length a chunk may cost for good, as the pacer has it."""
 
 
-def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Outcome:
-    """Time chunks one after the other in each way of `WAYS`, and each part of them. [control]"""
-    blocks = 2 if quick else 10  # in each process
+def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Sittings:
+    """Time chunks one after the other in each way of `WAYS`, and each part of them, in `ROUNDS` sittings. [control]"""
+    blocks = 2 if quick else 8
     warm: dict[str, list[Row]] = {name: [] for name in WAYS}
     rows: dict[str, list[Row]] = {name: [] for name in WAYS}
     about: dict[str, Any] = {}
     done, total = 0, ROUNDS * len(WAYS) * (WARM_UP_CHUNKS + blocks * BLOCK_CHUNKS)
-    for _, eco in itertools.product(range(ROUNDS), (False, True)):
-        ways = [name for name, way in WAYS.items() if way.eco == eco]
-        with Worker(bundle=bundle, eco=eco) as worker:
-            about["eco" if eco else "normal"] = worker.about
-            for name in ways:
-                warm[name] += worker.run(name, WARM_UP_CHUNKS)
-                done += WARM_UP_CHUNKS
-            for _, name in itertools.product(range(blocks), ways):  # in turn, so that a busy moment meets all of them
-                rows[name] += worker.run(name, BLOCK_CHUNKS)
-                done += BLOCK_CHUNKS
-                advance(done / total)
+    for sitting in range(ROUNDS):
+        if sitting:
+            yield
+        for eco in (False, True):
+            ways = [name for name, way in WAYS.items() if way.eco == eco]
+            with Worker(bundle=bundle, eco=eco) as worker:
+                about["eco" if eco else "normal"] = worker.about
+                for name in ways:
+                    warm[name] += worker.run(name, WARM_UP_CHUNKS)
+                    done += WARM_UP_CHUNKS
+                for _, name in itertools.product(range(blocks), ways):  # in turn, so that a busy moment meets all
+                    rows[name] += worker.run(name, BLOCK_CHUNKS)
+                    done += BLOCK_CHUNKS
+                    advance(done / total)
     deadline_ms = BUDGET_SHARE * about["normal"]["chunk_ms"]
     series = [one for name in WAYS for one in series_of(name, [*warm[name], *rows[name]], len(warm[name]), deadline_ms)]
     return Outcome(suite="chunk", series=series, detail=about)
@@ -65,15 +71,26 @@ def series_of(way: str, rows: Sequence[Row], warm_up: int, deadline_ms: float | 
     return made
 
 
-def held_suite(bundle: Path | None, quick: bool, advance: Advance, seconds: float | None = None) -> Outcome:
-    """Play in real time, on a schedule; count what came late. [control]"""
-    length = seconds if seconds is not None else 15.0 if quick else 180.0
+def held_suite(
+    bundle: Path | None,
+    quick: bool,
+    advance: Advance,
+    *,
+    seconds: float | None = None,
+    sittings: int = HELD_SITTINGS,
+) -> Sittings:
+    """Play in real time, on a schedule; count what came late. All sittings are told as one. [control]"""
+    length = (seconds if seconds is not None else 14.0 if quick else 180.0) / sittings
     chunks: list[dict[str, Any]] = []
-    with Worker(bundle=bundle) as worker:
-        about = worker.about
-        for chunk in worker.hold(length):
-            chunks.append(chunk)
-            advance(min(1.0, chunk["at_s"] / length))
+    for sitting in range(sittings):
+        if sitting:
+            yield
+        before_s = chunks[-1]["at_s"] if chunks else 0.0
+        with Worker(bundle=bundle) as worker:
+            about = worker.about
+            for chunk in worker.hold(length):
+                chunks.append({**chunk, "at_s": round(before_s + chunk["at_s"], 4)})
+                advance((sitting + min(1.0, chunk["at_s"] / length)) / sittings)
     return held_outcome(chunks, about)
 
 

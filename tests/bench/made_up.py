@@ -7,10 +7,20 @@ from typing import Any
 import numpy as np
 
 from legando.bench.samples import Outcome, Results, Series
-from legando.bench.suite_chunk import held_outcome, series_of
+from legando.bench.suite_chunk import Sittings, held_outcome, series_of
 
 PARTS = {"arranger + language": 1.0, "step 1": 2.0, "step 2": 2.0, "memory pass": 2.0, "decoder": 4.0, "rest": 1.0}
 CHUNKS = 300
+
+
+def outcome_of(sittings: Sittings) -> Outcome:
+    """Run a suite that sits several times, without a pause."""
+    while True:
+        try:
+            next(sittings)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
 
 
 def about() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from legando.bench.suite_chunk import held_suite
 from legando.engines.bundle import default_path
 from legando.realtime.cli import main
 from legando.realtime.errors import LegandoError
-from tests.bench.made_up import PARTS, results
+from tests.bench.made_up import PARTS, outcome_of, results
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +98,7 @@ def test_a_slowdown_of_20_percent_in_one_part_is_found_and_named(monkeypatch: py
 @pytest.mark.alone
 def test_a_stall_shows_in_the_tail_the_misses_and_the_timeline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "stall=50:4")
-    outcome = held_suite(None, True, lambda _: None, seconds=4.0)
+    outcome = outcome_of(held_suite(None, True, lambda _: None, seconds=4.0, sittings=1))
     late, cost = outcome.find("late"), outcome.find("cost of a chunk")
     assert late is not None and cost is not None
     assert cost.figures()["p99.9"] >= 50.0 and late.misses, "one stall lies in the four seconds that count"
@@ -112,7 +112,7 @@ def test_a_stall_shows_in_the_tail_the_misses_and_the_timeline(monkeypatch: pyte
 @pytest.mark.timeout(400)
 def test_a_stall_once_a_minute_shows_in_p99_9(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "stall=50:60")
-    outcome = held_suite(None, False, lambda _: None, seconds=125.0)
+    outcome = outcome_of(held_suite(None, False, lambda _: None, seconds=125.0, sittings=1))
     late, cost = outcome.find("late"), outcome.find("cost of a chunk")
     assert late is not None and cost is not None and late.misses and late.misses >= 2
     assert percentile(cost.values, 99.9) >= 50.0 > percentile(cost.values, 50.0)

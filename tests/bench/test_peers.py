@@ -1,5 +1,6 @@
 """Peers take turns with us, stand apart from what was published, and are left out with a reason where they are not."""
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from legando.bench.peers.side import Side
 from legando.bench.peers.suite import Contestant, Kept, compared, contestants
 from legando.bench.peers.table import measured_table, output_table
 from legando.bench.record import report_of
-from legando.bench.run import EXPECTED_S, SUITES, left_s
+from legando.bench.run import EXPECTED_S, SITTINGS, SUITES, in_turn, left_s
 from legando.bench.samples import Outcome, Results
 from legando.engines.bundle import default_path
 from legando.realtime.errors import LegandoError
@@ -151,12 +152,23 @@ def test_codecs_are_compared_for_the_sound_that_they_make() -> None:
 def test_the_time_that_is_left_follows_what_the_machine_has_shown() -> None:
     names = list(SUITES)[:4]
     assert set(EXPECTED_S) == set(SUITES)
-    whole = left_s(names, {}, "", 0.0, 0.0, True)
+    whole = left_s(names, {}, True)
     assert whole == pytest.approx(sum(EXPECTED_S[name][0] for name in names))
     assert sum(quick for quick, _ in EXPECTED_S.values()) - EXPECTED_S["peers"][0] < 120.0
     assert sum(full for _, full in EXPECTED_S.values()) - EXPECTED_S["peers"][1] < 900.0
-    slow = {names[0]: 3.0 * EXPECTED_S[names[0]][0]}
+    slow = {names[0]: (1.0, 3.0 * EXPECTED_S[names[0]][0])}
     rest = sum(EXPECTED_S[name][0] for name in names[1:])
-    assert rest < left_s(names, slow, "", 0.0, 0.0, True) < 3.0 * rest
-    half = left_s(names[:1], {}, names[0], 0.5, 40.0, True)
+    assert rest < left_s(names, slow, True) < 3.0 * rest
+    half = left_s(names[:1], {names[0]: (0.5, 40.0)}, True)
     assert EXPECTED_S[names[0]][0] / 2 < half < 40.0
+
+
+def test_what_times_chunks_sits_several_times_as_far_apart_as_the_run_is_long() -> None:
+    names = [name for name in SUITES if name != "peers"]
+    order = in_turn(names)
+    assert sorted(order) == sorted([*names, *(name for name, count in SITTINGS.items() for _ in range(count - 1))])
+    for name, count in SITTINGS.items():
+        sittings = [place for place, other in enumerate(order) if other == name]
+        assert len(sittings) == count and all(b - a > 1 for a, b in itertools.pairwise(sittings))
+    assert in_turn(["ring", "chunk"]) == ["chunk", "chunk", "ring", "chunk", "chunk"]
+    assert in_turn(["ring"]) == ["ring"]
