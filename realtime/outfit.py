@@ -90,7 +90,7 @@ class Outfit:
         self.player_watch = PlayerWatch(self.player, self.ring, display, spares=rig.live.spares)
         if self.player is not None:
             self.hands.start_clock(self.ring.name, latency_frames=self.ready.latency_frames)
-        display.listen(self.immediate.move, self.prompts.ask)
+        display.listen(self.immediate.move, self.prompts.ask_first)
         self.bridge.open_control(self.immediate.move, self.prompts.ask, latency_frames=self.ready.latency_frames)
         self._priority = real_time(HOST_PRIORITY)
 

@@ -7,9 +7,9 @@ in where `[scenes]` says, and is kept in the journal.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from legando.realtime.closing import Closing
@@ -27,6 +27,8 @@ PROMPTS_MAX = 8
 NAME_MAX = 48
 WAITING_MAX = 8
 """Lines that wait to be encoded; whoever asks for more is told so."""
+OTHERS_MAX = 6
+"""How many of them may come from OSC and programs: whatever they send, the performer's own has a place."""
 PAUSE_S = 0.25
 """The rest after each line: whatever is sent, no more than four scenes a second come of it."""
 LEAST_SHARE = 0.05
@@ -76,24 +78,39 @@ def sentence_of(styled: StyledScene, index: int, *, given_bpm: float | None) -> 
 
 
 class PromptReader(Closing):
-    """Encodes lines on a thread of its own, one after the other; `take` and `take_news` are for the host's thread."""
+    """Encodes lines on a thread of its own, one after the other; `take` and `take_news` are for the host's thread.
+
+    `_door` guards the lines that wait, and whether it is time to end.
+    """
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
-        self._asked: queue.Queue[Scene | None] = queue.Queue(WAITING_MAX)
+        self._door = threading.Condition()
+        self._own: deque[Scene] = deque()
+        self._others: deque[Scene] = deque()
         self._ready: queue.SimpleQueue[StyledScene] = queue.SimpleQueue()
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._closing = threading.Event()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="prompts", daemon=True)
         self._thread.start()
 
     def ask(self, line: str) -> None:
-        """Have a line encoded; raises RigError, one sentence, for one that cannot be read or waited for. [any]"""
+        """Have a line of OSC or of a program encoded; raises RigError, one sentence, where there is no place. [any]"""
         scene = read_line(line)
-        try:
-            self._asked.put_nowait(scene)
-        except queue.Full:
-            raise RigError(f"{WAITING_MAX} prompts wait already; send fewer") from None
+        with self._door:
+            if len(self._others) >= OTHERS_MAX:
+                raise RigError(f"{OTHERS_MAX} prompts wait already; send fewer")
+            self._others.append(scene)
+            self._door.notify()
+
+    def ask_first(self, line: str) -> None:
+        """Have a line encoded that the performer has typed, ahead of all others; raises RigError as `ask`. [any]"""
+        scene = read_line(line)
+        with self._door:
+            if len(self._own) + len(self._others) >= WAITING_MAX:
+                raise RigError(f"{WAITING_MAX} prompts wait already; type it again in a moment")
+            self._own.append(scene)
+            self._door.notify()
 
     def take(self) -> Iterator[StyledScene]:
         """Yield what has been encoded since the last call, oldest first. [control]"""
@@ -109,21 +126,27 @@ class PromptReader(Closing):
 
     def close(self) -> None:
         """End the thread; what waits is forgotten. [control]"""
-        self._closing.set()
-        with contextlib.suppress(queue.Full):  # then it looks by itself
-            self._asked.put_nowait(None)
+        with self._door:
+            self._closing = True
+            self._door.notify()
         self._thread.join()
+
+    def _next(self) -> Scene | None:
+        """Wait for a line, the performer's first; None when it is time to end."""
+        with self._door:
+            self._door.wait_for(lambda: self._closing or self._own or self._others)
+            if self._closing:
+                return None
+            return (self._own or self._others).popleft()
 
     def _run(self) -> None:
         give_back_memory()  # more than the encoder keeps: what reading it took
-        while not self._closing.is_set():
-            scene = self._asked.get()
-            if scene is None:
-                return
+        while (scene := self._next()) is not None:
             try:
                 self._ready.put(styled_scene(scene, self._instrument))
             except LegandoError as error:
                 self._news.put(str(error))
             except Exception as error:  # ONNX Runtime's errors share no base class, and the next prompt may be good
                 self._news.put(f"{scene.name}: cannot be read ({type(error).__name__}); try other words")
-            self._closing.wait(PAUSE_S)
+            with self._door:
+                self._door.wait_for(lambda: self._closing, PAUSE_S)

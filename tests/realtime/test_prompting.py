@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ from legando.realtime.performing.desk import Desk
 from legando.realtime.performing.ownevent import control_event
 from legando.realtime.performing.performance import Performance
 from legando.realtime.performing.scenelist import StyledScene
-from legando.realtime.prompting import WAITING_MAX, PromptReader, read_line, sentence_of
+from legando.realtime.prompting import OTHERS_MAX, WAITING_MAX, PromptReader, read_line, sentence_of
 from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.recording.replay import replay
 from legando.realtime.rigs.controlnames import COUNTED_MAX
@@ -127,8 +127,43 @@ def test_a_flood_is_refused_and_the_next_prompt_is_read(reader: PromptReader) ->
         except RigError as error:
             assert "send fewer" in str(error)
             refused += 1
-    assert refused >= 1000 - WAITING_MAX - 2
+    assert refused >= 1000 - OTHERS_MAX - 2
     assert first_of(reader).scene.name == "jazz 0"
+
+
+def test_in_a_flood_over_osc_what_the_performer_types_has_a_place_and_comes_first(reader: PromptReader) -> None:
+    server = OscServer(OscRig(listen="127.0.0.1:0"), ["dawn"], on_prompt=reader.ask)
+    flooding = threading.Event()
+    flooding.set()
+
+    def flood() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            number = 0
+            while flooding.is_set():
+                out.sendto(build_osc("/legando/prompt", (f"warm pads {number}",)), ("127.0.0.1", server.port))
+                number += 1
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        until(lambda: any("send fewer" in sentence for sentence in server.take_news()))
+        for number in range(WAITING_MAX - OTHERS_MAX):
+            reader.ask_first(f"smoky jazz {number}")
+        earlier = [styled.scene.name for styled in reader.take()]
+        later: list[str] = []
+
+        def come() -> bool:
+            later.extend(styled.scene.name for styled in reader.take())
+            return "smoky jazz 1" in earlier + later
+
+        until(come)
+        between = later[: later.index("smoky jazz 1")] if "smoky jazz 1" in later else []
+        assert len([name for name in between if "pads" in name]) <= 1, "none but the one that was under way"
+    finally:
+        flooding.clear()
+        thread.join()
+        server.close()
 
 
 class _Broken(ToneInstrument):
@@ -273,6 +308,13 @@ def test_programs_send_prompts_and_hear_what_is_wrong(reader: PromptReader, tmp_
         assert server.refusals.plain() == {"prompt": 2}
 
 
+class _Typing(Display):
+    """A screen as the host sees it, at which the test types."""
+
+    def listen(self, on_move: object, on_prompt: Callable[[str], None]) -> None:
+        self.type = on_prompt
+
+
 def test_prompts_come_in_while_it_plays_and_the_take_is_made_again_bit_for_bit(tmp_path: Path) -> None:
     """A program and OSC ask, the second one in a flood: no chunk is late for it, and all of it is in the journal."""
     audio, control = f"ipc://{tmp_path}/a.ipc", f"ipc://{tmp_path}/c.ipc"
@@ -286,7 +328,8 @@ def test_prompts_come_in_while_it_plays_and_the_take_is_made_again_bit_for_bit(t
     )
     journal = Journal(tmp_path / "a.jsonl", {"seed": 0, "chunk_latents": None, "scenes": []})
     show = Show(rig=rig, bundle=None, piece=None, seconds=6.0)
-    host = Host(show, instrument=SPEC, display=Display(quiet=True), sound=False, journal=journal)
+    screen = _Typing(quiet=True)
+    host = Host(show, instrument=SPEC, display=screen, sound=False, journal=journal)
     reports = []
     thread = threading.Thread(target=lambda: reports.append(host.run()))
     thread.start()
@@ -300,6 +343,7 @@ def test_prompts_come_in_while_it_plays_and_the_take_is_made_again_bit_for_bit(t
             assert remote.get("scene.2") == 1.0 and remote.get("weight.2") == pytest.approx(0.3)
             for number in range(300):
                 out.sendto(build_osc("/legando/prompt", (f"warm pads {number}",)), ("127.0.0.1", port))
+            screen.type("typed in the flood")
             heard(remote, 4)
             assert 4 <= remote.state.scene.scenes <= 4 + WAITING_MAX
             out.sendto(build_osc("/legando/scene", ("smoky jazz + dusty lofi",)), ("127.0.0.1", port))
@@ -309,7 +353,8 @@ def test_prompts_come_in_while_it_plays_and_the_take_is_made_again_bit_for_bit(t
     (report,) = reports
     assert report.underruns == 0
     record = read_take(tmp_path / "a.jsonl")
-    assert [line["name"] for line in record.scenes[:3]] == ["dawn", "smoky jazz + dusty lofi", "warm pads 0"]
+    names = [line["name"] for line in record.scenes]
+    assert names[:2] == ["dawn", "smoky jazz + dusty lofi"] and "typed in the flood" in names[2:5]
     assert record.scenes[1]["prompts"] == [["smoky jazz", 0.7], ["dusty lofi", 0.3]]
     again = replay(record, make(None), lambda frames: None, make)
     assert again.same and again.whole and again.gaps == 0
