@@ -26,7 +26,7 @@ PLACES = {"now": 0, "beat": TICKS_PER_BEAT, "bar": TICKS_PER_BAR, "phrase": 8 * 
 _NEAR = 1e-6
 
 
-def ticks_in(frames: int, tempo_bpm: float, sample_rate_hz: int) -> float:
+def ticks_in(frames: float, tempo_bpm: float, sample_rate_hz: int) -> float:
     """Return how many sixteenths pass in this many frames. [any]"""
     return frames * tempo_bpm / (TICK_S_AT_1_BPM * sample_rate_hz)
 

@@ -46,13 +46,8 @@ def weighted(prompts: Sequence[Prompt]) -> list[tuple[str, float]]:
 
 
 def as_typed(prompts: Iterable[tuple[str, float]]) -> str:
-    """Return texts with their weights as they are typed; a weight of 1 is left out. [any]"""
-    return ", ".join(text if weight == 1.0 else f"{text}:{weight:g}" for text, weight in prompts)
-
-
-def written(prompt: Prompt) -> str:
-    """Return a prompt as `parse_prompt` reads it. [any]"""
-    return prompt.text if prompt.weight == 1.0 and ":" not in prompt.text else f"{prompt.text}:{prompt.weight:g}"
+    """Return texts with their weights as `prompting.read_line` reads them; a weight of 1 is left out. [any]"""
+    return "; ".join(text if weight == 1.0 and ":" not in text else f"{text}:{weight:g}" for text, weight in prompts)
 
 
 def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:

@@ -14,7 +14,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from legando.realtime.errors import RigError
-from legando.realtime.rigs.prompts import written
+from legando.realtime.rigs.prompts import as_typed, weighted
 from legando.realtime.rigs.rig import DEFAULT_RIG, read_rig
 from legando.realtime.rigs.scene import Scene, unlike
 from legando.realtime.rigs.source import parse_source
@@ -74,7 +74,8 @@ def scene_in(text: str, scene: Scene) -> tuple[str, str]:
 
 def scene_values(scene: Scene) -> dict[str, object]:
     """Return what a scene says, as a rig writes it: only what is not so by itself. [any]"""
-    values: dict[str, object] = {"name": scene.name, "prompts": [written(prompt) for prompt in scene.prompts]}
+    prompts = [as_typed([pair]) for pair in weighted(scene.prompts)]
+    values: dict[str, object] = {"name": scene.name, "prompts": prompts}
     for one in fields(Scene):
         value = getattr(scene, one.name)
         if one.name not in values and value != one.default:

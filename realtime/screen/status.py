@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from legando.realtime.controls import MOODS, PARTS
+from legando.realtime.performing.recall import ticks_in
 from legando.realtime.rigs.controlnames import IMMEDIATE
 
 GOAL_MS = 150.0
@@ -77,8 +78,8 @@ class Status:
 
     def tick_at(self, now_ns: int) -> float:
         """Return where the music is at another time; no more than a second is guessed ahead."""
-        seconds = min(max(now_ns - self.time_ns, 0), 1_000_000_000) / 1e9
-        return self.tick + seconds * self.tempo_bpm / 60.0 * 4.0
+        elapsed_ns = min(max(now_ns - self.time_ns, 0), 1_000_000_000)
+        return self.tick + ticks_in(elapsed_ns, self.tempo_bpm, 1_000_000_000)
 
 
 _LISTS = ("scenes", "peak_db", "midi_ports")
@@ -122,7 +123,7 @@ class Heard:
         """Return what sounds at a frame, with the tick there."""
         for place in reversed(self._places):
             if place.frame <= frame:
-                tick = place.tick + (frame - place.frame) / self._rate * tempo_bpm / 60.0 * 4.0
+                tick = place.tick + ticks_in(frame - place.frame, tempo_bpm, self._rate)
                 return Place(frame=round(frame), tick=tick, chord=place.chord, section=place.section)
         return Place(frame=0, tick=0.0, chord="", section="")
 

@@ -157,7 +157,7 @@ def test_marks_are_counted_by_scene_prompts_and_bundle(tmp_path: Path, capsys: p
     account = told(capsys, one)
     first, second = account["heard"]
     assert (first["scene"], first["prompts"], first["bundle"]) == ("one", "deep house", "tone")
-    assert (second["scene"], second["prompts"], second["bundle"]) == ("two", "techno:0.7, dub:0.3", "newer")
+    assert (second["scene"], second["prompts"], second["bundle"]) == ("two", "techno:0.7; dub:0.3", "newer")
     assert first["minutes"] == second["minutes"] == pytest.approx(150 * 0.08 / 60)
     assert (first["likes"], first["dislikes"], second["likes"], second["dislikes"]) == (0, 2, 6, 0)
     assert second["liked_share"] == 1.0 and second["interval"] == pytest.approx(wilson(6, 6))

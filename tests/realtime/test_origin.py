@@ -172,7 +172,7 @@ def test_render_says_prompts_seed_and_licence(tmp_path: Path, capsys: pytest.Cap
     assert main(["info", str(path)]) == 0
     words_told = capsys.readouterr().out
     assert "trainedAlgorithmicMedia" in words_told and "samples   as written" in words_told
-    assert "scene     deep house, dub:0.5\n" in words_told
+    assert "scene     deep house; dub:0.5\n" in words_told
 
 
 def test_the_shipped_bundle_is_found_by_its_hash(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from legando.realtime.prompting import OTHERS_MAX, WAITING_MAX, PromptReader, re
 from legando.realtime.recording.journal import Journal, read_take
 from legando.realtime.recording.replay import replay
 from legando.realtime.rigs.controlnames import COUNTED_MAX
-from legando.realtime.rigs.prompts import LINE_MAX, Prompt
+from legando.realtime.rigs.prompts import LINE_MAX, Prompt, as_typed, weighted
 from legando.realtime.rigs.rig import BridgeRig, OscRig, Rig, read_rig
 from legando.realtime.rigs.scene import Scene, SceneChanges
 from legando.realtime.screen.display import Display
@@ -81,6 +81,12 @@ def test_a_line_is_prompts_with_weights_parted_by_semicolons() -> None:
     assert scene.prompts == (Prompt(text="smoky jazz", weight=0.7), Prompt(text="dusty lofi, warm", weight=0.3))
     assert scene.name == "smoky jazz + dusty lofi, warm" and scene.tempo_bpm is None
     assert len(read_line("long words " * 20).name) <= 48
+
+
+def test_what_is_told_of_prompts_can_be_typed_again() -> None:
+    told = [("smoky jazz", 0.7), ("dusty lofi, warm", 1.0), ("strings: warm", 1.0)]
+    assert as_typed(told) == "smoky jazz:0.7; dusty lofi, warm; strings: warm:1"
+    assert weighted(read_line(as_typed(told)).prompts) == told
 
 
 @pytest.mark.parametrize(
