@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from legando.realtime.arguments import number, whole
+from legando.realtime.commands.benchjobs import DEFAULTS, settle
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
 
@@ -27,7 +28,7 @@ USAGE = """legando bench [SUITE ...] [--quick] [--report DIR] [--against COMMIT]
 
 
 def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
-    """Say what `legando bench` understands. [control]"""
+    """Say what `legando bench` understands; `benchjobs.settle` puts the defaults in. [control]"""
     bench.usage = USAGE
     suites = bench.add_argument_group(
         "suites: what each part costs",
@@ -40,7 +41,7 @@ def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
     suites.add_argument("--gate", action="store_true", help="status 1 when p99 or late chunks are worse, or too many")
     suites.add_argument("--history", type=Path, metavar="FILE", help="where to add a line; default: the user's state")
     suites.add_argument("--install", action="store_true", help="peers: install them into environments of their own")
-    every = bench.add_argument_group("shared", "For suites, live and loopback alike.")
+    every = bench.add_argument_group("shared", "For suites and live alike; --json for loopback, --bundle for record.")
     every.add_argument("--json", nargs="?", const="-", metavar="FILE", help="keep all samples; default: print them")
     every.add_argument("--bundle", type=Path, metavar="DIR", help="the model; default: the shipped one")
     live = bench.add_argument_group(
@@ -49,37 +50,30 @@ def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
         "trial instead: what the sound survives; status 1 when it does not.",
     )
     seconds, times = number("length in seconds", 0.1, 86_400.0), whole("number of times", 1, 100_000)
-    live.add_argument(
-        "--seconds", type=seconds, default=60.0, metavar="S", help="how long events are sent; default: 60"
-    )
+    live.add_argument("--seconds", type=seconds, metavar="S", help="how long events are sent; default: 60")
     minutes, hogs = number("length in minutes", 0.05, 10_000.0), whole("number of processes", 0, 256)
     live.add_argument("--soak", type=minutes, metavar="MINUTES", help="look for breaks in the sound so long")
-    live.add_argument("--hogs", type=hogs, default=1, metavar="N", help="busy processes beside a soak; default: 1")
-    live.add_argument("--kills", type=times, default=0, metavar="N", help="kill engine or player so often")
+    live.add_argument("--hogs", type=hogs, metavar="N", help="busy processes beside a soak; default: 1")
+    live.add_argument("--kills", type=times, metavar="N", help="kill engine or player so often")
     live.add_argument(
         "--jack-restarts",
         type=times,
-        default=0,
         metavar="M",
         help="end the JACK server so often, alone or with --kills",
     )
-    live.add_argument("--flood", type=times, default=0, metavar="N", help="send so many random messages")
+    live.add_argument("--flood", type=times, metavar="N", help="send so many random messages")
     live.add_argument("--rollout", type=Path, metavar="DIR", help="let another bundle in and out again")
-    live.add_argument("--times", type=times, default=3, metavar="N", help="how often, for --rollout; default: 3")
+    live.add_argument("--times", type=times, metavar="N", help="how often, for --rollout; default: 3")
     live.add_argument("--sweeps", type=seconds, metavar="S", help="sweep faders at full speed so long")
     block, lead = whole("block size", 16, 8192), number("lead in ms", 0.0, 2000.0)
-    live.add_argument(
-        "--block", type=block, default=256, metavar="N", help="frames of the device's block; default: 256"
-    )
+    live.add_argument("--block", type=block, metavar="N", help="frames of the device's block; default: 256")
     live.add_argument("--lead", type=lead, metavar="MS", help="how far ahead of the device; default: the rig's")
     loop = bench.add_argument_group(
         "loopback: the wait of the sound device itself",
         "Clicks leave by an output and come back by an input, over a cable of yours. With --block, too.",
     )
     loop.add_argument("--device", metavar="NAME", help="a sound device with outputs and inputs; default: the system's")
-    loop.add_argument(
-        "--clicks", type=whole("number of clicks", 2, 10_000), default=50, metavar="N", help="how many; default: 50"
-    )
+    loop.add_argument("--clicks", type=whole("number of clicks", 2, 10_000), metavar="N", help="how many; default: 50")
     loop.add_argument("--cable", action="store_true", help="on JACK: connect our output to our input, without a device")
     pages = bench.add_argument_group(
         "record and figures: numbers on the pages, in a checkout",
@@ -87,6 +81,7 @@ def add_bench_arguments(bench: argparse.ArgumentParser) -> None:
         "(drift, soak and tests take longer). figures holds the pages to them; status 1 where they differ.",
     )
     pages.add_argument("--write", action="store_true", help="figures: write them into the pages instead of checking")
+    bench.set_defaults(**dict.fromkeys(DEFAULTS))  # so that what is given can be told from what is not
 
 
 def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
@@ -97,6 +92,7 @@ def bench_command(arguments: argparse.Namespace, instrument: str) -> int:
     alone = [name for name in arguments.what if name in ALONE]
     if alone and len(arguments.what) > 1 and arguments.what[0] != "record":
         raise LegandoError(f"{' and '.join(arguments.what)} cannot run together; run live, loopback and figures alone")
+    settle(arguments)
     if arguments.what == ["loopback"]:
         from legando.bench.loopback import run_loopback
 
