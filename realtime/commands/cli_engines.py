@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 DAYS = 30
 SPACE_MB = 4000
+COLUMNS = ("network", "for", "precision", "target", "library", "size", "built in", "last used")
 
 
 def add_engines(parser: argparse.ArgumentParser) -> None:
@@ -117,23 +120,48 @@ def _list(arguments: argparse.Namespace, store: Store) -> int:
     if not entries:
         print(f"no engines in {store.folder}; make some with: legando engines build")
         return EXIT_OK
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("network", "streams", "precision", "target", "library", "MB", "built in", "last used", box=None)
-    for entry in entries:
-        key = entry.key
-        used = datetime.fromtimestamp(entry.used_s, UTC).strftime("%Y-%m-%d")
-        if entry.wrong:
-            table.add_row(f"damaged: {entry.wrong}", *[""] * 4, f"{entry.bytes / 1e6:.1f}", "", used)
-            continue
-        library = f"{str(key['library']).replace('_', '-')} {key['version']}"
-        cells = [str(key[name]) for name in ("network", "batch", "precision", "target")]
-        built = entry.sidecar.get("build_s")
-        table.add_row(*cells, library, f"{entry.bytes / 1e6:.1f}", f"{built} s", used)
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-    print(f"{len(entries)} engines, {sum(entry.bytes for entry in entries) / 1e6:.0f} MB in {store.folder}")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print("\n".join(list_lines(entries, width)))
+    count = f"{len(entries)} engine{'s' * (len(entries) > 1)}"
+    print(f"{count}, {sum(entry.bytes for entry in entries) / 1e6:.0f} MB in {store.folder}")
     return EXIT_OK
+
+
+def list_lines(entries: Sequence[Entry], width: int | None) -> list[str]:
+    """Return what engines there are: as a table where that fits into the width, else two lines for each. [any]"""
+    rows = [_cells(entry) for entry in entries if not entry.wrong]
+    columns = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    if rows and (width is None or sum(columns) + 2 * len(columns) <= width):
+        table = [COLUMNS, *rows]
+        lines = ["  ".join(f"{cell:{n}}" for cell, n in zip(row, columns, strict=True)).rstrip() for row in table]
+    else:
+        lines = []
+        for network, streams, precision, target, library, size, built, used in rows:
+            lines += _wrapped(f"{network} for {streams}, {precision}, {target}, {size}", width)
+            lines += _wrapped(f"  {library}, built in {built}, used {used}", width)
+    for entry in entries:
+        if entry.wrong:
+            lines += _wrapped(f"damaged: {entry.wrong}, {entry.bytes / 1e6:.1f} MB, used {_day(entry)}", width)
+    return lines
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    """Return the cells of a row of the table."""
+    key, built = entry.key, entry.sidecar.get("build_s")
+    streams = f"{key['batch']} stream{'s' * (key['batch'] != 1)}"
+    library = f"{str(key['library']).replace('_', '-')} {key['version']}"
+    names = str(key["network"]), streams, str(key["precision"]), str(key["target"]), library
+    took = f"{built:.1f} s" if isinstance(built, int | float) else "?"
+    return *names, f"{entry.bytes / 1e6:.1f} MB", took, _day(entry)
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """Return a sentence in lines of the width, the second one and those after it indented."""
+    return [text] if width is None else textwrap.wrap(text, max(width, 20), subsequent_indent="    ")
+
+
+def _day(entry: Entry) -> str:
+    return datetime.fromtimestamp(entry.used_s, UTC).strftime("%Y-%m-%d")
 
 
 def _described(entry: Entry) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from legando.engines.compiled.library import Library, find_card
-from legando.engines.compiled.store import ENGINE, SIDECAR
+from legando.engines.compiled.store import ENGINE, SIDECAR, Entry
 from legando.realtime.cli import main
+from legando.realtime.commands.cli_engines import list_lines
 from tests.engines.compiled.conftest import only
 
 
@@ -56,7 +57,7 @@ def test_a_bit_that_flipped_is_found_and_mended_with_the_same_engine(
 def test_list_shows_a_table_or_json(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["engines", "list", "--cache", str(cache)]) == 0
     out = capsys.readouterr().out
-    assert "language" in out and "portable" in out and "1 engines, " in out
+    assert "language" in out and "portable" in out and "1 engine, " in out
     only(cache, SIDECAR).write_text("{}")
     assert main(["engines", "list", "--cache", str(cache), "--json"]) == 0
     (engine,) = json.loads(capsys.readouterr().out)["engines"]
@@ -65,6 +66,42 @@ def test_list_shows_a_table_or_json(cache: Path, tmp_path: Path, capsys: pytest.
     assert "damaged: " in capsys.readouterr().out
     assert main(["engines", "list", "--cache", str(tmp_path / "none")]) == 0
     assert "legando engines build" in capsys.readouterr().out
+
+
+def made_up(network: str, batch: int, precision: str, target: str, wrong: str = "") -> Entry:
+    key = {"network": network, "batch": batch, "precision": precision, "target": target}
+    sidecar = {"key": {**key, "library": "tensorrt_rtx", "version": "1.2.0.54"}, "build_s": 12.345}
+    return Entry(stem="x", path=Path("x"), sidecar=sidecar, bytes=10_400_000, used_s=1.79e9, wrong=wrong)
+
+
+def test_a_list_is_a_table_where_that_fits_and_lines_of_whole_words_where_not() -> None:
+    card = "NVIDIA GeForce RTX 4070 Laptop GPU sm_89"
+    entries = [made_up("language", 1, "fp32", "portable"), made_up("decoder", 8, "mixed", card)]
+    entries.append(made_up("denoiser", 1, "mixed", "portable", wrong="denoiser-b1.engine is cut short"))
+    table = list_lines(entries, None)
+    assert table[0].split() == [
+        "network",
+        "for",
+        "precision",
+        "target",
+        "library",
+        "size",
+        "built",
+        "in",
+        "last",
+        "used",
+    ]
+    assert len(table) == 4 and table[1].index("portable") == table[2].index(card) == table[0].index("target")
+    assert list_lines(entries, 60)[:2] == [
+        "language for 1 stream, fp32, portable, 10.4 MB",
+        "  tensorrt-rtx 1.2.0.54, built in 12.3 s, used 2026-09-21",
+    ]
+    for width in (40, 60, 80, 120):
+        lines = list_lines(entries, width)
+        assert max(map(len, lines)) <= width and "…" not in "".join(lines)
+        assert (
+            card in " ".join(line.strip() for line in lines) and "damaged: denoiser-b1.engine" in lines[-2] + lines[-1]
+        )
 
 
 def test_verify_says_what_it_could_not_do_without_a_card(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
