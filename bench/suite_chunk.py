@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from legando.bench.chunks import WARM_UP_CHUNKS, WAYS
+from legando.bench.held import WARM_UP_CHUNKS as HELD_WARM_UP
 from legando.bench.partclock import WHOLE, Row, in_order
 from legando.bench.samples import Outcome, Series
 from legando.bench.workerlink import Worker
@@ -85,11 +86,12 @@ def held_suite(
     for sitting in range(sittings):
         if sitting:
             yield
-        before_s = chunks[-1]["at_s"] if chunks else 0.0
         with Worker(bundle=bundle) as worker:
             about = worker.about
+            # what counts follows what counted before, without the warm-up between
+            offset_s = chunks[-1]["at_s"] - (HELD_WARM_UP - 1) * about["chunk_ms"] / 1000.0 if chunks else 0.0
             for chunk in worker.hold(length):
-                chunks.append({**chunk, "at_s": round(before_s + chunk["at_s"], 4)})
+                chunks.append({**chunk, "at_s": round(offset_s + chunk["at_s"], 4)})
                 advance((sitting + min(1.0, chunk["at_s"] / length)) / sittings)
     return held_outcome(chunks, about)
 

@@ -78,7 +78,11 @@ class JackServer:
         self._process = None
 
     def __enter__(self) -> JackServer:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._log.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

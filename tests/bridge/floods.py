@@ -60,16 +60,21 @@ def hello() -> bytes:
     return wire.pack(say.Hello(0, clock_id(), "fuzz"), number=1, timestamp_ns=time.perf_counter_ns())
 
 
-def settle(sock: zmq.Socket[bytes]) -> None:
-    """Wait until all that was sent has been taken: until a hello is answered; then leave."""
+def greet(sock: zmq.Socket[bytes]) -> None:
+    """Say hello until it is answered: by then all that was sent before has been taken."""
     until = time.monotonic() + PATIENT_MS / 1e3
     while time.monotonic() < until:
         sock.send(hello())
         while sock.poll(200):
             if isinstance(wire.parse(sock.recv()).body, say.Welcome):
-                sock.send(wire.pack(say.Bye(), number=2, timestamp_ns=time.perf_counter_ns()))
                 return
     sys.exit("the server does not greet")
+
+
+def settle(sock: zmq.Socket[bytes]) -> None:
+    """Wait until all that was sent has been taken, then leave: what the system still held would be thrown away."""
+    greet(sock)
+    sock.send(wire.pack(say.Bye(), number=2, timestamp_ns=time.perf_counter_ns()))
 
 
 def flood_control(endpoint: str, frames: int, seed: int, keys: ClientKeys | None) -> None:
@@ -84,7 +89,7 @@ def flood_control(endpoint: str, frames: int, seed: int, keys: ClientKeys | None
                     keys.arm(sock)
                 sock.connect(endpoint)
                 if random_.random() < 0.5:
-                    sock.send(hello())
+                    greet(sock)  # its answer shall not be taken for that of the hello at the end
                 for _ in range(min(5000, frames - sent)):
                     sock.send_multipart(nonsense(random_, random_.randrange(2**33)))
                     sent += 1
