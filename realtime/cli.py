@@ -23,6 +23,7 @@ from legando.realtime.instrument import BACKENDS, SHIPPED
 
 SECONDS_MAX = 86_400.0
 METRICS_ADDRESS = "127.0.0.1:9464"
+WHOLE = "A disk that fails ends it with exit status 2, and nothing half-written stays: it can be made again."
 TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 
 
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="appears only when it is whole")
     _add_notes(render)
     render.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    render.epilog = WHOLE
 
     play = _command(commands, "play", "play to the sound device, or to take.wav where there is none")
     how, kept = _add_live(play)
@@ -80,11 +82,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     replay = _command(commands, "replay", "make a take again from its journal, bit for bit")
     replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what play --record or --journal kept")
-    replay.add_argument("--out", type=Path, metavar="FILE", help="keep it as .wav (float) or .flac")
+    replay.add_argument("--out", type=Path, metavar="FILE", help="keep it as .wav (float) or .flac, once it is whole")
     _add_notes(replay)
     replay.add_argument("--bundle", type=Path, metavar="DIR", help="instead of the journal's, where that has moved")
     _add_backend(replay)
     replay.add_argument("--json", action="store_true", help="print the account as one JSON object")
+    replay.epilog = f"Status 2 also where it is not the same take. {WHOLE}"
 
     feedback = _command(commands, "feedback", "what the performer liked, from journals; two bundles compared")
     feedback.add_argument("journals", type=Path, nargs="+", metavar="JOURNAL", help="what play --record kept")
@@ -104,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--stream", default="main", metavar="NAME", help="default: main")
     listen.add_argument("--keys", type=Path, metavar="DIR", help="where yours are, if the server asks for keys")
     listen.add_argument("--json", action="store_true", help="print the account as one JSON object")
+    listen.epilog = "A disk that fails ends it with exit status 2, and nothing half-written stays."
 
     add_bench_arguments(_command(commands, "bench", "measure what it costs, and the wait from hand to sound"))
 

@@ -5,7 +5,7 @@
 | 0 | all went well |
 | 1 | `bench` or `evaluate` measured what should not be |
 | 2 | something that the user can mend: one sentence on standard error, nothing half-written |
-| 3 | the music played on, but a recording, a journal or `--out` could not be kept whole, however the run ended |
+| 3 | `play`, `serve`: the music went on, but a recording, a journal or `--out` is not whole, however the run ended |
 | 129, 130, 143 | stopped: the terminal was closed, Ctrl-C, a polite kill |
 | 141 | whoever read the results had seen enough |
 """

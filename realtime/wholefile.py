@@ -1,11 +1,16 @@
-"""A file that appears only when it is whole: written beside its place, made safe, then renamed. [any]"""
+"""A file that appears only when it is whole: written beside its place, made safe, then renamed; or why not. [any]"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+_FULL_BYTES = 1 << 16
+"""A disk with less room than this counts as full: of a block that did not fit, some of it may be written."""
 
 
 @contextlib.contextmanager
@@ -23,3 +28,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def reason_of(error: BaseException, path: str | Path) -> str:
+    """Return why a file cannot be written, without a full stop; libsndfile says "System error" of a full disk. [any]"""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(Path(path).parent).free < _FULL_BYTES:
+            return os.strerror(errno.ENOSPC)
+    text = str(getattr(error, "error_string", "") or error or "a short write")
+    return text.strip().rstrip(".")

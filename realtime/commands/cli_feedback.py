@@ -52,12 +52,17 @@ def _clips(records: dict[Path, TakeRecord], folder: Path, bundle: Path | None, i
     for name in names:
         if name.exists() or names.count(name) > 1:
             raise LegandoError(f"{name} is there already or would be written twice; choose an empty folder")
-    for path, clips in wanted.items():
-        take = take_beside(path)
-        if clips and take is not None:
-            cut_take(take, clips)
-        elif clips:
-            _make_again(records[path], clips, bundle, instrument)
+    try:
+        for path, clips in wanted.items():
+            take = take_beside(path)
+            if clips and take is not None:
+                cut_take(take, clips)
+            elif clips:
+                _make_again(records[path], clips, bundle, instrument)
+    except BaseException:  # all clips or none, so that the next try finds its names free
+        for name in names:
+            name.unlink(missing_ok=True)
+        raise
     return names
 
 
@@ -65,7 +70,6 @@ def _make_again(record: TakeRecord, clips: list[Clip], bundle: Path | None, inst
     loaded = load_instrument(instrument, replay_bundle(record, bundle))
     with contextlib.closing(Cutter(clips)) as cutter:
         report = replay(record, loaded, cutter.put, partial(load_instrument, instrument))
+        cutter.finish()
     if not report.same:
-        for clip in clips:
-            clip.path.unlink(missing_ok=True)
         raise LegandoError(f"the clips are not what was heard: {report.sentence()}; give the take's own --bundle")

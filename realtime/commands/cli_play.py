@@ -184,7 +184,7 @@ def _saved(writer: WavWriter | None) -> dict[str, str]:
 
 
 def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, display: Display, reason: str) -> int:
-    """Write the piece to a file; after Ctrl-C the file holds what was made so far."""
+    """Write the piece to a file; after Ctrl-C, or where the disk is full, it holds what was made so far."""
     out: Path = arguments.out or FALLBACK_OUT
     show = replace(show, seconds=show.seconds or DEFAULT_SECONDS)
     with ExitStack() as stack:
@@ -200,27 +200,31 @@ def _render_instead(arguments: argparse.Namespace, show: Show, instrument: str, 
         try:
             figures, engine = render_show(show, loaded, writer, display, journal=journal, name=instrument)
             writer.about = about_render(show, loaded, engine)
-        except KeyboardInterrupt as stop:
-            if not writer.frames:
+        except (KeyboardInterrupt, LegandoError) as stop:
+            stopped = exit_of(stop) if isinstance(stop, KeyboardInterrupt) else EXIT_LOST
+            if not writer.frames or (stopped == EXIT_LOST and writer.failure is None):
                 raise
             writer.commit()
-            display.say(f"stopped; {out} holds the first {writer.seconds:.1f} s")
-            kept = _close_journal(journal)
+            if writer.failure is None:
+                display.say(f"stopped; {out} holds the first {writer.seconds:.1f} s")
+            kept = _close(journal, writer)
             if arguments.json:
-                told = {"seconds": writer.seconds, "interrupted": True, **_saved(writer), **plain_kept(kept)}
-                print(json.dumps(told))
-            return _lost(kept, display) or exit_of(stop)
+                told = {"seconds": writer.seconds, "interrupted": stopped != EXIT_LOST, **_saved(writer)}
+                print(json.dumps(told | plain_kept(kept)))
+            return _lost(kept, display) or stopped
         writer.commit()
-    kept = _close_journal(journal)
+    kept = _close(journal, writer)
     tell_render(figures, loaded, engine, show, writer, display if not arguments.json else None, more=plain_kept(kept))
     return _lost(kept, display)
 
 
-def _close_journal(journal: Journal | None) -> list[Kept]:
+def _close(journal: Journal | None, writer: WavWriter) -> list[Kept]:
+    """Return what is on the disk of a show that was written instead of played."""
+    out = Kept(what="out", path=writer.path, seconds=writer.seconds, why=writer.failure)
     if journal is None:
-        return []
+        return [out]
     journal.finish()
-    return [kept_journal(journal)]
+    return [kept_journal(journal), out]
 
 
 def _open_journal(stack: ExitStack, path: Path | None, show: Show) -> Journal | None:

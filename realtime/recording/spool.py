@@ -13,6 +13,7 @@ import time
 from typing import Generic, Protocol, TypeVar
 
 from legando.realtime.errors import LegandoError
+from legando.realtime.wholefile import reason_of
 
 SYNC_S = 1.0
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -88,7 +89,7 @@ class Spool(Generic[T_contra]):
                     self._store.sync()
                     synced_s, dirty = time.monotonic(), False
         except OSError as error:
-            reason = error.strerror or str(error).rstrip(".")
+            reason = reason_of(error, self._store.name)
             self._error = f"{self._store.name} cannot be written ({reason}); free some room there"
         finally:
             try:

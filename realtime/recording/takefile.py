@@ -170,11 +170,15 @@ def check_take_name(path: Path) -> None:
         raise LegandoError(f"folder {path.parent} does not exist or may not be written to; record elsewhere")
 
 
+def kind_of(path: Path) -> type[WavTake] | type[FlacTake]:
+    """Return what writes a file of this name. [any]"""
+    return WavTake if path.suffix.lower() == ".wav" else FlacTake
+
+
 def open_take(path: Path, *, sample_rate_hz: int, channels: int, about: Mapping[str, Any]) -> WavTake | FlacTake:
     """Make a new file for a take, WAV or FLAC by its name; LegandoError in one sentence when it cannot be. [control]"""
     check_take_name(path)
-    kind = WavTake if path.suffix.lower() == ".wav" else FlacTake
     try:
-        return kind(path, sample_rate_hz=sample_rate_hz, channels=channels, about=about)
+        return kind_of(path)(path, sample_rate_hz=sample_rate_hz, channels=channels, about=about)
     except (OSError, soundfile.SoundFileError) as error:
         raise LegandoError(f"{path} cannot be made: {error}; choose another place") from error

@@ -20,6 +20,7 @@ import soundfile
 
 from legando.realtime.errors import LegandoError
 from legando.realtime.recording.riff import TEXT_MAX_BYTES, say_origin
+from legando.realtime.wholefile import reason_of
 
 _BYTES_PER_SAMPLE = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
 _WAV_MAX_BYTES = 0xFFFF_FFFF - 4096 - TEXT_MAX_BYTES
@@ -66,7 +67,9 @@ class WavWriter:
             )
         except (soundfile.SoundFileError, OSError) as error:
             self._part.unlink(missing_ok=True)
-            raise LegandoError(f"{self.path} cannot be written ({_plain(error)}); choose another place") from error
+            raise LegandoError(
+                f"{self.path} cannot be written ({reason_of(error, self.path)}); choose another place"
+            ) from error
 
     def write(self, frames: npt.NDArray[np.float32]) -> None:
         """Append frames: float32 (frames, channels). [control]
@@ -84,7 +87,7 @@ class WavWriter:
             self._file.write(block)  # no flush here: it would wait for the disk
         except (soundfile.SoundFileError, OSError, AssertionError) as error:  # a short write is an assertion there
             self._hash, self.frames = self._before
-            self.failure = f"{self.path} cannot be written ({_plain(error)}); free some room there"
+            self.failure = f"{self.path} cannot be written ({reason_of(error, self.path)}); free some room there"
             raise LegandoError(self.failure) from error
         hashed = self._hash.copy()
         hashed.update(block.data)
@@ -113,8 +116,9 @@ class WavWriter:
                 os.fsync(part.fileno())
             self._part.replace(self.path)
         except (soundfile.SoundFileError, OSError) as error:
+            self.failure = f"{self.path} cannot be written ({reason_of(error, self.path)}); free some room there"
             self.abort()
-            self.failure, self.frames = f"{self.path} cannot be written ({_plain(error)}); free some room there", 0
+            self.frames = 0
             raise LegandoError(self.failure) from error
         return self.path
 
@@ -136,11 +140,3 @@ class WavWriter:
             self.commit()
         else:
             self.abort()
-
-
-def _plain(error: BaseException) -> str:
-    """Return the reason inside a library's message, without its full stop."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = str(getattr(error, "error_string", "") or error or "a short write")
-    return text.strip().rstrip(".")

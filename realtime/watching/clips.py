@@ -12,7 +12,7 @@ import soundfile
 
 from legando.realtime.errors import LegandoError
 from legando.realtime.recording.journal import TakeRecord
-from legando.realtime.recording.takefile import FlacTake, WavTake, open_take
+from legando.realtime.recording.wholetake import WholeTake
 from legando.realtime.ring import Frames
 from legando.realtime.show import CHANNELS, SAMPLE_RATE_HZ
 from legando.realtime.watching.moments import Mark, Moments
@@ -79,15 +79,12 @@ def cut_take(take: Path, clips: Sequence[Clip]) -> None:
 
 
 def _write(clip: Clip, frames: Frames) -> None:
-    file = _open(clip)
-    try:
+    with _open(clip) as file:
         file.write(frames)
-    finally:
-        file.close()
 
 
-def _open(clip: Clip) -> WavTake | FlacTake:
-    return open_take(clip.path, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=clip.about)
+def _open(clip: Clip) -> WholeTake:
+    return WholeTake(clip.path, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, about=clip.about)
 
 
 class Cutter:
@@ -95,7 +92,7 @@ class Cutter:
 
     def __init__(self, clips: Sequence[Clip]) -> None:
         self._waiting = sorted(clips, key=lambda clip: clip.begin)
-        self._open: list[tuple[Clip, WavTake | FlacTake]] = []
+        self._open: list[tuple[Clip, WholeTake]] = []
         self._position = 0
 
     def put(self, frames: Frames) -> None:
@@ -108,11 +105,16 @@ class Cutter:
             piece = frames[max(0, clip.begin - self._position) : clip.end - self._position]
             file.write(np.ascontiguousarray(piece))
             if clip.end <= end:
-                file.close()
                 self._open.remove((clip, file))
+                file.commit()
         self._position = end
 
-    def close(self) -> None:
-        """Finish what is open: the take ended earlier."""
+    def finish(self) -> None:
+        """Put what is open in its place: the take ended earlier."""
         while self._open:
-            self._open.pop()[1].close()
+            self._open.pop()[1].commit()
+
+    def close(self) -> None:
+        """Leave nothing of what is open behind."""
+        while self._open:
+            self._open.pop()[1].abort()
