@@ -47,7 +47,6 @@ from legando.realtime.controls import TICK_S_AT_1_BPM
 SAMPLE_RATE_HZ = 48_000
 GRAIN_FRAMES = 480
 LATENT_FRAMES = 960
-LATENT_RATE_HZ = 50
 
 SLOTS = {"bass": (0, 2), "chord": (2, 8), "texture": (10, 3), "lead": (13, 6), "kick": (19, 1)}
 """First slot and number of slots of each tonal part, and of the kick."""

@@ -108,14 +108,6 @@ class Stage:
             self.hands.close_port()
             self.hands.delete()
 
-    def reopen_hands(self) -> None:
-        """Open the MIDI port again, after the server was started anew."""
-        import rtmidi
-
-        with quiet_stderr():
-            self.hands = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="bench")
-            self.hands.open_virtual_port(PORT)
-
     @property
     def rig_path(self) -> Path:
         """The rig that is played."""
