@@ -13,6 +13,7 @@ from pathlib import Path
 
 from legando.realtime.closing import Closing
 from legando.realtime.errors import RigError
+from legando.realtime.rigs.rig import rig_text
 from legando.realtime.rigs.rigedit import OWN_RIG, own_rig_text, save_rig, scene_in
 from legando.realtime.rigs.scene import Scene
 from legando.realtime.taken import taken
@@ -47,9 +48,9 @@ class Keeper(Closing):
     def _write(self, scene: Scene) -> None:
         try:
             new = not self._file.exists()
-            text, name = scene_in(own_rig_text() if new else self._file.read_text(encoding="utf-8"), scene)
+            text, name = scene_in(own_rig_text() if new else rig_text(self._file), scene)
             save_rig(self._file, text)
-        except (RigError, OSError, UnicodeDecodeError) as error:
+        except (RigError, OSError) as error:
             self.say(f"{scene.name!r} is not kept: {error}")
             return
         hint = f"; play it with --rig {self._file.name}" if self._shipped else ""

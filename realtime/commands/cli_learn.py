@@ -16,7 +16,7 @@ from legando.realtime.exits import EXIT_OK
 from legando.realtime.midi.learning import Guess, Listener
 from legando.realtime.rigs.checks import nearest
 from legando.realtime.rigs.controlnames import CONTROLS, find_control
-from legando.realtime.rigs.rig import MidiRig, Rig, read_rig
+from legando.realtime.rigs.rig import MidiRig, Rig, read_rig, rig_text
 from legando.realtime.rigs.rigedit import OWN_RIG, bind_in, own_rig_text, save_rig
 
 _COLUMNS = 3
@@ -82,7 +82,7 @@ def learn(path: Path, listen: Callable[[], Guess], ask: Callable[[str], str | No
 
 def _choose(path: Path, guess: Guess, ask: Callable[[str], str | None], say: Callable[[str], None]) -> bool | None:
     """Ask what the source shall move, and save it. Return whether that was done; None ends the session."""
-    text = _text(path) if path.exists() else own_rig_text()
+    text = rig_text(path) if path.exists() else own_rig_text()
     rig = read_rig(path if path.exists() else None)
     names = names_of(rig)
     for line in listing(names, rig):
@@ -156,13 +156,4 @@ def text_of(path: Path) -> str | None:
     """Return a rig file's text; None for one that is still to be made. [control]"""
     if not path.exists() and not path.parent.is_dir():
         raise RigError(f"the rig file {path} cannot be made: there is no folder {path.parent}; check the name")
-    return _text(path) if path.exists() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RigError(f"cannot read the rig file {path}: {error.strerror or error}; check the name") from error
-    except UnicodeDecodeError as error:
-        raise RigError(f"the rig file {path} is not TOML: {error}") from error
+    return rig_text(path) if path.exists() else None

@@ -29,6 +29,8 @@ from legando.realtime.errors import LegandoError
 from legando.realtime.recording.spool import Spool
 
 VERSION = 2
+_HEADER_MAX_BYTES = 1 << 22
+"""More than the first line of any journal has, its rig's prompts included."""
 _PASSING: dict[str, Any] = {"notes": [], "turn": None}
 """Controls that hold for one chunk only."""
 
@@ -179,7 +181,10 @@ class TakeRecord:
 def read_take(path: Path) -> TakeRecord:
     """Read a journal; a last line that was cut off is left out, any other damage is a LegandoError that names it."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.readline(_HEADER_MAX_BYTES)
+            if data.endswith(b"\n"):  # else it is no journal, however long it is
+                data += file.read()
     except OSError as error:
         raise LegandoError(f"the journal {path} cannot be read: {error.strerror}; check the name") from error
     lines = data.split(b"\n")

@@ -37,6 +37,8 @@ from legando.realtime.rigs.scene import SceneChanges
 from legando.realtime.watching.monitorrig import MonitorRig
 
 DEFAULT_RIG = Path(__file__).with_name("default_rig.toml")
+RIG_MAX_BYTES = 1 << 20
+"""More than any rig has: some other file."""
 
 CLOCKS = ("internal", "midi")
 MIDI_APIS = ("auto", "alsa", "jack", "core", "windows")
@@ -236,15 +238,30 @@ def read_rig(path: Path | None = None) -> Rig:
 
     Raises RigError, one sentence that names the file, the key and what is allowed.
     """
-    file = path.resolve() if path is not None else None
-    path = DEFAULT_RIG if path is None else path
+    source = DEFAULT_RIG if path is None else path
+    text = rig_text(source)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RigError(f"the rig file {source} is not TOML: {error}") from error
+    except RecursionError:
+        raise RigError(f"the rig file {source} is nested too deep to be a rig; check the name") from None
+    file = path.resolve() if path is not None else None
+    try:
+        return replace(read_table(Rig, document, ""), folder=source.resolve().parent, file=file)
+    except LegandoError as error:
+        raise RigError(f"rig file {source}: {error}") from error
+
+
+def rig_text(path: Path) -> str:
+    """Return what a rig file says. Raises RigError, one sentence that names the file. [control]"""
+    try:
+        with path.open("rb") as file:
+            data = file.read(RIG_MAX_BYTES + 1)
+        if len(data) > RIG_MAX_BYTES:
+            raise RigError(f"the rig file {path} has more than {RIG_MAX_BYTES >> 20} MB; check the name")
+        return data.decode()
     except OSError as error:
         raise RigError(f"cannot read the rig file {path}: {error.strerror or error}; check the name") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise RigError(f"the rig file {path} is not TOML: {error}") from error
-    try:
-        return replace(read_table(Rig, document, ""), folder=path.resolve().parent, file=file)
-    except LegandoError as error:
-        raise RigError(f"rig file {path}: {error}") from error

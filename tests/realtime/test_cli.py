@@ -133,6 +133,11 @@ MISTAKES: list[tuple[tuple[str, ...], list[str]]] = [
     (("play", "--rig", "none.toml"), ["none.toml"]),
     (("play", "--rig", "../bad.toml"), ["bad.toml", "brightnes", "'brightness'"]),
     (("play", "--rig", "../device.toml", "--seconds", "1"), ["no-such-card-9"]),
+    (("play", "--rig", "../deep.toml"), ["deep.toml", "nested too deep"]),
+    (("play", "--rig", "../loop.toml"), ["loop.toml", "symbolic links"]),
+    (("play", "--rig", "../huge"), ["huge", "1 MB"]),
+    (("learn", "--rig", "../huge"), ["huge", "1 MB"]),
+    (("replay", "../huge"), ["huge", "no journal"]),
     (("play", "--midi", "../cut.mid"), ["cut.mid", "truncated"]),
     (("play", "--out", "nowhere/a.wav"), ["nowhere"]),
     (("play", "--seconds", "0"), ["--seconds"]),
@@ -165,6 +170,10 @@ def test_a_mistake_is_one_sentence_with_status_2_and_leaves_nothing(
     Path("../cut.mid").write_bytes(PERFORMANCE.read_bytes()[:200])
     scene = '[[scene]]\nname = "a"\nprompts = ["house"]\n'
     Path("../bad.toml").write_text(scene + "brightnes = 0.5\n")
+    Path("../deep.toml").write_text("a = " + "[" * 5000)
+    Path("../loop.toml").symlink_to("loop.toml")
+    with Path("../huge").open("wb") as huge:
+        huge.truncate(1 << 40)
     Path("../device.toml").write_text('[audio]\ndevice = "no-such-card-9"\n' + scene)
     assert run(*words) == 2
     out, err = capfd.readouterr()
