@@ -34,6 +34,8 @@ BLOCK_CHUNKS = 6
 WORK_TOLERANCE, WALL_TOLERANCE = 1.03, 1.05
 """What an interval must lie above, whole, before a part is called slower: by its own work, by the clock on the wall."""
 MISS_CHANCE = 0.01
+RESULT_MAX_BYTES = 1 << 28
+"""More than the samples of any run take."""
 FOLDERS = ("realtime", "kernels", "engines", "bridge")
 
 
@@ -184,10 +186,12 @@ def against_file(path: Path, results: Results) -> Comparison:
 def read_results(path: Path) -> Results:
     """Return the results of a JSON file. Raises LegandoError."""
     try:
-        return Results.read(json.loads(path.read_text(encoding="utf-8")))
+        with path.open("rb") as file:
+            data = file.read(RESULT_MAX_BYTES)
+        return Results.read(json.loads(data))
     except OSError as error:
         raise LegandoError(f"{path} cannot be read ({error.strerror}); give a file of legando bench --json") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LegandoError(f"{path} is no result of this legando bench ({error}); make one with --json") from error
 
 

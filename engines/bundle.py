@@ -71,7 +71,7 @@ class Bundle:
         raw = source.read_bytes()
         try:
             manifest = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BundleError(f"{source} is not valid JSON ({error}); copy the bundle afresh") from error
         if not isinstance(manifest, dict) or manifest.get("kind") != "legando-bundle":
             raise BundleError(f"{source} does not describe a legando bundle; give another folder")
@@ -84,6 +84,9 @@ class Bundle:
         if not isinstance(files, dict) or not set(REQUIRED) <= set(files):
             missing = sorted(set(REQUIRED) - set(files if isinstance(files, dict) else ()))
             raise BundleError(f"{source} does not list {', '.join(missing)}; copy the bundle afresh")
+        for name in ("chunk_latents", "steps"):
+            if type(manifest.get(name)) is not int or not 1 <= manifest[name] <= 64:
+                raise BundleError(f"{source} says {name} = {manifest.get(name)!r}, not 1 to 64; copy the bundle afresh")
         for name, about in files.items():
             _verify(path, name, about)
         return cls(path, str(manifest.get("name", path.name)), hashlib.sha256(raw).hexdigest(), manifest)

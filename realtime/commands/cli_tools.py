@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from legando.realtime.errors import DeviceError
+from legando.realtime.errors import BundleError, DeviceError
 from legando.realtime.exits import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
 
 LATENT_MS = 20
@@ -90,7 +90,16 @@ def bundle_command(arguments: argparse.Namespace) -> int:
     bundle = Bundle.load(arguments.folder)  # verifies every hash
     if arguments.action == "info":
         about = {"name": bundle.name, "path": str(bundle.path), "sha256": bundle.hash, **bundle.manifest}
-        print(json.dumps(about, indent=2) if arguments.json else "\n".join(_describe(about)))
+        if arguments.json:
+            print(json.dumps(about, indent=2))
+            return 0
+        try:
+            lines = _describe(about)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"{bundle.path} is whole, but what its manifest says of it has another form; print it with --json"
+            ) from error
+        print("\n".join(lines))
         return 0
     from legando.engines.generator import Generator
 

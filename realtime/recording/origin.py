@@ -60,7 +60,7 @@ def origin_of(text: str) -> dict[str, Any] | None:
     """Return what a comment says, None where it is none of ours. [any]"""
     try:
         plain = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     ours = isinstance(plain, dict) and isinstance(plain.get(DIGEST_KEY), str) and "digital_source_type" in plain
     return plain if ours else None

@@ -59,6 +59,7 @@ def test_the_command_keeps_samples_history_and_a_page(
         (["nosuch"], "there is no suite 'nosuch'"),
         (["live", "ring"], "run live, loopback and figures alone"),
         (["ring", "--against", "gone.json"], "cannot be read"),
+        (["chunk", "--against", "deep.json"], "is no result"),
         (["ring", "--against", "no-such-commit"], "neither a file nor a commit"),
     ],
 )
@@ -66,6 +67,7 @@ def test_mistakes_are_told_in_a_sentence(
     words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("deep.json").write_text("[" * 100_000)
     assert main(["bench", *words]) == 2
     assert sentence in capsys.readouterr().err
 

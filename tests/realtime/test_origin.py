@@ -189,6 +189,7 @@ def test_the_text_is_as_long_for_any_digest_and_is_read_again() -> None:
     again = origin_of(origin_text(ABOUT, "f" * 64))
     assert again is not None and again["seed"] == 7 and again["samples_sha256"] == "f" * 64
     assert origin_of("{}") is None and origin_of("a comment of somebody's") is None and origin_of("[]") is None
+    assert origin_of("[" * 100_000) is None
 
 
 @given(st.binary(max_size=400))
