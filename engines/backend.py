@@ -6,6 +6,7 @@ are filled by the caller before `run`; those in `outputs` hold the result until 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,9 @@ class Network:
         """Load a graph; `sizes` gives the value of each of its named dimensions."""
         self.session = open_session(path, str(path))
         self.path = path
+        self._lay_out(sizes)
+
+    def _lay_out(self, sizes: Mapping[str, int]) -> None:
         outputs = {node.name: node for node in self.session.get_outputs()}
         self.inputs: dict[str, Array] = {}
         self.outputs: dict[str, Array] = {}
@@ -81,6 +85,12 @@ class Network:
                 self.outputs[name] = _allocate(node, sizes)
         self._turn = 0
         self._bindings = [self._bind(turn) for turn in (0, 1)]
+
+    def twin(self) -> Network:
+        """Return the same network with inputs, outputs and state of its own: those before the first step."""
+        twin = copy.copy(self)
+        twin._lay_out({})
+        return twin
 
     def _bind(self, turn: int) -> ort.IOBinding:
         arrays = {**self.inputs, **self.outputs}

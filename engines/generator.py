@@ -25,8 +25,9 @@ from legando.engines.lean_decoder import sounding
 from legando.engines.metronome import Metronome
 from legando.engines.networks import Networks, cpu_networks
 from legando.engines.room import Room
-from legando.engines.sequencer import Ask, Plan, Sequencer
+from legando.engines.sequencer import Plan, Sequencer
 from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ, Struck
+from legando.engines.tune import Ask
 from legando.kernels.seam import Seam
 from legando.realtime.controls import Controls
 from legando.realtime.errors import RigError
@@ -95,7 +96,8 @@ class Generator:
         self._drive = Drive(self.chunk_frames, GRAIN_FRAMES)
         self._room = Room(self.chunk_frames, GRAIN_FRAMES)
         self._seam = Seam(self.channels, GRAIN_FRAMES, self.chunk_frames)
-        self._asked = {name: array[0] for name, array in self._language.inputs.items()}
+        self._ahead = made.language.twin()  # the memory of the idea to come
+        self._asked = [{name: array[0] for name, array in n.inputs.items()} for n in (self._language, self._ahead)]
         self._excitation = excitation_table()
         self._metronome = Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames)
         self._x = np.zeros((latents, LATENT_WIDTH), np.float32)
@@ -104,7 +106,7 @@ class Generator:
 
     def reset(self) -> None:
         """Start again from silence at tick 0, with the same seed."""
-        for network in (self._language, self._denoiser, self._decoder):
+        for network in (self._language, self._ahead, self._denoiser, self._decoder):
             network.reset()
         self._drive.reset()
         self._room.reset()
@@ -171,9 +173,15 @@ class Generator:
 
     def _write_tick(self, ask: Ask) -> tuple[int, ...]:
         """Let the language model write one tick, within what the performer holds and mutes."""
-        self._sequencer.describe(ask, self._asked)
-        self._language.run()
-        return tuple(int(t) for t in self._language.outputs["tokens"][0])
+        if ask.turns:
+            self._language, self._ahead = self._ahead, self._language
+            self._asked.reverse()
+        network = self._ahead if ask.ahead else self._language
+        if ask.fresh:
+            network.reset()
+        self._sequencer.describe(ask, self._asked[ask.ahead])
+        network.run()
+        return tuple(int(t) for t in network.outputs["tokens"][0])
 
     def _make(self, plan: Plan, steps: int) -> None:
         """Make a chunk's latents and its sound, which lies in the decoder's output then."""

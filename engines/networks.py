@@ -27,6 +27,12 @@ class Stage(Protocol):
     def check(self, reference: Path, prefix: str) -> None: ...
 
 
+class LanguageStage(Stage, Protocol):
+    """The language model, which can have a second memory: that of the idea to come."""
+
+    def twin(self) -> LanguageStage: ...
+
+
 class DenoiserStage(Stage, Protocol):
     """The denoiser: `run(keep=False)` makes a velocity, `run()` writes the past; `hold` is the anchor's move."""
 
@@ -38,7 +44,7 @@ class Networks:
     """All that sounds, and the name of what runs it."""
 
     engine: str
-    language: Stage
+    language: LanguageStage
     denoiser: DenoiserStage
     decoder: Stage
 

@@ -17,30 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legando.engines.anchor import Anchor
-from legando.engines.arranger import Arranger, Habits
-from legando.engines.constraints import (
-    LOGITS,
-    density_mask,
-    held_features,
-    key_mask,
-    plan_mask,
-    recognise_held,
-    score_mask,
-)
-from legando.engines.counter_rng import SCORE, gumbel
+from legando.engines.arranger import Habits
+from legando.engines.constraints import recognise_held
 from legando.engines.drive import drive_gain
 from legando.engines.guidance import leaned
-from legando.engines.patterns import pattern_mask
-from legando.engines.room import SPACE_AT, room_send
-from legando.engines.score import (
-    REST,
-    TICKS_PER_BAR,
-    TICKS_PER_BEAT,
-    VOCABULARY_SIZES,
-    ScoreReader,
-    chord_name,
-    fold_pitch,
-)
+from legando.engines.room import room_send
+from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, chord_name, fold_pitch
 from legando.engines.timeline import (
     LATENT_FRAMES,
     SAMPLE_RATE_HZ,
@@ -52,13 +34,20 @@ from legando.engines.timeline import (
     tick_seconds,
     tick_strokes,
 )
+from legando.engines.tune import (
+    AHEAD_TICKS,
+    PREROLL_TICKS,
+    Ask,
+    Coming,
+    Tune,
+    alone,
+    score_style,
+    sound_style,
+    ticks_to_write,
+)
 from legando.engines.turning import take_ticks
-from legando.realtime.controls import GENRE_SLOTS, GENRES, PARTS, Controls
+from legando.realtime.controls import PARTS, Controls, Idea
 
-PHRASE_BARS = 8
-PREROLL_TICKS = 8 * TICKS_PER_BAR
-"""Bars that the language model writes before the first chunk, unheard: music starts in the middle, not in an intro."""
-_PREROLL_COUNTER = 1 << 32
 _SILENCE = (REST,) * len(PARTS)
 _ENDINGS: tuple[Struck, ...] = tuple((0, part, -1, 0.0) for part in ("bass", "chord", "texture", "lead"))
 """What an engine begins with: nothing that another one left sounding goes on."""
@@ -66,24 +55,6 @@ _LEAD_REST_TICKS = 8
 """How long the model's own lead stays silent after the performer's last note; a held chord leaves it playing."""
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A tick that the language model is to write, with the style and the controls that hold on it.
-
-    `performer_leads` says that the performer plays the lead, or has just played it.
-    """
-
-    tick: int
-    style: NDArray[np.float32]
-    controls: Controls
-    performer_leads: bool = False
-
-    @property
-    def counter(self) -> int:
-        """The counter of its Gumbel noise: the tick; those before the first chunk have counters of their own."""
-        return self.tick if self.tick >= 0 else _PREROLL_COUNTER + self.tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,28 +87,32 @@ class Sequencer:
         self.seed = seed
         self.latents = latents
         self.chunk_frames = latents * LATENT_FRAMES
-        self._arranger = Arranger(seed, habits)
+        self._habits = habits
         self.reset()
 
     def reset(self) -> None:
         """Start again from silence at tick 0, with the same seed."""
         self.chunks = 0
-        self.section = ""  # of the last tick that was written
-        self.previous = np.array(VOCABULARY_SIZES, np.int64)  # the tokens of the tick before
         self._clock = Clock()
-        self._reader = ScoreReader()
+        self._tune = Tune(self.seed, self._habits)
+        self._coming: Coming | None = None
+        self._turns = False  # whether the next tick is the first that the second memory is for
         self._track = FeatureTrack(self.latents)
         self.anchor = Anchor()  # to be asked once for each chunk that is made
         self._fresh = True
         self._known: dict[int, tuple[int, ...]] = {}  # ticks that another engine has written
         self._opening: list[Stroke] = []  # what the music begins with after a count-in
-        self._key: str | None = None
         self._played_tick = -(10**9)
 
     @property
     def tick(self) -> float:
         """Where the next chunk begins, in sixteenths; an outside clock may still move it."""
         return self._clock.position_ticks
+
+    @property
+    def section(self) -> str:
+        """The section of the last tick that was written."""
+        return self._tune.section
 
     def go_on(self, position_frames: int, tick: float, score: Sequence[tuple[int, Sequence[int]]] = ()) -> None:
         """Go on where another engine ended, after a `reset`; see `Generator.go_on`. [engine]"""
@@ -151,8 +126,9 @@ class Sequencer:
         if controls.position_ticks is not None:
             self._clock.follow(controls.position_ticks)
         start_ticks = self._clock.position_ticks
-        endings = _ENDINGS if self._fresh else ()
-        strokes = (yield from self._begin(controls)) if self._fresh else []
+        fresh = self._fresh
+        endings = _ENDINGS if fresh else ()
+        strokes = (yield from self._begin(controls)) if fresh else []
         written: list[tuple[int, tuple[int, ...]]] = []
         if (controls.held or controls.notes) and recognise_held(controls.held) is None:  # a line, not a chord
             self._played_tick = self._clock.next_tick
@@ -164,20 +140,24 @@ class Sequencer:
                 if tick % TICKS_PER_BEAT == 0:
                     beats.append((offset, tick % TICKS_PER_BAR == 0))
             else:
+                if now.idea is not None and now.idea != self._tune.idea:
+                    strokes += yield from self._turn(now.idea, now, offset)
                 strokes += [replace(stroke, offset_frames=offset) for stroke in self._opening]
                 self._opening.clear()
-                tokens = yield from self._write(Ask(tick, _score_style(now), now, self._leads(tick)))
+                tokens = yield from self._write(tick, now)
             written.append((tick, tokens))
-            self._reader.tick = tick
-            strokes += tick_strokes(self._reader, self._track, tokens, offset)
+            self._tune.reader.tick = tick - self._tune.origin
+            strokes += tick_strokes(self._tune.reader, self._track, tokens, offset)
         struck = (*endings, *((s.offset_frames, s.part, s.pitch, s.velocity) for s in strokes))
         struck += tuple((n.offset_frames, "played", fold_pitch(n.pitch), n.velocity) for n in controls.notes)
         strokes += [Stroke(n.offset_frames, "lead", n.pitch, n.velocity) for n in controls.notes]
         ticks_per_frame = 1.0 / (tick_seconds(sound.tempo_bpm) * SAMPLE_RATE_HZ)
+        if not fresh:  # which has bars of its own to write
+            yield from self._prepare(controls, self.chunk_frames * ticks_per_frame)
         features = self._track.chunk(self.latents, strokes, ticks_per_frame, start_ticks)
-        style = leaned(_style(sound), sound.guidance)
+        style = leaned(sound_style(sound), sound.guidance)
         number, self.chunks = self.chunks, self.chunks + 1
-        chord = chord_name(self._reader.chord)
+        chord = chord_name(self._tune.reader.chord)
         return Plan(
             number, start_ticks, features, style, bool(strokes), written, beats, chord,
             send=room_send(sound), drive=drive_gain(sound), struck=struck,
@@ -191,44 +171,31 @@ class Sequencer:
         tick, now = self._clock.next_tick, controls
         if controls.turn is not None and tick >= controls.turn.tick:
             now = controls.turn.controls
+        if now.click or now.idea not in (None, self._tune.idea):
+            return None
         line = bool(controls.held) and recognise_held(controls.held) is None
-        return None if now.click else Ask(tick, _score_style(now), now, line or self._leads(tick))
+        return self._ask(tick, now, line or self._leads(tick))
 
     def describe(self, ask: Ask, given: Mapping[str, Array]) -> None:
         """Write the inputs of the language model for one tick into its rows `given`; changes nothing else. [engine]
 
         Rows: style, plan, position, temperature, held, mask, previous; and noise, if it is there.
         """
-        tick, controls = ask.tick, ask.controls
-        bar, row = self._arranger.plan(tick // TICKS_PER_BAR, ask.style, controls.section)
-        given["style"][...] = ask.style
-        given["plan"][...] = row
-        given["position"][...] = (tick % TICKS_PER_BAR, tick // TICKS_PER_BAR % PHRASE_BARS)
-        given["temperature"][...] = controls.temperature
-        given["previous"][...] = self.previous
-        if "noise" in given:
-            given["noise"][...] = gumbel(self.seed, SCORE, ask.counter, LOGITS)
-        held_features(controls.held, given["held"])
-        mask = given["mask"]
-        score_mask(controls.held, controls.muted, self._reader.chord, tick, ask.performer_leads, mask)
-        plan_mask(bar, controls.held, mask)
-        if controls.density is not None:
-            density_mask(controls.density - controls.style[GENRE_SLOTS], mask)
-        pattern_mask(controls.style[: len(GENRES)], controls.guidance, tick, mask)
-        if controls.key is not None:
-            key_mask(controls.key, controls.held, self._reader.chord, controls.key != self._key, mask)
+        tune = self._coming.tune if ask.ahead and self._coming is not None else self._tune
+        tune.describe(ask, given)
 
     def _leads(self, tick: int) -> bool:
         return tick - self._played_tick < _LEAD_REST_TICKS
 
-    def _write(self, ask: Ask) -> Asking[Ask, tuple[int, ...], tuple[int, ...]]:
-        """Ask for one tick and remember what was said."""
-        tokens = yield ask
-        self.previous[...] = tokens
-        self._key = ask.controls.key
-        bar, _ = self._arranger.plan(ask.tick // TICKS_PER_BAR, ask.style, ask.controls.section)
-        self.section = bar.section
-        return tokens
+    def _ask(self, tick: int, controls: Controls, leads: bool) -> Ask:
+        tune = self._tune
+        return Ask(tick, score_style(controls), controls, leads, tune.seed, tune.origin, turns=self._turns)
+
+    def _write(self, tick: int, controls: Controls) -> Asking[Ask, tuple[int, ...], tuple[int, ...]]:
+        """Ask for one tick of the tune that plays."""
+        ask = self._ask(tick, controls, self._leads(tick))
+        self._turns = False
+        return (yield from self._tune.write(ask))
 
     def _begin(self, controls: Controls) -> Asking[Ask, tuple[int, ...], list[Stroke]]:
         """Write or read the bars before the first one; return the strokes with which the music begins at once."""
@@ -236,30 +203,44 @@ class Sequencer:
         end, music = self._clock.next_tick, controls
         if controls.click and controls.turn is not None:
             end, music = controls.turn.tick, controls.turn.controls
-        self._key = music.key
-        style = _score_style(music)
+        if music.idea is not None:
+            self._tune = Tune(self.seed, self._habits, music.idea)
+        tune = self._tune
+        tune.key = music.key
         for tick in range(end - PREROLL_TICKS, end):
-            self._reader.tick = tick
-            tokens = yield from self._write(Ask(tick, style, music, self._leads(tick)))
-            if tick in self._known:
+            tune.reader.tick = tick - tune.origin
+            tokens = yield from self._write(tick, music)
+            if tick in self._known and not (tune.idea is not None and tick < tune.origin <= end):  # another idea's
                 tokens = self._known[tick]
-                self.previous[...] = tokens
-            self._reader.step(tokens)
-        strokes = [Stroke(0, "chord", pitch, 0.8) for pitch in self._reader.voicing if self._reader.chord >= 2]
-        strokes += [Stroke(0, "texture", pitch, 0.6) for pitch in self._reader.pad]
+                tune.previous[...] = tokens
+            tune.reader.step(tokens)
         self._known.clear()
+        strokes = tune.opening()
         if controls.click:
             self._opening, strokes = strokes, []
         return strokes
 
+    def _prepare(self, controls: Controls, chunk_ticks: float) -> Asking[Ask, tuple[int, ...], None]:
+        """Write some of the bars before the idea that comes in at the turn, as many as this chunk has to."""
+        turn = controls.turn
+        if turn is None or turn.controls.idea is None or turn.controls.idea in (controls.idea, self._tune.idea):
+            return
+        idea, to_line = turn.controls.idea, turn.tick - self._clock.position_ticks
+        coming, music = self._coming, alone(turn.controls)
+        anew = coming is None or coming.tune.idea != idea
+        if not anew and not coming.fits(music):
+            anew = ticks_to_write(PREROLL_TICKS, to_line, chunk_ticks) < AHEAD_TICKS  # else those will have to do
+        if anew:
+            self._coming = coming = Coming(idea, self._habits, music)
+        yield from coming.write(ticks_to_write(coming.left, to_line, chunk_ticks))
 
-def _score_style(controls: Controls) -> NDArray[np.float32]:
-    """Return the style of the score, which guidance above 1 leaves as it is."""
-    return leaned(_style(controls), min(controls.guidance, 1.0))
-
-
-def _style(controls: Controls) -> NDArray[np.float32]:
-    """Return the style that holds, for the networks: space above the prompt's own is left to the room."""
-    style = np.asarray(controls.style_now(), np.float32)
-    style[SPACE_AT] = min(style[SPACE_AT], controls.style[SPACE_AT])
-    return style
+    def _turn(self, idea: Idea, controls: Controls, offset: int) -> Asking[Ask, tuple[int, ...], list[Stroke]]:
+        """Let an idea begin; return the strokes that end the one before and begin it. What is not prepared is late."""
+        coming = self._coming
+        if coming is None or coming.tune.idea != idea:
+            self._coming = coming = Coming(idea, self._habits, controls)
+        yield from coming.write(coming.left)
+        strokes = self._tune.endings(offset) + coming.tune.opening(offset)
+        self._tune, self._coming, self._turns = coming.tune, None, True
+        self._opening.clear()
+        return strokes

@@ -42,6 +42,8 @@ class GpuTicks:
         self._device = device
         self._commit, self._publish = device.kernel("ticks", "commit_ticks"), device.kernel("ticks", "publish_tokens")
         self.keys, self.values, self.keys_after, self.values_after = (device.array(shape, dtype) for _ in range(4))
+        self._ahead = device.array(shape, dtype), device.array(shape, dtype)
+        self._bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         self.tokens: Memory = device.array((streams, parts), np.int64)
         self.shown = device.mapped((streams, parts), np.int64)
         self.taken = device.mapped((streams,), np.int32)
@@ -51,13 +53,30 @@ class GpuTicks:
 
     def reset(self) -> None:
         """Forget the state of all streams. [control]"""
-        for memory in (self.keys, self.values, self.keys_after, self.values_after):
+        for memory in (self.keys, self.values, self.keys_after, self.values_after, *self._ahead):
             memory.write(np.zeros((), np.float32))
 
     def commit(self, stream: Any = None) -> None:
         """Let the state after the ticks that `taken` says be the state. [engine]"""
         memory = (self.keys_after, self.values_after, self.keys, self.values, self.taken)
         self._device.launch(self._commit, self._grid, THREADS, *memory, *self._sizes, stream=stream)
+
+    def swap(self) -> None:
+        """Let `keys` and `values` change places with a second state; what was written ahead is lost. [engine]"""
+        for state, after, ahead in self._states:
+            for target, source in ((after, state), (state, ahead), (ahead, after)):
+                self._device.copy(target.address, source.address, self._bytes)
+
+    def take_second(self) -> None:
+        """Let the second state be that of the streams that `taken` says; what was written ahead is lost. [engine]"""
+        for _, after, ahead in self._states:
+            self._device.copy(after.address, ahead.address, self._bytes)
+        self.commit()
+
+    @property
+    def _states(self) -> tuple[tuple[Memory, Memory, Memory], ...]:
+        keys, values = self._ahead
+        return (self.keys, self.keys_after, keys), (self.values, self.values_after, values)
 
     def publish(self, stream: Any = None) -> None:
         """Show `tokens` in `shown`, then set `word` to what is `wanted`. [engine]"""

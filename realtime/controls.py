@@ -56,6 +56,14 @@ class NoteEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Idea:
+    """What is composed: a seed, and the tick of the bar line where it began; score and form are counted from there."""
+
+    seed: int
+    origin: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
     """One immutable snapshot for each chunk.
 
@@ -65,9 +73,10 @@ class Controls:
     (sixteenths since start), or None to run free. `section` holds the music in one of `SECTIONS`; None leaves the form
     to the arranger. `guidance` says how strongly the music follows the prompt's genres: 1 as trained, more exaggerates
     their sound, 0 ignores them in score and sound; moods hold whatever it is. `temperature` is how freely the score is
-    written. `steps` overrides the number of denoising steps. `key`
-    (one of `tonality.KEY_NAMES`) keeps chord, bass and lead inside a key. With `click` nothing is played but a
-    metronome, on each beat. `turn` says that other controls hold from a tick on that may lie inside the chunk.
+    written. `steps` overrides the number of denoising steps. `key` (one of
+    `tonality.KEY_NAMES`) keeps chord, bass and lead inside a key. With `click` nothing is played but a metronome, on
+    each beat. `idea` is what is composed, None what was, at first the run's own seed. `turn` says that other controls
+    hold from a tick on, inside the chunk or later.
     """
 
     style: tuple[float, ...]
@@ -86,6 +95,7 @@ class Controls:
     steps: int | None = None
     key: str | None = None
     click: bool = False
+    idea: Idea | None = None
     turn: Turn | None = None
 
     def __post_init__(self) -> None:

@@ -8,9 +8,10 @@ stream alone, within the rounding of products of other shapes.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from legando.engines.bundle import Bundle
 from legando.engines.card.streams import Tokens, chunk_of, compose_all, sequencers, steps_of
@@ -22,8 +23,9 @@ from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
 from legando.engines.networks import Networks
 from legando.engines.room import Room
-from legando.engines.sequencer import Ask, Plan
+from legando.engines.sequencer import Plan
 from legando.engines.timeline import GRAIN_FRAMES, LATENT_FRAMES, SAMPLE_RATE_HZ
+from legando.engines.tune import Ask
 from legando.kernels.seam import Seam
 from legando.realtime.controls import Controls
 from legando.realtime.errors import LegandoError
@@ -53,7 +55,11 @@ class BatchGenerator:
         self._rooms = [Room(self.chunk_frames, GRAIN_FRAMES) for _ in seeds]
         self._seams = [Seam(self.channels, GRAIN_FRAMES, self.chunk_frames) for _ in seeds]
         self._metronomes = [Metronome(SAMPLE_RATE_HZ, self.channels, self.chunk_frames) for _ in seeds]
-        self._asked = [{name: array[b] for name, array in self._language.inputs.items()} for b in range(rows)]
+        self._ahead = language.twin()  # the memory of the ideas to come
+        self._asked = [
+            [{name: array[b] for name, array in stage.inputs.items()} for b in range(rows)]
+            for stage in (self._language, self._ahead)
+        ]
         self._excitation = excitation_table()
 
     def step(self, controls: Sequence[Controls]) -> list[Chunk]:
@@ -73,13 +79,27 @@ class BatchGenerator:
 
     def _write_ticks(self, asks: Mapping[int, Ask]) -> dict[int, Tokens]:
         """Write one tick of each stream that asks."""
-        active = np.zeros(len(self.seeds), np.bool_)
-        for b, ask in asks.items():
-            self.sequencers[b].describe(ask, self._asked[b])
-            active[b] = True
-        self._language.run(keep=active)
-        tokens = self._language.outputs["tokens"]
-        return {b: tuple(int(t) for t in tokens[b]) for b in asks}
+        turning = self._those(b for b, ask in asks.items() if ask.turns)
+        fresh = self._those(b for b, ask in asks.items() if ask.fresh)
+        if turning.any():
+            self._language.take_rows(self._ahead, turning)
+        if fresh.any():
+            self._ahead.take_rows(None, fresh)
+        written: dict[int, Tokens] = {}
+        for stage, ahead in ((self._language, False), (self._ahead, True)):
+            asking = [b for b, ask in asks.items() if ask.ahead is ahead]
+            for b in asking:
+                self.sequencers[b].describe(asks[b], self._asked[ahead][b])
+            if asking:
+                stage.run(keep=self._those(asking))
+            tokens = stage.outputs["tokens"]
+            written |= {b: tuple(int(t) for t in tokens[b]) for b in asking}
+        return written
+
+    def _those(self, streams: Iterable[int]) -> NDArray[np.bool_]:
+        chosen = np.zeros(len(self.seeds), np.bool_)
+        chosen[list(streams)] = True
+        return chosen
 
     def _make(self, plans: Sequence[Plan], steps: int) -> None:
         given, denoiser = self._denoiser.inputs, self._denoiser

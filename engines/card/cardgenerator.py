@@ -26,8 +26,9 @@ from legando.engines.card.streams import Tokens, chunk_of, compose_all, sequence
 from legando.engines.generator import Chunk, checked_latents, checked_steps
 from legando.engines.metronome import Metronome
 from legando.engines.score import BASS, CHORD, HOLD, LEAD
-from legando.engines.sequencer import Ask, Plan
+from legando.engines.sequencer import Plan
 from legando.engines.timeline import LATENT_FRAMES, SAMPLE_RATE_HZ
+from legando.engines.tune import Ask
 from legando.kernels.conditioning import write_record
 from legando.kernels.device import Device
 from legando.kernels.launcher import SLEEP_S, SPIN_NS
@@ -88,6 +89,8 @@ class CardGenerator:
         self._foreseen: list[Ask | None] = [None] * streams  # whose tokens are there, or will be
         self._lengths = np.zeros(streams, np.int64)
         self._sounding = np.zeros((streams, len(_SUSTAINED)), np.int64)
+        self._second = np.zeros_like(self._lengths), np.zeros_like(self._sounding)  # of the state that is not in use
+        self._ahead = False  # whether the state in use is that of the ideas to come
         self._taken = np.zeros(streams, np.bool_)  # ticks that the next run of the language model has to commit
         self._noise_of = [-1] * streams  # the chunk whose noise lies on the device
         self._word = int(self.graph.ticks.word.host[0])
@@ -148,6 +151,7 @@ class CardGenerator:
     def _foresee(self, controls: Sequence[Controls]) -> bool:
         """Describe the tick after this chunk for each stream that lacks it; return whether any does."""
         needed = False
+        self._use(ahead=False)
         for b, stream in enumerate(self.sequencers):
             ask = stream.foresee(controls[b])
             if ask is None:
@@ -161,6 +165,56 @@ class CardGenerator:
 
     def _write_ticks(self, asks: Mapping[int, Ask]) -> dict[int, Tokens]:
         """Return the tokens of each stream that asks: those that are there, or newly written ones."""
+        now = {b: ask for b, ask in asks.items() if not ask.ahead}
+        tokens = self._write_now(now) if now else {}
+        ahead = {b: ask for b, ask in asks.items() if ask.ahead}
+        return tokens | (self._write_ahead(ahead) if ahead else {})
+
+    def _write_ahead(self, asks: Mapping[int, Ask]) -> dict[int, Tokens]:
+        """Return the tokens of streams that prepare an idea, in a state of their own."""
+        self._use(ahead=True)
+        for b, ask in asks.items():
+            if ask.fresh:  # what lies beyond its length is not looked at
+                self._lengths[b], self._sounding[b] = 0, 0
+            self._foreseen[b] = None
+        return self._write_now(asks)
+
+    def _use(self, *, ahead: bool) -> None:
+        """Put the state of the ideas to come, or of those that play, where the language model looks."""
+        if ahead == self._ahead:
+            return
+        self._commit()
+        self.graph.ticks.swap()
+        self._second, (self._lengths, self._sounding) = (self._lengths, self._sounding), self._second
+        self._foreseen, self._ahead = [None] * len(self.seeds), ahead
+
+    def _commit(self) -> None:
+        """Let ticks that were taken be part of the state now."""
+        ticks = self.graph.ticks
+        ticks.taken.host[...] = self._taken
+        ticks.commit()
+        self.graph.device.sync()
+        self._taken[...] = False
+
+    def _turn(self, streams: Sequence[int]) -> None:
+        """Let streams go on with what was prepared for them."""
+        self._use(ahead=False)
+        self._commit()
+        graph = self.graph
+        graph.ticks.taken.host[...] = 0
+        for b in streams:
+            graph.ticks.taken.host[b] = 1
+            self._lengths[b], self._sounding[b] = self._second[0][b], self._second[1][b]
+        graph.ticks.take_second()
+        graph.device.sync()
+        self._foreseen = [None] * len(self.seeds)
+
+    def _write_now(self, asks: Mapping[int, Ask]) -> dict[int, Tokens]:
+        """Return the tokens of streams in the state in use."""
+        if not any(ask.ahead for ask in asks.values()):
+            self._use(ahead=False)
+            if turning := [b for b, ask in asks.items() if ask.turns]:
+                self._turn(turning)
         missing = [b for b, ask in asks.items() if not self._is_there(b, ask)]
         if missing:
             self.late_ticks += len(missing)
@@ -207,7 +261,8 @@ class CardGenerator:
         graph.ticks.taken.host[...] = self._taken
         self._taken[...] = False
         counters = [0 if ask is None else ask.counter for ask in self._foreseen]
-        graph.noise.write_controls(self.seeds, counters)
+        seeds = [own if ask is None else ask.seed for own, ask in zip(self.seeds, self._foreseen, strict=True)]
+        graph.noise.write_controls(seeds, counters)
         self._next_word()
 
     def _next_word(self) -> None:

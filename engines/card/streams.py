@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from legando.engines.arranger import read_habits
 from legando.engines.bundle import Bundle
 from legando.engines.generator import Chunk, checked_latents, checked_steps
-from legando.engines.sequencer import Ask, Plan, Sequencer
+from legando.engines.sequencer import Plan, Sequencer
+from legando.engines.tune import Ask
 from legando.realtime.controls import Controls
 from legando.realtime.errors import LegandoError
 

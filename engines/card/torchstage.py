@@ -76,6 +76,23 @@ class TorchStage:
     def _given(self) -> Tensors:
         return {name: tensor.to(self._device, copy=True) for name, tensor in self._here.items()}
 
+    def twin(self) -> TorchStage:
+        """Return the same network with inputs, outputs and state of its own: those before the first step."""
+        inputs = {name: np.zeros_like(array) for name, array in self.inputs.items()}
+        outputs = {name: np.zeros_like(array) for name, array in self.outputs.items()}
+        state = {name: torch.zeros_like(value) for name, value in self.state.items()}
+        return TorchStage(self._step, inputs, outputs, state, self._device)
+
+    @torch.inference_mode()
+    def take_rows(self, other: TorchStage | None, streams: NDArray[np.bool_]) -> None:
+        """Let some streams go on with the state that they have in another stage; None is that before the first step."""
+        rows = torch.from_numpy(streams).to(self._device)
+        for name, old in self.state.items():
+            shape = [1] * old.dim()
+            shape[axis_of(name)] = len(rows)
+            new = torch.zeros_like(old) if other is None else other.state[name]
+            self.state[name] = torch.where(rows.view(shape), new, old)
+
     def current(self, name: str) -> Array:
         """Return the state that the next step will read; on the CPU it may be changed in place."""
         made: Array = self.state[name].cpu().numpy()
