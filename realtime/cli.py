@@ -8,7 +8,7 @@ Modules are imported by the command that needs them, so that `--help` and mistak
 from __future__ import annotations
 
 import argparse
-import os
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from legando.realtime.commands.cli_bench import add_bench_arguments
 from legando.realtime.commands.cli_engines import add_engines
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
-from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, polite_kill
+from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, open_streams, polite_kill, silence_output
 from legando.realtime.instrument import BACKENDS, SHIPPED
 
 SECONDS_MAX = 86_400.0
@@ -202,6 +202,7 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
     `instrument` names what plays, as `legando.realtime.instrument` describes.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    open_streams()
     try:
         with polite_kill():
             if words[:1] == ["train"]:
@@ -212,8 +213,15 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
             sys.stdout.flush()
             return status
     except BrokenPipeError:  # whoever read our results has seen enough: `legando bundle info | head -3`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return EXIT_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        silence_output()  # which may be what has no room
+        where = f" for {error.filename}" if error.filename else ", or where this is printed"
+        print(f"legando: no space is left on the disk{where}; free some room there", file=sys.stderr)
+        return EXIT_USER
     except LegandoError as error:
         print(f"legando: {error}", file=sys.stderr)
         return EXIT_USER

@@ -13,7 +13,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -33,6 +35,23 @@ class Terminated(KeyboardInterrupt):
 def exit_of(stop: KeyboardInterrupt) -> int:
     """Return the exit status that says how a command was stopped: 128 and the signal, as shells do. [any]"""
     return 128 + stop.number if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+
+
+def open_streams() -> None:
+    """Let standard streams that were closed (`>&-`) lead nowhere: a file would take their place, and be written to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+
+
+def silence_output() -> None:
+    """Let what is still to be printed lead nowhere, where nobody takes it; else the interpreter's end complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

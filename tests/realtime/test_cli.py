@@ -183,6 +183,14 @@ def test_a_mistake_is_one_sentence_with_status_2_and_leaves_nothing(
     assert list(in_empty_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("redirect", "status"), [(">&-", 0), ("2>&- >&- <&-", 0), (">/dev/full", 2)])
+def test_closed_streams_and_a_full_disk_behind_them_show_no_traceback(redirect: str, status: int) -> None:
+    words = shlex.join([sys.executable, "-c", MAIN, "render", "--prompt", "house", "--seconds", "0.2", "--json"])
+    done = subprocess.run(f"{words} --out a.wav {redirect}", shell=True, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == status and "Traceback" not in done.stderr and done.stderr.count("\n") == (status > 0)
+    assert soundfile.info("a.wav").frames == 9600, "whole, and nothing was printed into it"
+
+
 def test_a_file_that_may_not_be_overwritten_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     path = Path("a.wav")
     path.write_bytes(b"precious")
