@@ -144,6 +144,7 @@ class Sequencer:
                     strokes += yield from self._turn(now.idea, now, offset)
                 strokes += [replace(stroke, offset_frames=offset) for stroke in self._opening]
                 self._opening.clear()
+                self._tune.loop.follow(tick - self._tune.origin, now.loop)
                 tokens = yield from self._write(tick, now)
             written.append((tick, tokens))
             self._tune.reader.tick = tick - self._tune.origin
@@ -191,11 +192,13 @@ class Sequencer:
         tune = self._tune
         return Ask(tick, score_style(controls), controls, leads, tune.seed, tune.origin, turns=self._turns)
 
-    def _write(self, tick: int, controls: Controls) -> Asking[Ask, tuple[int, ...], tuple[int, ...]]:
+    def _write(
+        self, tick: int, controls: Controls, known: tuple[int, ...] | None = None
+    ) -> Asking[Ask, tuple[int, ...], tuple[int, ...]]:
         """Ask for one tick of the tune that plays."""
         ask = self._ask(tick, controls, self._leads(tick))
         self._turns = False
-        return (yield from self._tune.write(ask))
+        return (yield from self._tune.write(ask, known))
 
     def _begin(self, controls: Controls) -> Asking[Ask, tuple[int, ...], list[Stroke]]:
         """Write or read the bars before the first one; return the strokes with which the music begins at once."""
@@ -209,12 +212,11 @@ class Sequencer:
         tune.key = music.key
         for tick in range(end - PREROLL_TICKS, end):
             tune.reader.tick = tick - tune.origin
-            tokens = yield from self._write(tick, music)
-            if tick in self._known and not (tune.idea is not None and tick < tune.origin <= end):  # another idea's
-                tokens = self._known[tick]
-                tune.previous[...] = tokens
-            tune.reader.step(tokens)
+            others = tune.idea is not None and tick < tune.origin <= end  # another idea's
+            known = None if others else self._known.get(tick)
+            tune.reader.step((yield from self._write(tick, music, known)))
         self._known.clear()
+        tune.loop.bars = music.loop  # which had begun where another engine has played
         strokes = tune.opening()
         if controls.click:
             self._opening, strokes = strokes, []
@@ -227,10 +229,8 @@ class Sequencer:
             return
         idea, to_line = turn.controls.idea, turn.tick - self._clock.position_ticks
         coming, music = self._coming, alone(turn.controls)
-        anew = coming is None or coming.tune.idea != idea
-        if not anew and not coming.fits(music):
-            anew = ticks_to_write(PREROLL_TICKS, to_line, chunk_ticks) < AHEAD_TICKS  # else those will have to do
-        if anew:
+        in_time = ticks_to_write(PREROLL_TICKS, to_line, chunk_ticks) < AHEAD_TICKS  # else what is there has to do
+        if coming is None or coming.tune.idea != idea or (in_time and not coming.fits(music)):
             self._coming = coming = Coming(idea, self._habits, music)
         yield from coming.write(ticks_to_write(coming.left, to_line, chunk_ticks))
 

@@ -22,6 +22,7 @@ from legando.engines.arranger import Arranger, Habits
 from legando.engines.constraints import LOGITS, density_mask, held_features, key_mask, plan_mask, score_mask
 from legando.engines.counter_rng import SCORE, gumbel
 from legando.engines.guidance import leaned
+from legando.engines.looping import Loop
 from legando.engines.patterns import pattern_mask
 from legando.engines.room import SPACE_AT
 from legando.engines.score import TICKS_PER_BAR, VOCABULARY_SIZES, ScoreReader
@@ -76,6 +77,8 @@ class Tune:
         self.previous = np.array(VOCABULARY_SIZES, np.int64)  # the tokens of the tick before
         self.key: str | None = None
         self.section = ""
+        self.loop = Loop()
+        self._allowed = np.zeros(LOGITS, np.float32)
 
     def describe(self, ask: Ask, given: Mapping[str, Array]) -> None:
         """Write the inputs of the language model for one tick into its rows `given`; changes nothing else. [engine]"""
@@ -98,14 +101,29 @@ class Tune:
         if controls.key is not None:
             key_mask(controls.key, controls.held, self.reader.chord, controls.key != self.key, mask)
 
-    def write(self, ask: Ask) -> Asking[Ask, tuple[int, ...], tuple[int, ...]]:
-        """Ask for one tick and remember what was said."""
-        tokens = yield ask
+    def write(self, ask: Ask, known: tuple[int, ...] | None = None) -> Asking[Ask, tuple[int, ...], tuple[int, ...]]:
+        """Ask for one tick and remember what is played: what is `known`, what the loop repeats, or what was said."""
+        said = yield ask
+        tokens = self._looped(ask, said if known is None else known)
         self.previous[...] = tokens
         self.key = ask.controls.key
         bar, _ = self.arranger.plan((ask.tick - self.origin) // TICKS_PER_BAR, ask.style, ask.controls.section)
         self.section = bar.section
         return tokens
+
+    def _looped(self, ask: Ask, written: tuple[int, ...]) -> tuple[int, ...]:
+        """Return what is played: what was written, or what repeats, as far as the performer's hands allow it."""
+        tick, now, reader = ask.tick - self.origin, ask.controls, self.reader
+        silenced = now.muted | {"lead"} if ask.performer_leads else now.muted
+        source = self.loop.source(tick)
+        if source is None:
+            self.loop.keep(tick, written, reader.voicing, silenced)
+            return written
+        score_mask(now.held, now.muted, reader.chord, tick, ask.performer_leads, self._allowed)
+        if now.key is not None:
+            key_mask(now.key, now.held, reader.chord, now.key != self.key, self._allowed)
+        played, reader.voicing = self.loop.repeat(tick, source, written, self._allowed, reader.voicing, silenced)
+        return played
 
     def opening(self, offset_frames: int = 0) -> list[Stroke]:
         """Return the strokes with which it begins at once: the chord and the pad that the bars before have left."""

@@ -39,6 +39,9 @@ STYLE_DIM = GENRE_SLOTS + len(MOODS)
 SECTIONS = ("intro", "build", "full", "break", "solo")
 """The sections of a form, as `legando.engines.arranger` lays them out."""
 
+LOOP_BARS = (1, 2, 4, 8)
+"""How many of the last bars may repeat."""
+
 GUIDANCE_MAX = 4.0
 TEMPO_MIN_BPM = 40.0
 TEMPO_MAX_BPM = 240.0
@@ -75,8 +78,9 @@ class Controls:
     their sound, 0 ignores them in score and sound; moods hold whatever it is. `temperature` is how freely the score is
     written. `steps` overrides the number of denoising steps. `key` (one of
     `tonality.KEY_NAMES`) keeps chord, bass and lead inside a key. With `click` nothing is played but a metronome, on
-    each beat. `idea` is what is composed, None what was, at first the run's own seed. `turn` says that other controls
-    hold from a tick on, inside the chunk or later.
+    each beat. `loop` repeats the last bars of the score, one of `LOOP_BARS`, from the next bar line on; 0 lets the
+    composer go on at the next. `idea` is what is composed, None what was, at first the run's own seed. `turn` says that
+    other controls hold from a tick on, inside the chunk or later.
     """
 
     style: tuple[float, ...]
@@ -95,6 +99,7 @@ class Controls:
     steps: int | None = None
     key: str | None = None
     click: bool = False
+    loop: int = 0
     idea: Idea | None = None
     turn: Turn | None = None
 
@@ -115,6 +120,8 @@ class Controls:
             raise RigError(f"guidance {self.guidance:g} is outside 0 to {GUIDANCE_MAX:g}")
         if self.section is not None and self.section not in SECTIONS:
             raise RigError(f"there is no section {self.section}; sections are {', '.join(SECTIONS)}")
+        if self.loop not in (0, *LOOP_BARS):
+            raise RigError(f"cannot loop {self.loop} bars; a loop has {', '.join(map(str, LOOP_BARS))}, or 0 for none")
         if self.key is not None and self.key not in KEY_NAMES:
             raise RigError(f"there is no key {self.key!r}; write one such as 'C minor'")
         if unknown := self.muted - set(PARTS):
