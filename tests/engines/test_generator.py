@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -206,6 +209,16 @@ def test_a_damaged_bundle_is_refused_in_one_sentence(
     with pytest.raises(BundleError, match=says) as caught:
         Bundle.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_nobody_is_told_of_a_run_and_nothing_is_kept_of_it(bundle: Bundle, tmp_path: Path) -> None:
+    """ONNX Runtime's own telemetry leaves an identifier in the user's home as soon as it is imported."""
+    script = "import sys; from pathlib import Path; from legando.engines.backend import open_session as o; "
+    script += "o(Path(sys.argv[1]), 'it'); import os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    unset = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    command = [sys.executable, "-c", script, str(bundle.path / "decoder.onnx")]
+    done = subprocess.run(command, env=unset | {"HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n" and list(tmp_path.rglob("*")) == []
 
 
 def test_weights_that_do_not_reproduce_the_reference_are_refused(bundle: Bundle, tmp_path: Path) -> None:
