@@ -289,6 +289,10 @@ def _train(words: list[str]) -> int:
         if error.name is not None and error.name.startswith("legando"):
             raise
         raise LegandoError(f"{error.name} is missing; {TRAIN_HINT}") from error
+    except OSError as error:  # many steps, many folders, all of the user's
+        if not isinstance(error.filename, str) or error.errno == errno.ENOSPC:
+            raise
+        raise LegandoError(f"{error.filename}: {error.strerror}; choose another place") from error
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def reason_of(error: BaseException, path: str | Path) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     with contextlib.suppress(OSError):
-        if shutil.disk_usage(Path(path).parent).free < _FULL_BYTES:
+        disk = shutil.disk_usage(Path(path).parent)
+        if disk.total and disk.free < _FULL_BYTES:  # /proc has no room at all
             return os.strerror(errno.ENOSPC)
     text = str(getattr(error, "error_string", "") or error or "a short write")
     return text.strip().rstrip(".")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from legando.bench.charts import histogram, timeline, waterfall
-from legando.bench.command import failures
+from legando.bench.command import failures, remember
 from legando.bench.history import append, line_of
 from legando.bench.marks import Marks
 from legando.bench.page import charts_of, write_page
 from legando.bench.samples import Outcome, Results, Series
+from legando.realtime.errors import LegandoError
 from tests.bench.made_up import about, results
 
 
@@ -85,6 +86,17 @@ def test_lines_that_lie_close_keep_their_names_apart() -> None:
     lines = {"p50": 40.0, "p99": 40.9, "max": 41.2}
     assert overlaps(histogram(values, 42.0, "cost of a chunk (ms)", lines)) == []
     assert overlaps(waterfall([("a", 0.01, "fixed"), ("b", 3000.0, "bar2")])) == []
+
+
+def test_a_history_is_kept_where_it_can_be_unless_somebody_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    remember(None, results())
+    assert capsys.readouterr().err.startswith(f"not in the history: {tmp_path / 'file'}")
+    with pytest.raises(LegandoError, match="choose another with --history"):
+        remember(tmp_path / "file" / "mine.jsonl", results())
 
 
 def test_a_single_late_chunk_of_many_shows_in_the_timeline() -> None:

@@ -8,6 +8,7 @@ import pytest
 from legando.engines.training.cli import FORWARDED, main
 from legando.engines.training.music.dataset import load
 from legando.engines.training.networks.batches import Crops, prepare
+from legando.realtime.cli import main as legando
 from legando.realtime.controls import GENRE_SLOTS, GENRES, STYLE_DIM
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_piece
@@ -21,6 +22,12 @@ def test_a_step_that_reads_its_own_options_is_given_them(step: str, capsys: pyte
     with pytest.raises(SystemExit) as ended:
         main([step, "--no-such-option"])
     assert ended.value.code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert legando(["train", "data", "--pieces", "1", "--out", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err == f"legando: {tmp_path / 'file'}: File exists; choose another place\n"
 
 
 def test_style_of_an_older_version_keeps_its_meaning(tmp_path: Path) -> None:
