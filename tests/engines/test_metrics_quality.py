@@ -31,7 +31,7 @@ from legando.engines.training.measures.metrics_embedding import (
     tagger_point,
 )
 from legando.engines.training.measures.metrics_failure import failure
-from legando.engines.training.measures.tagger import Tagger, accuracy, fit, same_genre_share
+from legando.engines.training.measures.tagger import Tagger, accuracy, cross_validated, fit, same_genre_share
 from legando.engines.training.measures.tensor_bundle import read_tensors
 from legando.engines.training.music.clips import clip_piece, pure_style, render_clip
 from legando.engines.training.music.composer import compose
@@ -302,6 +302,12 @@ def test_a_tagger_learns_what_can_be_learned_and_comes_back_from_its_file(tmp_pa
     tagger.save(tmp_path / "t.safetensors")
     again = Tagger.load(tmp_path / "t.safetensors")
     assert np.allclose(tagger.log_chances(points), again.log_chances(points), atol=1e-3)
+
+
+def test_a_tagger_is_judged_by_clips_that_it_has_not_heard() -> None:
+    _, points, labels = small_tagger()
+    assert cross_validated(points, labels) > 0.8
+    assert cross_validated(points, np.random.default_rng(0).permutation(labels)) < 0.3
 
 
 def test_a_tagger_of_other_genres_is_refused(tmp_path: Path) -> None:
