@@ -306,8 +306,8 @@ def test_a_tagger_learns_what_can_be_learned_and_comes_back_from_its_file(tmp_pa
 
 def test_a_tagger_is_judged_by_clips_that_it_has_not_heard() -> None:
     _, points, labels = small_tagger()
-    assert cross_validated(points, labels) > 0.8
-    assert cross_validated(points, np.random.default_rng(0).permutation(labels)) < 0.3
+    assert cross_validated(points, labels) > 0.6
+    assert cross_validated(points, np.random.default_rng(0).permutation(labels)) < 0.2
 
 
 def test_a_tagger_of_other_genres_is_refused(tmp_path: Path) -> None:
