@@ -8,7 +8,6 @@ Modules are imported by the command that needs them, so that `--help` and mistak
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +17,20 @@ from legando.realtime.commands.cli_bench import add_bench_arguments
 from legando.realtime.commands.cli_engines import add_engines
 from legando.realtime.controls import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import LegandoError
-from legando.realtime.exits import EXIT_PIPE, EXIT_USER, exit_of, open_streams, polite_kill, silence_output
+from legando.realtime.exits import (
+    EXIT_PIPE,
+    EXIT_USER,
+    exit_of,
+    of_the_system,
+    open_streams,
+    polite_kill,
+    silence_output,
+)
 from legando.realtime.instrument import BACKENDS, SHIPPED
 
 SECONDS_MAX = 86_400.0
 METRICS_ADDRESS = "127.0.0.1:9464"
 WHOLE = "A disk that fails ends it with exit status 2, and nothing half-written stays: it can be made again."
-TRAIN_HINT = "training needs torch and more: pip install 'legando[train]'"
 
 
 _seconds = number("length in seconds", 0.1, SECONDS_MAX)
@@ -205,22 +211,22 @@ def main(argv: Sequence[str] | None = None, *, instrument: str = SHIPPED) -> int
     open_streams()
     try:
         with polite_kill():
-            if words[:1] == ["train"]:
-                return _train(words[1:])
-            if words[:1] == ["evaluate"]:
-                return _train(words)
+            if words[:1] in (["train"], ["evaluate"]):
+                from legando.realtime.commands.cli_train import train_command
+
+                return train_command(words)
             status = _dispatch(build_parser().parse_args(words), instrument)
             sys.stdout.flush()
             return status
     except BrokenPipeError:  # whoever read our results has seen enough: `legando bundle info | head -3`
         silence_output()
         return EXIT_PIPE
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (OSError, UnicodeEncodeError) as error:
+        sentence = of_the_system(error)
+        if sentence is None:
             raise
         silence_output()  # which may be what has no room
-        where = f" for {error.filename}" if error.filename else ", or where this is printed"
-        print(f"legando: no space is left on the disk{where}; free some room there", file=sys.stderr)
+        print(f"legando: {sentence}", file=sys.stderr)
         return EXIT_USER
     except LegandoError as error:
         print(f"legando: {error}", file=sys.stderr)
@@ -278,21 +284,6 @@ def _dispatch(arguments: argparse.Namespace, instrument: str) -> int:
         "bundle": bundle_command,
     }
     return commands[arguments.command](arguments)
-
-
-def _train(words: list[str]) -> int:
-    try:
-        from legando.engines.training.cli import main as train_main
-
-        return int(train_main(words) or 0)
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.startswith("legando"):
-            raise
-        raise LegandoError(f"{error.name} is missing; {TRAIN_HINT}") from error
-    except OSError as error:  # many steps, many folders, all of the user's
-        if not isinstance(error.filename, str) or error.errno == errno.ENOSPC:
-            raise
-        raise LegandoError(f"{error.filename}: {error.strerror}; choose another place") from error
 
 
 if __name__ == "__main__":

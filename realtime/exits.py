@@ -13,6 +13,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -38,7 +40,11 @@ def exit_of(stop: KeyboardInterrupt) -> int:
 
 
 def open_streams() -> None:
-    """Let standard streams that were closed (`>&-`) lead nowhere: a file would take their place, and be written to."""
+    """Make standard streams safe to print to. [control]
+
+    One that was closed (`>&-`) leads nowhere: a file would take its place, and be written to. What a terminal without
+    Unicode (`LC_ALL=C`) cannot show is printed as an escape.
+    """
     for number in range(3):
         try:
             os.fstat(number)
@@ -47,11 +53,24 @@ def open_streams() -> None:
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def silence_output() -> None:
     """Let what is still to be printed lead nowhere, where nobody takes it; else the interpreter's end complains."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def of_the_system(error: OSError | UnicodeEncodeError) -> str | None:
+    """Return what to tell of an error that any command may meet, wherever it writes; None for all others. [any]"""
+    if isinstance(error, UnicodeEncodeError):  # bytes that are no text, or a locale such as C
+        text = error.object if len(error.object) < 200 else error.object[error.start : error.end]
+        return f"{text!a} cannot be written in {error.encoding}; use other letters or another locale"
+    if error.errno == errno.ENOSPC:
+        where = f" for {error.filename}" if error.filename else ", or where this is printed"
+        return f"no space is left on the disk{where}; free some room there"
+    return None
 
 
 @contextlib.contextmanager

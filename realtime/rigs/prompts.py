@@ -24,6 +24,8 @@ class Prompt:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise RigError(f"a prompt is empty; {_EXAMPLE}")
+        if any("\ud800" <= letter <= "\udfff" for letter in self.text):  # half a letter, or a byte that is none
+            raise RigError(f"the prompt {self.text!a} is not text in UTF-8; type it again")
         if not (math.isfinite(self.weight) and 0.0 <= self.weight <= 1000.0):
             raise RigError(f"weight {self.weight:g} of prompt {self.text!r} is outside 0 to 1000; choose one inside")
 

@@ -114,6 +114,7 @@ MISTAKES: list[tuple[tuple[str, ...], list[str]]] = [
     (("render", "--prompt", "house:loud", "--out", "a.wav"), ["'loud'", "'house'", "not a number"]),
     (("render", "--prompt", "house:nan", "--out", "a.wav"), ["nan", "'house'"]),
     (("render", "--prompt", "house:-1", "--out", "a.wav"), ["-1", "'house'"]),
+    (("render", "--prompt", "house \udcff", "--out", "a.wav"), ["'house \\udcff'", "UTF-8"]),
     (("render", "--prompt", "house:0", "--out", "a.wav"), ["weigh 0"]),
     (("render", "--prompt", "", "--out", "a.wav"), ["empty"]),
     (("render", "--prompt", "house"), ["--out"]),
@@ -189,6 +190,19 @@ def test_closed_streams_and_a_full_disk_behind_them_show_no_traceback(redirect: 
     done = subprocess.run(f"{words} --out a.wav {redirect}", shell=True, stderr=subprocess.PIPE, text=True)
     assert done.returncode == status and "Traceback" not in done.stderr and done.stderr.count("\n") == (status > 0)
     assert soundfile.info("a.wav").frames == 9600, "whole, and nothing was printed into it"
+
+
+def test_letters_that_a_terminal_or_a_system_has_not_show_no_traceback() -> None:
+    def tell(*words: str | bytes) -> subprocess.CompletedProcess[str]:
+        plain = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+        return subprocess.run([sys.executable, "-c", MAIN, *words], env=plain, capture_output=True, text=True)
+
+    assert run("render", "--prompt", "größe", "--seconds", "0.2", "--out", "ü.wav") == 0
+    told = tell("info", "ü.wav")
+    assert told.returncode == 0 and told.stderr == "" and "scene     gr\\xf6\\xdfe\n" in told.stdout
+    Path(os.fsdecode(b"\xff.wav")).touch()
+    odd = tell("info", b"\xff.wav")
+    assert odd.returncode == 2 and odd.stderr.startswith("legando: ") and odd.stderr.count("\n") == 1
 
 
 def test_a_file_that_may_not_be_overwritten_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
