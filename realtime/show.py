@@ -48,6 +48,7 @@ class Show:
             level=self.rig.audio.level,
             changes=self.rig.changes,
             first=self.first,
+            seed=self.rig.engine.seed,
         )
         for timed in self.piece.messages if self.piece is not None else ():
             performance.feed(timed.frame, timed.message)

@@ -9,7 +9,8 @@
 | `/legando/panic`, `.../tap`, `.../keep`, `.../like`, `.../dislike` | | the triggers of these names |
 | `/legando/bundle/next` | none, or a candidate's number or name | rolls out a bundle of `[engine] candidates` |
 | `/legando/bundle/back` | | rolls the one before back |
-| `/legando/tempo`, `/legando/key` | bpm; a name such as `C minor` | short for these controls |
+| `/legando/tempo`, `.../key`, `.../seed`, `.../loop` | bpm; a name such as `C minor`; a number; bars | short for them |
+| `/legando/seed/next`, `/legando/seed/back` | | another idea, the one before |
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from legando.realtime.controls import SECTIONS
 from legando.realtime.osc.oscwire import Argument, Message, OscError
 from legando.realtime.performing.ownevent import control_event
 from legando.realtime.rigs.checks import nearest
-from legando.realtime.rigs.controlnames import KEEP, MARKS, find_control
+from legando.realtime.rigs.controlnames import KEEP, LOOP, MARKS, SEED, find_control
 from legando.realtime.tonality import key_number, read_key
 
 PREFIX = "/legando/"
 PROMPT = "/legando/prompt"
-_SHORT = ("panic", "tap", KEEP, *MARKS, "tempo", "key")
+_SHORT = ("panic", "tap", KEEP, *MARKS, "tempo", "key", LOOP, SEED, "seed/next", "seed/back")
 
 
 def event_of(message: Message, scenes: Sequence[str]) -> bytes:
@@ -40,7 +41,7 @@ def event_of(message: Message, scenes: Sequence[str]) -> bytes:
     if rest:
         word = f"{word}/{rest}"
     if word in _SHORT:
-        return _control(word, arguments)
+        return _control(word.replace("/", "."), arguments)
     if word == "scene":
         return _scene(arguments, scenes)
     if word == "note":

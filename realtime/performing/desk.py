@@ -1,7 +1,7 @@
 """The desk: what every control is set to now, whoever has moved it, and where a slewed one is on its way. [control]
 
-A scene sets everything; what hands move afterwards holds until the next scene. Immediate controls and sections that
-pads hold down stay as they are.
+A scene sets everything; what hands move afterwards holds until the next scene. Immediate controls, sections and loops
+that pads hold down stay as they are, and so does `loop` unless the scene says it: a groove is held through scenes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from legando.realtime.controls import (
 from legando.realtime.performing.scenelist import SceneList, StyledScene
 from legando.realtime.performing.slew import Slew
 from legando.realtime.performing.steering import Setting
-from legando.realtime.rigs.controlnames import IMMEDIATE, KEEP, MARKS, counted
+from legando.realtime.rigs.controlnames import IMMEDIATE, KEEP, LOOP, MARKS, counted, loop_of
 from legando.realtime.rigs.scene import Scene
 from legando.realtime.tonality import key_number, key_of
 
@@ -47,6 +47,8 @@ class Desk:
         self._slews: dict[str, Slew] = {}
         self._mutes: dict[str, bool] = {}
         self._sections: list[str] = []  # pads that are down; the last one holds
+        self._loops: list[str] = []  # likewise
+        self._loop = 0.0
         self.immediate = dict.fromkeys(IMMEDIATE, 0.0) | {"level": level}
         self.scene_index = first
         self.recall(first)
@@ -95,6 +97,11 @@ class Desk:
         return key_of(self._values["key"]) if "key" in self._values else self.styled.scene.key
 
     @property
+    def loop(self) -> int:
+        """How many bars pads, a knob or a scene repeat; 0 for none."""
+        return int(self._loops[-1]) if self._loops else loop_of(self._loop)
+
+    @property
     def muted(self) -> frozenset[str]:
         """The parts that are silent."""
         muted = self.styled.scene.muted
@@ -122,7 +129,7 @@ class Desk:
         """
         return self._scenes.add(styled, keep={self.scene_index, *keep})
 
-    def stored(self, tempo_bpm: float) -> StyledScene:
+    def stored(self, tempo_bpm: float, seed: int | None = None) -> StyledScene:
         """Return what plays as a scene: its prompts as they weigh now, the controls where hands have put them."""
         scene = self.styled.scene
         weights = [self.value_of(f"weight.{n}") for n in range(1, len(scene.prompts) + 1)]
@@ -140,16 +147,18 @@ class Desk:
             muted=self.muted,
             section=self._section_set,
             key=self.key,
+            loop=scene.loop if scene.loop == loop_of(self._loop) else None,  # what repeats is no scene's
+            seed=seed,
         )
         return replace(self.styled, scene=kept, style=self.style)
 
-    def keep(self, tempo_bpm: float, *, keep: Collection[int] = ()) -> int:
+    def keep(self, tempo_bpm: float, seed: int | None = None, *, keep: Collection[int] = ()) -> int:
         """Make a scene of what plays, for good, and return its index.
 
         It takes the place of one that was typed; one of the rig gets it beside it. Raises RigError where there is no
         room for one more.
         """
-        return self._scenes.keep(self.scene_index, self.stored(tempo_bpm), keep=keep)
+        return self._scenes.keep(self.scene_index, self.stored(tempo_bpm, seed), keep=keep)
 
     def recall(self, index: int) -> None:
         """Let a scene set everything; one that is not there changes nothing."""
@@ -160,6 +169,8 @@ class Desk:
         tempo = self.styled.scene.tempo_bpm
         if tempo is not None:
             self.set_tempo(tempo)
+        if self.styled.scene.loop is not None:
+            self._loop = float(self.styled.scene.loop)
 
     def after(self, index: int) -> Desk:
         """Return the desk as it would be after a scene; this one stays as it is."""
@@ -174,20 +185,24 @@ class Desk:
             self._slews.pop("tempo_bpm", None)
 
     def apply(self, setting: Setting) -> None:
-        """Do what a hand wants; `panic` also lets go of the sections, the notes are the caller's."""
+        """Do what a hand wants; `panic` also lets go of pads, the notes are the caller's."""
         name, value = setting.control, setting.value
         family, _, rest = name.partition(".")
         if name in self.immediate:
             self.immediate[name] = value
             if name == "panic":
                 self._sections.clear()
+                self._loops.clear()
         elif family == "mute":
             self._mutes[rest] = value >= 0.5
-        elif family == "section" and rest:
-            if rest in self._sections:
-                self._sections.remove(rest)
+        elif family in ("section", LOOP) and rest:
+            pads = self._sections if family == "section" else self._loops
+            if rest in pads:
+                pads.remove(rest)
             if value >= 0.5:
-                self._sections.append(rest)
+                pads.append(rest)
+        elif name == LOOP:
+            self._loop = value
         elif name != "tempo_bpm" or not self._tempo_locked:
             here = self.tempo_bpm if name == "tempo_bpm" else self._now(name, self.value_of(name))
             if name == "tempo_bpm":
@@ -222,6 +237,10 @@ class Desk:
             return float(SECTIONS.index(self.section) + 1) if self.section else 0.0
         if family == "section":
             return float(self.section == rest)
+        if name == LOOP:
+            return float(self.loop) if self._loops else self._loop
+        if family == LOOP:
+            return float(self.loop == int(rest))
         if name == "key":
             return float(key_number(self.key))
         if name in ("tap", KEEP, *MARKS):
@@ -255,6 +274,7 @@ class Desk:
             section=self.section,
             key=self.key,
             muted=self.muted,
+            loop=self.loop,
             held=held,
             notes=notes,
             position_ticks=position_ticks,

@@ -15,6 +15,7 @@ from a keyboard, a file or a journal.
 - A tempo event of a MIDI file (FF 51 03 ...) sets the tempo, unless the tempo is locked or follows a clock. As long as
   no scene, knob, file or clock has given a tempo, each scene plays at the usual tempo of its style.
 - Scenes may be added while it plays: a prompt that was typed becomes one, and is recalled like the others.
+- `seed.next`, `seed.back` and `seed` begin another idea at a bar line (`ideas`), as does a scene that has a seed.
 - Events of our own (`ownevent`) set controls by name, say how far ahead an outside clock is met, and where another's
   song is, which then leads tempo and position in place of a clock.
 """
@@ -28,6 +29,7 @@ from dataclasses import replace
 from legando.realtime.controls import Controls, NoteEvent
 from legando.realtime.performing.crossing import end_tick
 from legando.realtime.performing.desk import Desk
+from legando.realtime.performing.ideas import NOTICE_CHUNKS, Ideas
 from legando.realtime.performing.keys import Keys, last_of_each_pitch
 from legando.realtime.performing.messagequeue import MessageQueue
 from legando.realtime.performing.outsidetime import OutsideTime
@@ -38,7 +40,7 @@ from legando.realtime.performing.scenelist import StyledScene
 from legando.realtime.performing.songplace import SongPlace
 from legando.realtime.performing.steering import Setting, Steering
 from legando.realtime.rigs.binding import Binding
-from legando.realtime.rigs.controlnames import KEEP, MARKS, counted
+from legando.realtime.rigs.controlnames import KEEP, MARKS, SEED, SEED_MOVES, counted
 from legando.realtime.rigs.scene import Scene, SceneChanges
 
 DRUM_CHANNEL = 9
@@ -66,10 +68,11 @@ class Performance:
         level: float = 1.0,
         changes: SceneChanges | None = None,
         first: int = 0,
+        seed: int = 0,
     ) -> None:
         changes = changes or SceneChanges()
         self._desk = Desk(scenes, level=level, tempo_bpm=tempo_bpm, first=first)
-        self._steering = Steering(bindings, self._desk.value_of)
+        self._steering = Steering(bindings, self.value_of)
         self._outside = OutsideTime(sample_rate_hz, follow_clock=follow_clock)
         self._sample_rate_hz = sample_rate_hz
         self._queue = MessageQueue()
@@ -83,7 +86,10 @@ class Performance:
         self._tap = TapTempo(sample_rate_hz)
         self._taps = tuple(binding.origin for binding in bindings if binding.control == "tap")
         self._count_in_ticks = 0 if follow_clock else changes.count_in_bars * TICKS_PER_BAR
-        self._change = SceneChange(self._desk, changes, self._outside.tempo_bpm, count_in_ticks=self._count_in_ticks)
+        self._ideas = Ideas(seed, begun=self.scene.seed, first_tick=self._count_in_ticks)
+        self._change = SceneChange(
+            self._desk, self._ideas, changes, self._outside.tempo_bpm, count_in_ticks=self._count_in_ticks
+        )
 
     @property
     def scenes(self) -> tuple[Scene, ...]:
@@ -104,6 +110,16 @@ class Performance:
     def section(self) -> str | None:
         """Return the section that hands or the scene hold."""
         return self._desk.section
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the idea that plays; at first the run's own."""
+        return self._ideas.seed
+
+    @property
+    def coming_seed(self) -> int | None:
+        """Return the seed of the idea that waits for its line."""
+        return self._ideas.coming.seed if self._ideas.coming is not None else None
 
     @property
     def key(self) -> str | None:
@@ -143,7 +159,7 @@ class Performance:
 
     def value_of(self, name: str) -> float:
         """Return what a control is set to, 0 or 1 for a switch: what lights and screens show."""
-        return self._desk.value_of(name)
+        return self._ideas.value_of(name) if name in (SEED, *SEED_MOVES) else self._desk.value_of(name)
 
     def add(self, styled: StyledScene) -> int:
         """Add a scene and return its index; it comes in when the control `scene.N` recalls it.
@@ -158,7 +174,7 @@ class Performance:
         It takes the place of one that was typed, and stands behind the others where the rig's own plays. Raises
         RigError, one sentence, where there is no room.
         """
-        return self._desk.keep(self.tempo_bpm, keep=self._waiting)
+        return self._desk.keep(self.tempo_bpm, self.seed, keep=self._waiting)
 
     @property
     def _waiting(self) -> tuple[int, ...]:
@@ -202,6 +218,7 @@ class Performance:
         self._start_frame = start_frame
         self._tick = self._outside.leaned(self._tick if tick is None else tick, start_frame)
         held = self.held
+        self._ideas.notice_ticks = ticks_in(NOTICE_CHUNKS * frames, self.tempo_bpm, self._sample_rate_hz)
         self._notes, self.marks, self.wants_keep = [], [], False
         for frame, message, acted in self._queue.take_before(start_frame + frames):
             self._apply(message, max(frame, start_frame), start_frame, acted)
@@ -257,6 +274,9 @@ class Performance:
             return
         if setting.control in MARKS:
             self.marks += [setting.control] * setting.pressed
+            return
+        if setting.control == SEED or setting.control in SEED_MOVES:
+            self._ideas.apply(setting, self._tick)
             return
         if setting.control == KEEP:
             self.wants_keep |= setting.pressed

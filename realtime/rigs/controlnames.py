@@ -3,18 +3,20 @@
 | kind | moves | examples |
 |---|---|---|
 | knob | through a range | `density`, `tempo_bpm`, `level`, `filter`, `weight.2` |
-| switch | between 0 and 1 | `mute`, `freeze`, `mute.drums`, `section.break` |
-| trigger | acts when it is pressed | `scene.3`, `panic`, `tap`, `keep`, `like` |
+| switch | between 0 and 1 | `mute`, `freeze`, `mute.drums`, `section.break`, `loop.4` |
+| trigger | acts when it is pressed | `scene.3`, `panic`, `tap`, `keep`, `like`, `seed.next` |
 
 `scene.N` and `weight.N` count from 1: the first scene, the first prompt of the scene that plays. `section` and `key`
-are numbers too, for knobs: 0 is none, then the places in `controls.SECTIONS` and `tonality.KEY_NAMES`.
+are numbers too, for knobs: 0 is none, then the places in `controls.SECTIONS` and `tonality.KEY_NAMES`. `loop` is a
+number of bars, the nearest of `controls.LOOP_BARS` or 0. `seed` is a
+whole number: another tune for each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from legando.realtime.controls import GUIDANCE_MAX, MOODS, PARTS, SECTIONS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from legando.realtime.controls import GUIDANCE_MAX, LOOP_BARS, MOODS, PARTS, SECTIONS, TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from legando.realtime.errors import RigError
 from legando.realtime.rigs.checks import nearest
 from legando.realtime.tonality import KEY_NAMES
@@ -25,8 +27,17 @@ IMMEDIATE = ("level", "mute", "filter", "freeze", "panic")
 MARKS = ("like", "dislike")
 """What the performer thinks of what is heard: kept in the journal, and it changes nothing."""
 
+LOOP = "loop"
+"""Repeats the last bars of the score."""
+
 KEEP = "keep"
 """Makes a scene of the rig file out of what plays."""
+
+SEED = "seed"
+SEED_MOVES = {"seed.next": 1, "seed.back": -1}
+"""What is composed: the seed, and how far each trigger moves it."""
+SEED_MAX = 2**53
+"""The highest seed that a control can say exactly."""
 
 COUNTED_MAX = 128
 """The highest N of `scene.N` and `weight.N`: as many as there are program numbers."""
@@ -68,7 +79,11 @@ CONTROLS: dict[str, Control] = {
         Control(name="tempo_bpm", kind="knob", low=60.0, high=180.0, least=TEMPO_MIN_BPM, most=TEMPO_MAX_BPM),
         Control(name="section", kind="knob", high=float(len(SECTIONS)), most=float(len(SECTIONS))),
         Control(name="key", kind="knob", high=float(len(KEY_NAMES)), most=float(len(KEY_NAMES))),
+        Control(name=LOOP, kind="knob", high=float(max(LOOP_BARS)), most=float(max(LOOP_BARS))),
+        Control(name=SEED, kind="knob", high=127.0, most=float(SEED_MAX)),
+        *(Control(name=move, kind="trigger", mode="momentary") for move in SEED_MOVES),
         *(_switch(f"section.{section}", "momentary") for section in SECTIONS),
+        *(_switch(f"{LOOP}.{bars}", "momentary") for bars in LOOP_BARS),
         *(_switch(f"mute.{part}", "toggle") for part in PARTS),
         Control(name="level", kind="knob"),
         _switch("mute", "toggle"),
@@ -97,6 +112,11 @@ def find_control(name: str) -> Control:
         return Control(name=f"weight.{int(number)}", kind="knob")
     known = (*CONTROLS, *_ALIASES, "scene.1", "weight.1")
     raise RigError(f"control = {name!r} is not one of {', '.join(known)}{nearest(name, known)}")
+
+
+def loop_of(value: float) -> int:
+    """Return how many bars a value of `loop` repeats: the nearest of `LOOP_BARS`, or 0. [any]"""
+    return min((0, *LOOP_BARS), key=lambda bars: abs(bars - value))
 
 
 def counted(name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from legando.realtime.controls import MOODS, PARTS, SECTIONS
+from legando.realtime.controls import LOOP_BARS, MOODS, PARTS, SECTIONS
 from legando.realtime.errors import RigError
 from legando.realtime.performing.recall import PLACES
 from legando.realtime.rigs.checks import check_choice, check_range
@@ -42,8 +42,8 @@ class SceneChanges:
 class Scene:
     """Prompts and controls that a program change recalls.
 
-    None leaves a control to the prompts, and the last three to `[scenes]`. Without `tempo_bpm` the tempo stays as it
-    was given; where nobody has given one, it is the usual tempo of the prompts' style.
+    None leaves a control to the prompts, the last three to `[scenes]`, and `seed` as it is. Without `tempo_bpm` the
+    tempo stays as it was given; where nobody has given one, it is the usual tempo of the prompts' style.
     """
 
     name: str
@@ -57,14 +57,19 @@ class Scene:
     muted: frozenset[str] = frozenset()
     section: str | None = None
     key: str | None = None
+    loop: int | None = None
+    seed: int | None = None
     at: str | None = None
     fade_beats: float | None = None
     tempo_ramp_bars: float | None = None
 
     def __post_init__(self) -> None:
         _check_change(self.at, self.fade_beats, self.tempo_ramp_bars)
+        check_range("seed", self.seed, 0, 2**63 - 1)
         if self.section is not None:
             check_choice("section", self.section, SECTIONS)
+        if self.loop not in (None, 0, *LOOP_BARS):
+            raise RigError(f"loop = {self.loop} is not one of 0, {', '.join(map(str, LOOP_BARS))}")
         if self.key is not None:
             object.__setattr__(self, "key", read_key(self.key))
         if not self.prompts:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from legando.realtime.controls import SECTIONS
-from legando.realtime.rigs.controlnames import find_control
+from legando.realtime.controls import LOOP_BARS, SECTIONS
+from legando.realtime.rigs.controlnames import LOOP, find_control, loop_of
 from legando.realtime.screen.status import KNOBS, Status
 
 SCENE_KEYS = "1234567890"
 PART_KEYS = {"drums": "d", "bass": "b", "chord": "c", "lead": "l", "texture": "x"}
 PANIC = "exclamation_mark"
-_TRIGGERS = {PANIC: "panic", "t": "tap", "w": "keep", "plus": "like", "minus": "dislike"}
+_IDEAS = {"n": "seed.next", "N": "seed.back"}
+_TRIGGERS = {PANIC: "panic", "t": "tap", "w": "keep", **_IDEAS, "plus": "like", "minus": "dislike"}
 STEP, FINE_STEP = 0.05, 0.01
 """How far one key press moves a knob, as a share of its range."""
 
@@ -24,6 +25,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("[  ]", "the scene before, the scene after"),
     ("p", "type a prompt, which becomes a new scene"),
     ("w", "keep what plays as a scene of the rig file"),
+    ("n  N", "another idea; the one before"),
     ("up  down", "choose a control"),
     ("left  right", "move it by 5 % of its range"),
     (",  .", "move it by 1 %"),
@@ -32,6 +34,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("m", "mute all"),
     ("f", "freeze: repeat the last beat; again: go on"),
     ("s", "hold the next section in turn, then none"),
+    ("o", "loop the last 1, 2, 4, 8 bars, then none"),
     ("t", "tap the tempo"),
     ("r", "record a take; again: end it"),
     ("+  -", "you like what is heard, or do not"),
@@ -44,7 +47,7 @@ HELP: tuple[tuple[str, str], ...] = (
 )
 
 FOOTER = (
-    "1-0 scene", "p prompt", "↑↓←→ move", "dbclx mute", "r record", "! panic", "q stop", "t tap", "m mute all"
+    "1-0 scene", "p prompt", "n idea", "↑↓←→ move", "dbclx mute", "r record", "! panic", "q stop", "t tap", "m mute all"
 )  # fmt: skip
 
 
@@ -92,6 +95,9 @@ def moves_of(key: str, status: Status, chosen: int, values: Mapping[str, float])
     if key == "s":
         held = SECTIONS.index(status.section) + 1 if status.section_held and status.section in SECTIONS else 0
         return (Move("section", float((held + 1) % (len(SECTIONS) + 1))),)
+    if key == "o":
+        lengths = (0, *LOOP_BARS, 0)
+        return (Move(LOOP, float(lengths[lengths.index(loop_of(values.get(LOOP, 0.0))) + 1])),)
     return ()
 
 

@@ -35,7 +35,7 @@ from typing import Any
 from legando.realtime.errors import RigError
 from legando.realtime.midi.livemessage import LiveMessage
 from legando.realtime.performing.ownevent import control_event
-from legando.realtime.rigs.controlnames import KEEP, MARKS
+from legando.realtime.rigs.controlnames import KEEP, MARKS, SEED_MOVES
 from legando.realtime.screen.display import Display
 from legando.realtime.screen.meter import FLOOR_DB, Levels
 from legando.realtime.screen.status import Status, status_to_plain
@@ -54,7 +54,7 @@ PROVEN_S = 10.0
 END_S = 2.0
 SAID_MAX = 200
 REPEATED_MAX = 1000
-_PRESSED = ("panic", "tap", KEEP, *MARKS)
+_PRESSED = ("panic", "tap", KEEP, *SEED_MOVES, *MARKS)
 
 
 class Screen(Display):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from legando.realtime.controls import PARTS
 from legando.realtime.midi.miditext import describe
-from legando.realtime.rigs.controlnames import find_control
+from legando.realtime.rigs.controlnames import LOOP, find_control, loop_of
 from legando.realtime.screen.meter import FLOOR_DB, MeterState
 from legando.realtime.screen.screenkeys import PART_KEYS, SCENE_KEYS
 from legando.realtime.screen.screenline import (
@@ -83,7 +83,7 @@ def _share(db: float) -> float:
 
 
 def music(status: Status, now_ns: int, width: int) -> list[Line]:
-    """Return bar and beat with its lamps, chord, section, tempo and key on a line."""
+    """Return bar and beat with its lamps, chord, section, loop, tempo and key on a line."""
     tick = status.tick_at(now_ns)
     beat = int(tick // _TICKS_PER_BEAT) % _BEATS
     lamps = [Run("● " if place == beat else "○ ", "lamp" if place == beat else "dim") for place in range(_BEATS)]
@@ -100,7 +100,9 @@ def music(status: Status, now_ns: int, width: int) -> list[Line]:
     section = f"{status.section or '-'}{' (held)' if status.section_held else ''}"
     more = [Run("   section ", "dim"), Run(f"{section:12}", "strong")]
     key = [Run("  key ", "dim"), Run(status.key or "free", "strong")]
-    for extra in (more, key):
+    bars = loop_of(status.values.get(LOOP, 0.0))
+    loop = [Run("  loop ", "dim"), Run(f"{bars} bar{'s' * (bars > 1)}", "alarm")] if bars else []
+    for extra in (more, loop, key):
         if width_of(runs) + width_of(extra) <= width:
             runs += extra
     return [fit(runs, width)]
@@ -235,7 +237,8 @@ def health(status: Status, width: int) -> Line:
 
 def model(status: Status, width: int) -> Line:
     """Return what plays, and where."""
-    words = [f"bundle {status.bundle}", status.engine, f"seed {status.seed}", status.device]
+    then = "" if status.coming_seed is None else f" → {status.coming_seed}"
+    words = [f"bundle {status.bundle}", status.engine, f"seed {status.seed}{then}", status.device]
     text = " · ".join(word for word in words if word)
     return fit((Run("Model  ", "head"), Run(shorten(text, width - 7), "text")), width)
 

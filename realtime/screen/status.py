@@ -9,7 +9,7 @@ from typing import Any
 
 from legando.realtime.controls import MOODS, PARTS
 from legando.realtime.performing.recall import ticks_in
-from legando.realtime.rigs.controlnames import IMMEDIATE
+from legando.realtime.rigs.controlnames import IMMEDIATE, LOOP
 
 GOAL_MS = 150.0
 """What control to sound should take at most, on two CPU cores (ARCHITECTURE.md has the sum)."""
@@ -17,7 +17,12 @@ GOAL_MS = 150.0
 KNOBS = (*MOODS, "temperature", "guidance", "tempo_bpm", "level", "filter")
 """The controls that a screen shows as bars, in this order."""
 
-SHOWN = (*KNOBS, *(f"mute.{part}" for part in PARTS), *(name for name in IMMEDIATE if name not in ("level", "filter")))
+SHOWN = (
+    *KNOBS,
+    LOOP,
+    *(f"mute.{part}" for part in PARTS),
+    *(name for name in IMMEDIATE if name not in ("level", "filter")),
+)
 """All controls whose values a screen is told."""
 
 
@@ -64,6 +69,7 @@ class Status:
     bundle: str = ""
     engine: str = ""
     seed: int = 0
+    coming_seed: int | None = None
     recorded_s: float | None = None
 
     @property

@@ -125,6 +125,7 @@ class StatusMaker:
             device=self._device,
             bundle=self._bundle,
             engine=ready.engine if ready is not None else "",
-            seed=engine.seed,
+            seed=performance.seed,
+            coming_seed=performance.coming_seed,
             recorded_s=recorded_s,
         )
