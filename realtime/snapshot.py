@@ -22,7 +22,7 @@ def controls_to_plain(controls: Controls) -> dict[str, Any]:
         "muted": sorted(controls.muted),
         "held": list(controls.held),
         "notes": [[note.offset_frames, note.pitch, note.velocity] for note in controls.notes],
-        **({"loop": controls.loop} if controls.loop else {}),
+        "loop": controls.loop,
         **({} if idea is None else {"idea": [idea.seed, idea.origin]}),  # the run's own needs no words
         "turn": None if controls.turn is None else [controls.turn.tick, controls_to_plain(controls.turn.controls)],
     }
@@ -37,7 +37,7 @@ def controls_from_plain(plain: dict[str, Any]) -> Controls:
         muted=frozenset(plain["muted"]),
         held=tuple(plain["held"]),
         notes=tuple(NoteEvent(offset_frames=o, pitch=p, velocity=v) for o, p, v in plain["notes"]),
-        loop=plain.get("loop", 0),
+        loop=plain.get("loop", 0),  # which old journals have not
         idea=None if idea is None else Idea(seed=idea[0], origin=idea[1]),
         turn=None if turn is None else Turn(tick=turn[0], controls=controls_from_plain(turn[1])),
     )
