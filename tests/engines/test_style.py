@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import legando.engines
-from legando.engines.lexicon import GENRE_PHRASES, MOOD_PHRASES, held_out, held_out_phrases
+from legando.engines.lexicon import GENRE_PHRASES
 from legando.engines.mood_words import read_moods
 from legando.engines.style import StyleEncoder, TextEncoder
 from legando.engines.training.networks import train_style
@@ -230,43 +228,6 @@ def test_most_wordings_that_the_lexicon_has_not_move_the_mood_the_right_way(enco
     assert np.mean(moved) > 0.05
 
 
-@pytest.mark.parametrize(
-    ("text", "said", "rest"),
-    [
-        ("very dark techno", {"brightness": 0.0}, "techno"),
-        ("jazz, not too busy", {"density": 0.3}, "jazz"),
-        ("house that feels bright and dry", {"brightness": 0.9, "space": 0.1}, "house"),
-        ("not dark or loud funk", {"brightness": 0.7, "drive": 0.3}, "funk"),
-        ("dub with no reverb", {"space": 0.1}, "dub"),
-        ("make it darker", {"brightness": 0.1}, ""),
-        ("bright but dark rock", {"brightness": 0.5}, "rock"),
-        ("hard bop with a muted trumpet", {}, "hard bop with a muted trumpet"),
-        ("driving at night", {}, "driving at night"),
-        ("deep house", {}, "deep house"),
-        ("", {}, ""),
-    ],
-)
-def test_mood_words_are_read(text: str, said: dict[str, float], rest: str) -> None:
-    words = read_moods(text)
-    assert words.said == pytest.approx(said) and words.rest == rest
-
-
-def test_intensifiers_and_softeners_say_how_far() -> None:
-    dark = [read_moods(text).over("brightness", 0.6) for text in ("a bit dark dub", "dark dub", "very dark dub")]
-    assert dark == pytest.approx([0.4, 0.2, 0.0])
-    assert read_moods("dark dub").over("space", 0.6) == 0.6
-
-
-MOOD_TEXT = ("not", "very", "a bit", "dark", "busy", "or", "techno", ",")
-
-
-@given(st.text() | st.lists(st.sampled_from(MOOD_TEXT)).map(" ".join))
-def test_any_text_is_read_for_moods(text: str) -> None:
-    words = read_moods(text)
-    assert set(words.said) == set(words.shares) <= set(MOODS)
-    assert all(0.0 <= words.over(name, usual) <= 1.0 for name in MOODS for usual in (0.0, 1.0))
-
-
 @pytest.mark.parametrize("text", ["dark and slow", "happy", "aggressive", "dreamy", "something sad", "energetic"])
 def test_bare_moods_ask_for_a_soft_blend(encoder: StyleEncoder, text: str) -> None:
     style = encoder.encode([(text, 1.0)])
@@ -319,46 +280,3 @@ def test_foreign_head_is_refused(tmp_path: Path, head_path: Path) -> None:
     broken.write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
     with pytest.raises(RigError, match="other genres"):
         StyleEncoder.from_files(installed_tokenizer(), broken)
-
-
-def test_lexicon_covers_every_genre_and_holds_phrases_out() -> None:
-    assert set(GENRE_PHRASES) == set(GENRES)
-    assert all(len(phrases) >= 50 for phrases in GENRE_PHRASES.values())
-    assert all(0.0 <= v <= 1.0 for values in MOOD_PHRASES.values() for v in values.values())
-    unseen = held_out_phrases()
-    assert {genre for _, genre in unseen} == set(GENRES) and all(held_out(phrase) for phrase, _ in unseen)
-    where: dict[str, str] = {}
-    for genre, phrases in GENRE_PHRASES.items():
-        for phrase in phrases:
-            assert where.setdefault(phrase, genre) == genre, f"{phrase} is in two genres"
-
-
-def test_embeddings_are_kept_for_the_same_encoder_only(tmp_path: Path) -> None:
-    encoder = TextEncoder(installed_tokenizer())
-    cache = EmbeddingCache(encoder, tmp_path / "kept")
-    first = cache.embed("deep house")
-    cache.save()
-    runs = []
-    embed, encoder.embed = encoder.embed, lambda text: runs.append(text) or embed(text)  # type: ignore[method-assign, func-returns-value]
-    again = EmbeddingCache(encoder, tmp_path / "kept")
-    assert np.array_equal(again.embed("deep house"), first) and not runs
-    with pytest.raises(KeyboardInterrupt), again:
-        again.embed("techno")
-        raise KeyboardInterrupt
-    assert len(runs) == 1 and EmbeddingCache(encoder, tmp_path / "kept").embed("techno").any() and len(runs) == 1
-    encoder.sha256 = "another"
-    assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first) and len(runs) == 2
-
-
-@pytest.mark.parametrize("how", ["cut", "flipped"])
-def test_damaged_embeddings_are_named_and_made_again(
-    tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    encoder = TextEncoder(installed_tokenizer())
-    with EmbeddingCache(encoder, tmp_path / "kept") as cache:
-        first = cache.embed("deep house").copy()
-    content = bytearray((tmp_path / "kept").read_bytes())
-    content[-1] ^= 1
-    (tmp_path / "kept").write_bytes(content if how == "flipped" else content[:-1])
-    assert np.array_equal(EmbeddingCache(encoder, tmp_path / "kept").embed("deep house"), first)
-    assert f"{tmp_path / 'kept'} is damaged" in capfd.readouterr().err

@@ -1,10 +1,7 @@
 """Metrics: what Prometheus is told is true, after its conventions, and costs the music nothing."""
 
 import importlib.util
-import json
-import math
 import os
-import re
 import shutil
 import signal
 import socket
@@ -19,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
@@ -28,16 +24,12 @@ from legando.realtime.enginelink import Made
 from legando.realtime.errors import DeviceError
 from legando.realtime.processes import MODULES
 from legando.realtime.ring import Ring
-from legando.realtime.watching import soundwatch
 from legando.realtime.watching.costs import Costs
 from legando.realtime.watching.families import METRICS
 from legando.realtime.watching.monitorlink import MonitorLink
 from legando.realtime.watching.reading import COST_BUCKETS_S, ChunkTally, Reading, reading_from_line, reading_to_line
-from legando.realtime.watching.soundwatch import SoundWatch
 from tests.realtime.tone_generator import SPEC
 
-WATCHING = Path(__file__).parents[2] / "realtime" / "watching"
-MAIN = f"import sys; from legando.realtime.cli import main; sys.exit(main(instrument={SPEC!r}))"
 LATE_NS = 5_000_001
 READING = Reading(
     version="1.2",
@@ -54,7 +46,6 @@ READING = Reading(
     messages={"midi": 7},
     restarts={"engine": 1},
 )
-
 Page = dict[str, dict[tuple[str, ...], float]]
 
 
@@ -97,9 +88,6 @@ def link(ring: Ring) -> Iterator[MonitorLink]:
         yield link
 
 
-# What is told.
-
-
 def test_a_reading_crosses_as_a_line() -> None:
     line = reading_to_line(READING)
     assert line.count(b"\n") == 1 and reading_from_line(line) == READING
@@ -138,131 +126,6 @@ def test_the_page_follows_the_conventions_in_both_formats(link: MonitorLink) -> 
         assert told.returncode == 0, told.stderr
 
 
-def test_the_page_explains_every_metric_and_every_alert() -> None:
-    page = (WATCHING / "MONITORING.md").read_text()
-    rows = " ".join(row.split("|")[1] for row in page.splitlines() if row.startswith("| `"))
-    explained = set(re.findall(r"`(\w+)`", rows))
-    assert explained == {"build_info" if name == "build" else name for name in METRICS}
-    for rule in rules():
-        assert rule["alert"] in page
-
-
-def rules() -> list[dict[str, str]]:
-    groups = yaml.safe_load((WATCHING / "alerts.yml").read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
-
-
-def metric_names() -> set[str]:
-    names = {f"legando_{name}" for name in METRICS} - {"legando_build"} | {"legando_build_info"}
-    return names | {f"legando_chunk_compute_seconds_{part}" for part in ("bucket", "sum", "count")}
-
-
-def test_alerts_and_dashboard_ask_for_metrics_that_there_are() -> None:
-    dashboard = json.loads((WATCHING / "dashboard.json").read_text())
-    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked += [rule["expr"] for rule in rules()]
-    assert len(asked) > 30
-    for expression in asked:
-        wanted = set(re.findall(r"legando_\w+", expression)) - {"legando"}
-        assert wanted <= metric_names(), f"{wanted - metric_names()} in {expression}"
-
-
-def test_prometheus_reads_the_rules(require: object, tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    require(promtool is not None, "promtool not found; install prometheus")  # type: ignore[operator]
-    assert promtool is not None
-    told = subprocess.run([promtool, "check", "rules", str(WATCHING / "alerts.yml")], capture_output=True, text=True)
-    assert told.returncode == 0, told.stdout + told.stderr
-    cases = tmp_path / "cases.yml"
-    cases.write_text(
-        yaml.safe_dump(
-            {
-                "rule_files": [str(WATCHING / "alerts.yml")],
-                "evaluation_interval": "5s",
-                "tests": [
-                    fires("LegandoPlaysSilence", {"legando_silence_seconds": "0+5x20"}, "1m", ("page", SILENCE)),
-                    fires("LegandoHostIsSilent", {"legando_host_age_seconds": "1 2 9 14"}, "15s", ("page", HANGS)),
-                    fires(
-                        "LegandoChunksAreLate",
-                        {"legando_chunks_late_total": "0+3x60", 'legando_chunks_total{steps="4"}': "0+60x60"},
-                        "4m",
-                        ("warn", "5% of the chunks are late; another program takes the time"),
-                    ),
-                    fires("LegandoPlaysSilence", {"legando_silence_seconds": "0 1 2 0 1"}, "20s"),
-                ],
-            }
-        )
-    )
-    told = subprocess.run([promtool, "test", "rules", str(cases)], capture_output=True, text=True, timeout=60)
-    assert told.returncode == 0, told.stdout + told.stderr
-
-
-SILENCE = "silence for 1m 0s although chunks are made"
-HANGS = "the host has said nothing for 14s: it hangs or is stopped"
-
-
-def fires(alert: str, series: dict[str, str], at: str, told: tuple[str, str] | None = None) -> dict[str, object]:
-    """Return a case for promtool: at that time the alert fires, with severity and summary, or does not."""
-    expected = [{"exp_labels": {"severity": told[0]}, "exp_annotations": {"summary": told[1]}}] if told else []
-    return {
-        "interval": "5s",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "alert_rule_test": [{"eval_time": at, "alertname": alert, "exp_alerts": expected}],
-    }
-
-
-# What is heard.
-
-
-def noise(
-    seconds: float, level: float = 0.1, *, dull: bool = False
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    sound = np.random.default_rng(3).normal(0.0, level, (round(seconds * 48_000), 2))
-    if dull:
-        sound[1:] += sound[:-1]
-        sound[2:] += sound[:-2]
-    return sound.astype(np.float32)
-
-
-def test_level_silence_clipping_and_brightness_are_heard() -> None:
-    watch = SoundWatch(48_000)
-    t = np.arange(48_000 * 4) / 48_000
-    sine = (0.5 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
-    for block in np.array_split(np.stack((sine, sine), axis=1), 31):  # in blocks of any length
-        watch.hear(block)
-    assert watch.peak == pytest.approx(0.5, abs=1e-3) and watch.rms == pytest.approx(0.5 / math.sqrt(2), rel=1e-3)
-    assert watch.centroid_hz == pytest.approx(3000, rel=0.01) and watch.silence_s == watch.silent_s == 0
-    watch.hear(np.zeros((96_000, 2), np.float32))
-    assert watch.silence_s == pytest.approx(2.0) and watch.silent_s == pytest.approx(2.0)
-    watch.hear(noise(1.0))
-    assert watch.silence_s == 0 and watch.silent_s == pytest.approx(2.0)
-    bad = noise(1.0)
-    bad[100, 0], bad[200:203, 1] = np.nan, 1.0
-    watch.hear(bad)
-    assert watch.not_finite == 1 and watch.clipped == 3
-
-
-def test_drift_is_told_from_what_the_scene_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soundwatch, "SETTLE_S", 1.0)
-    monkeypatch.setattr(soundwatch, "LEARN_S", 4.0)
-    monkeypatch.setattr(soundwatch, "LEARNT_S", 3.0)
-    watch = SoundWatch(48_000)
-    watch.scene(("one", "bundle"))
-    watch.hear(noise(3.0))
-    assert watch.usual_centroid_hz is None, "too little is known"
-    watch.hear(noise(3.0))
-    usual = watch.usual_centroid_hz
-    assert (
-        usual is not None
-        and usual == pytest.approx(12_000, rel=0.05)
-        and watch.usual_rms == pytest.approx(0.1, rel=0.05)
-    )
-    watch.hear(noise(16.0, dull=True))
-    assert watch.centroid_hz is not None and watch.centroid_hz < 0.7 * usual and watch.usual_centroid_hz == usual
-    watch.scene(("two", "bundle"))
-    assert watch.usual_centroid_hz is None, "another scene is another sound"
-
-
 def test_the_process_hears_the_ring_as_any_reader(link: MonitorLink, ring: Ring) -> None:
     t = np.arange(48_000) / 48_000
     ring.write(np.repeat((0.25 * np.sin(2 * np.pi * 2000 * t)).astype(np.float32)[:, None], 2, axis=1))
@@ -284,9 +147,6 @@ def test_what_a_replaced_process_took_is_kept() -> None:
         pass
     costs.look(os.getpid(), {})
     assert costs.processor_s["host"] >= first + 0.03
-
-
-# Who asks.
 
 
 def test_other_paths_and_methods_are_refused_in_one_sentence(link: MonitorLink) -> None:
@@ -347,9 +207,6 @@ def hang_and_kill(link: MonitorLink, monkeypatch: pytest.MonkeyPatch) -> None:
         link.tell(READING)
         time.sleep(0.05)
     assert link.restarts == 1 and "legando_host_age_seconds" in page_of(link.url)  # who asks meanwhile waits
-
-
-# Where.
 
 
 def test_an_address_that_cannot_be_used_is_one_sentence(

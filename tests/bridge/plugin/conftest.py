@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.bridge.plugin.coreprogram import core, core_or_reason
 from tests.bridge.plugin.programs import REPOSITORY, ClapHost, SignalServer
 from tests.realtime.conftest import jack_server, jack_server_or_reason
 
-__all__ = ["jack_server", "jack_server_or_reason"]  # fixtures
+__all__ = ["core", "core_or_reason", "jack_server", "jack_server_or_reason"]  # fixtures
 
 HOSTS = REPOSITORY / "bridge" / "plugin" / "hosts"
 CLAP_HEADERS = Path("/usr/share/dpf/distrho/src")

@@ -6,9 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from legando.engines.bundle import Bundle
-from legando.engines.compiled.collect import DAY_S, collect, why_unwanted
 from legando.engines.compiled.key import digest_of, make_key, stem_of
 from legando.engines.compiled.kinds import Written
 from legando.engines.compiled.library import EngineError
-from legando.engines.compiled.provide import Made, provide
+from legando.engines.compiled.provide import Made
 from legando.engines.compiled.store import ENGINE, LOCK, PART, SIDECAR, Store
 from tests.engines.compiled.conftest import StandInLibrary, only
+from tests.engines.compiled.stored import builder, damage, make
 
 NOBODY = 65534
 
@@ -40,18 +37,6 @@ def written_once(written: Callable[..., Written], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("legando.engines.compiled.provide.write_for_card", write)
 
 
-def make(bundle: Bundle, library: StandInLibrary, folder: Path, said: list[str] | None = None, batch: int = 1) -> Made:
-    return provide(
-        bundle,
-        "language",
-        batch=batch,
-        library=library,
-        target="portable",
-        store=Store(folder),
-        say=(said if said is not None else []).append,
-    )
-
-
 def test_the_second_time_it_comes_from_the_cache_to_the_byte(
     shipped: Bundle, library: StandInLibrary, tmp_path: Path
 ) -> None:
@@ -62,22 +47,6 @@ def test_the_second_time_it_comes_from_the_cache_to_the_byte(
     assert told["key"]["version"] == "1.0" and told["key_sha256"] == digest_of(first.key)
     assert told["inputs"]["keys"] == [[5, 1, 6, 128, 32], "float32"] and told["bundle"]["hash"] == shipped.hash
     assert not list(tmp_path.glob(f".*{PART}"))
-
-
-def damage(path: Path, how: str) -> None:
-    data = path.read_bytes()
-    middle = len(data) // 2
-    if how == "bit":
-        data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-    elif how == "truncated":
-        data = data[:middle]
-    elif how == "longer":
-        data += b"\0"
-    elif how == "empty":
-        data = b""
-    path.unlink()
-    if how != "missing":
-        path.write_bytes(data)
 
 
 @pytest.mark.parametrize("how", ["bit", "truncated", "longer", "empty", "missing"])
@@ -176,30 +145,6 @@ def test_two_at_once_build_once_and_the_second_says_that_it_waits(shipped: Bundl
     assert said == [f"waiting for another process (process {os.getpid()}) that builds {made[0].stem}"]
 
 
-BUILDER = """
-    import os, sys, time
-    from pathlib import Path
-    from legando.engines.compiled.store import Store
-    folder, stem = Path(sys.argv[1]), sys.argv[2]
-    with Store(folder).lock(stem):
-        (folder / f".{stem}.x.part").write_bytes(b"half an engine")
-        print("locked", flush=True)
-        time.sleep(60)
-"""
-
-
-@contextmanager
-def builder(folder: Path, stem: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that holds an engine's lock with half an engine written."""
-    command = [sys.executable, "-c", textwrap.dedent(BUILDER), str(folder), stem]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None and process.stdout.readline() == "locked\n"
-            yield process
-        finally:
-            process.kill()
-
-
 def test_a_builder_killed_in_the_middle_leaves_a_miss_and_its_part_is_swept(
     shipped: Bundle, library: StandInLibrary, tmp_path: Path
 ) -> None:
@@ -279,57 +224,3 @@ def test_a_full_disk_leaves_nothing_that_looks_whole(shipped: Bundle, library: S
     assert made.engine.startswith(b"stand-in") and "cannot be kept" in said[0]
     assert [path.suffix for path in tmp_path.iterdir()] == [LOCK]
     assert not make(shipped, library, tmp_path).hit and make(shipped, library, tmp_path).hit
-
-
-def fill(shipped: Bundle, folder: Path) -> dict[str, str]:
-    """Make three engines of 1.0 and one of 0.9, used 4, 3, 2 and 1 days ago; return their stems by name."""
-    now = time.time()
-    made = {}
-    for days, (name, version, batch) in enumerate(
-        [("c", "0.9", 1), ("b", "1.0", 4), ("a", "1.0", 2), ("old", "1.0", 1)], start=1
-    ):
-        stem = make(shipped, StandInLibrary(version), folder, batch=batch).stem
-        os.utime(folder / f"{stem}{ENGINE}", (now - days * DAY_S,) * 2)
-        made[name] = stem
-    return made
-
-
-def gone(store: Store, shipped: Bundle, *, days: float = 30.0, space: float = 1e9, dry: bool = False) -> dict[str, str]:
-    versions: dict[str, str | None] = {"tensorrt_rtx": "1.0", "tensorrt": None}
-    removals = collect(store, lambda key: why_unwanted(key, [shipped], versions), days=days, max_bytes=space, dry=dry)
-    return {removal.stem: removal.kept or removal.reason for removal in removals}
-
-
-def test_the_collector_takes_what_nothing_wants_when_it_is_old(shipped: Bundle, tmp_path: Path) -> None:
-    made, store = fill(shipped, tmp_path), Store(tmp_path)
-    assert gone(store, shipped) == {}
-    assert list(gone(store, shipped, days=0, dry=True)) == [made["c"]] and len(store.entries()) == 4
-    assert gone(store, shipped, days=0) == {made["c"]: "tensorrt_rtx is now 1.0, it was 0.9; last used 1 days ago"}
-    assert {entry.stem for entry in store.entries()} == {made["a"], made["b"], made["old"]}
-    assert not list(tmp_path.glob(f"{made['c']}*"))
-
-
-def test_the_collector_makes_room_unwanted_first_then_what_was_used_longest_ago(
-    shipped: Bundle, tmp_path: Path
-) -> None:
-    made, store = fill(shipped, tmp_path), Store(tmp_path)
-    size = store.entries()[0].bytes
-    assert set(gone(store, shipped, space=2.5 * size)) == {made["c"], made["old"]}
-
-
-def test_the_collector_takes_damage_at_once_but_nothing_that_is_locked(shipped: Bundle, tmp_path: Path) -> None:
-    made, store = fill(shipped, tmp_path), Store(tmp_path)
-    for name in ("a", "b"):
-        damage(tmp_path / f"{made[name]}{ENGINE}", "truncated")
-    part = tmp_path / f".left.x{PART}"
-    part.write_bytes(b"old")
-    os.utime(part, (0, 0))
-    with builder(tmp_path, made["a"]):
-        found = gone(store, shipped)
-    assert found[made["a"]] == "a process is building it" and "bytes, its sidecar says" in found[made["b"]]
-    assert (tmp_path / f"{made['a']}{ENGINE}").exists() and not (tmp_path / f"{made['b']}{ENGINE}").exists()
-    assert not part.exists()
-
-
-def test_the_collector_survives_a_folder_that_is_not_there(shipped: Bundle, tmp_path: Path) -> None:
-    assert gone(Store(tmp_path / "nowhere"), shipped) == {}
