@@ -233,14 +233,14 @@ class Sequencer:
         in_time = ticks_to_write(PREROLL_TICKS, to_line, chunk_ticks) < AHEAD_TICKS  # else what is there has to do
         if coming is None or coming.tune.idea != idea or (in_time and not coming.fits(music)):
             self._coming = coming = Coming(idea, self._habits, music)
-        yield from coming.write(ticks_to_write(coming.left, to_line, chunk_ticks))
+        yield from coming.prepare(to_line, chunk_ticks)
 
     def _turn(self, idea: Idea, controls: Controls, offset: int) -> Asking[Ask, tuple[int, ...], list[Stroke]]:
         """Let an idea begin; return the strokes that end the one before and begin it. What is not prepared is late."""
         coming = self._coming
         if coming is None or coming.tune.idea != idea:
             self._coming = coming = Coming(idea, self._habits, controls)
-        yield from coming.write(coming.left)
+        yield from coming.finish()
         coming.tune.loop = Loop()  # its bars before were not heard: none of them comes round
         strokes = self._tune.endings(offset) + coming.tune.opening(offset)
         self._tune, self._coming, self._turns = coming.tune, None, True

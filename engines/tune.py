@@ -33,7 +33,9 @@ PHRASE_BARS = 8
 PREROLL_TICKS = 8 * TICKS_PER_BAR
 """Bars that the language model writes before the first one, unheard: music starts in the middle, not in an intro."""
 AHEAD_TICKS = 32
-"""How many of them a chunk may take at most when the next idea is prepared: a seventh of an 80 ms chunk, or less."""
+"""How many of them a chunk may take at most when the next idea is prepared: a quarter of an 80 ms chunk, or less."""
+RISE_TICKS = 16
+"""How many more than the chunk before: the engine's pacer, which starts each chunk late, has to see the cost coming."""
 _PREROLL_COUNTER = 1 << 32
 
 Array = NDArray[Any]
@@ -144,7 +146,7 @@ class Coming:
     def __init__(self, idea: Idea, habits: Mapping[str, Habits], controls: Controls) -> None:
         self.tune = Tune(idea.seed, habits, idea)
         self.tune.key = controls.key
-        self._next = idea.origin - PREROLL_TICKS
+        self._next, self._most = idea.origin - PREROLL_TICKS, 0
         self._controls, self._style = alone(controls), score_style(controls)
         self._signs = _signs(controls)
 
@@ -157,10 +159,18 @@ class Coming:
         """Whether it would be the same bars if it were begun now, with these controls at the line."""
         return self._signs == _signs(controls)
 
-    def write(self, ticks: int) -> Asking[Ask, tuple[int, ...], None]:
-        """Ask for some ticks more, as many as are left at most."""
+    def prepare(self, ticks_to_line: float, chunk_ticks: float) -> Asking[Ask, tuple[int, ...], None]:
+        """Ask for this chunk's share of them."""
+        self._most = min(self._most + RISE_TICKS, AHEAD_TICKS)
+        yield from self._write(min(ticks_to_write(self.left, ticks_to_line, chunk_ticks), self._most))
+
+    def finish(self) -> Asking[Ask, tuple[int, ...], None]:
+        """Ask for all that are left: the line has come."""
+        yield from self._write(self.left)
+
+    def _write(self, ticks: int) -> Asking[Ask, tuple[int, ...], None]:
         tune = self.tune
-        for tick in range(self._next, self._next + min(ticks, self.left)):
+        for tick in range(self._next, self._next + ticks):
             tune.reader.tick = tick - tune.origin
             fresh = self.left == PREROLL_TICKS
             self._next = tick + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 
 from legando.engines.bundle import Bundle
 from legando.engines.generator import Generator
-from legando.engines.tune import AHEAD_TICKS, PREROLL_TICKS, Ask, ticks_to_write
+from legando.engines.tune import AHEAD_TICKS, PREROLL_TICKS, RISE_TICKS, Ask, ticks_to_write
 from legando.realtime.controls import Controls, Idea, NoteEvent, Turn
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
 from tests.engines.networks import small_bundle
@@ -80,7 +81,10 @@ def test_the_run_s_own_seed_needs_no_idea(bundle: Bundle) -> None:
         assert a.tokens == b.tokens and np.array_equal(a.frames, b.frames)
 
 
-def test_no_chunk_writes_more_than_its_share_and_all_is_there_at_the_line(light: Callable[[int], Generator]) -> None:
+@pytest.mark.parametrize("notice", [16.0, 6 * 0.928])
+def test_no_chunk_writes_more_than_its_share_and_all_is_there_at_the_line(
+    light: Callable[[int], Generator], notice: float
+) -> None:
     generator, asked = light(0), []
     write = generator._write_tick
 
@@ -89,13 +93,15 @@ def test_no_chunk_writes_more_than_its_share_and_all_is_there_at_the_line(light:
         return write(ask)
 
     generator._write_tick = listening  # type: ignore[method-assign]
-    steered = ideas((32, 7))
+    steered = ideas((32, 7), notice=notice)
     while generator.tick < 48:
         asked.append([])
         generator.step(steered(generator.tick))
     chunks = asked[1:]  # the first one has bars of its own to write
     ahead = [[ask for ask in chunk if ask.ahead] for chunk in chunks]
-    assert sum(map(len, ahead)) == PREROLL_TICKS and max(map(len, ahead)) <= AHEAD_TICKS
+    shares = [len(chunk) for chunk in ahead]
+    assert sum(shares) == PREROLL_TICKS and max(shares) <= AHEAD_TICKS
+    assert max(after - before for before, after in itertools.pairwise(shares)) <= RISE_TICKS
     assert [ask.fresh for chunk in ahead for ask in chunk].index(True) == 0
     (first,) = [(n, ask) for n, chunk in enumerate(chunks) for ask in chunk if ask.turns]
     assert first[1].tick == 32 and not ahead[first[0]], "the chunk in which it begins costs what any does"
