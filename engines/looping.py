@@ -46,6 +46,10 @@ class Loop:
         self._kept: list[_Kept | None] = [None] * LOOP_TICKS
         self._sounds = [REST] * len(PARTS)
 
+    def forget(self) -> None:
+        """Let nothing be known but what sounds: those bars were not heard."""
+        self._kept = [None] * LOOP_TICKS
+
     def follow(self, tick: int, bars: int) -> None:
         """Take over what the performer wants, if a bar begins on this tick."""
         if tick % TICKS_PER_BAR == 0:

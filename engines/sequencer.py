@@ -21,7 +21,6 @@ from legando.engines.arranger import Habits
 from legando.engines.constraints import recognise_held
 from legando.engines.drive import drive_gain
 from legando.engines.guidance import leaned
-from legando.engines.looping import Loop
 from legando.engines.room import room_send
 from legando.engines.score import REST, TICKS_PER_BAR, TICKS_PER_BEAT, chord_name, fold_pitch
 from legando.engines.timeline import (
@@ -241,7 +240,7 @@ class Sequencer:
         if coming is None or coming.tune.idea != idea:
             self._coming = coming = Coming(idea, self._habits, controls)
         yield from coming.finish()
-        coming.tune.loop = Loop()  # its bars before were not heard: none of them comes round
+        coming.tune.loop.forget()  # its bars before were not heard: none of them comes round
         strokes = self._tune.endings(offset) + coming.tune.opening(offset)
         self._tune, self._coming, self._turns = coming.tune, None, True
         self._opening.clear()
