@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
+from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_USER
 
 
@@ -45,3 +46,19 @@ def whole(name: str, low: int, high: int) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def refuse_foreign(arguments: argparse.Namespace, job: str, takers: Mapping[str, Sequence[str]]) -> None:
+    """Raise LegandoError for an option that was given and that only other jobs than this one take. [any]
+
+    `takers` are the jobs of each option that not all of them take; what is None or False was not given.
+    """
+    for name, jobs in takers.items():
+        if getattr(arguments, name) not in (None, False) and job not in jobs:
+            whose = " or ".join(f"`legando {one}`" for one in jobs)
+            raise LegandoError(f"{flag(name)} is nothing to `legando {job}`; it belongs to {whose}")
+
+
+def flag(name: str) -> str:
+    """Return an option as it is typed. [any]"""
+    return "--" + name.replace("_", "-")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from legando.realtime.arguments import flag
 from legando.realtime.errors import LegandoError
 
 DEFAULTS: dict[str, Any] = {
@@ -44,7 +45,7 @@ def settle(arguments: argparse.Namespace) -> None:
     for name in given:
         if name not in JOBS[job]:
             doing = f"bench {' '.join(arguments.what)}{job[4:] if job.startswith('live ') else ''}".strip()
-            raise LegandoError(f"{_flag(name)} is nothing to `legando {doing}`; it belongs to {_takers(name)}")
+            raise LegandoError(f"{flag(name)} is nothing to `legando {doing}`; it belongs to {_takers(name)}")
     for name, value in DEFAULTS.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
@@ -55,7 +56,7 @@ def _job(what: list[str], given: list[str]) -> str:
     if what[:1] == ["record"]:
         return "record"
     if what == ["live"]:
-        return next((f"live {_flag(name)}" for name in TRIALS if name in given), "live")
+        return next((f"live {flag(name)}" for name in TRIALS if name in given), "live")
     alone = what[0] if len(what) == 1 else ""
     return alone if alone in ("peers", "loopback", "figures") else "SUITE"
 
@@ -68,7 +69,3 @@ def _takers(name: str) -> str:
     if "SUITE" in takers:
         takers.remove("peers")
     return " or ".join(f"`legando bench {job}`" for job in takers)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")

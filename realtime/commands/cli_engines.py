@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from legando.realtime.arguments import whole
+from legando.realtime.arguments import refuse_foreign, whole
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
 
@@ -24,19 +24,25 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 DAYS = 30
 SPACE_MB = 4000
+TAKERS = {
+    **dict.fromkeys(("batch", "network", "precision", "library", "target", "again"), ("engines build",)),
+    **dict.fromkeys(("days", "space", "dry"), ("engines gc",)),
+    "bundle": ("engines build", "engines verify", "engines gc"),
+}
+"""Options that not all actions take."""
 COLUMNS = ("network", "for", "precision", "target", "library", "size", "built in", "last used")
 
 
 def add_engines(parser: argparse.ArgumentParser) -> None:
     """Declare what comes after `legando engines`. [control]"""
     parser.add_argument("action", choices=("build", "list", "verify", "gc"), help="see the options of each")
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: the shipped bundle")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="not list: the model; default: the shipped one")
     where = "default: engines in $LEGANDO_CACHE_DIR or ~/.cache/legando"
     parser.add_argument("--cache", type=Path, metavar="DIR", help=where)
     parser.add_argument("--batch", type=_batches, metavar="N,N", help="build: streams at once; default: 1")
     parser.add_argument("--network", metavar="NAME", help="build: one of them only")
     parser.add_argument("--precision", metavar="NAME", help="build: mixed, half, int8 or fp32; default: the one chosen")
-    parser.add_argument("--library", metavar="NAME", help="tensorrt or tensorrt_rtx; default: what fits the machine")
+    parser.add_argument("--library", metavar="NAME", help="build: tensorrt or tensorrt_rtx; default: what fits")
     parser.add_argument("--target", metavar="ARCH", help="build, RTX: sm_75 .. sm_121; default: portable")
     parser.add_argument("--again", action="store_true", help="build: even if the cache has it")
     parser.add_argument("--days", type=whole("number of days", 0, 3650), metavar="N", help=f"gc: default {DAYS}")
@@ -54,6 +60,7 @@ def _batches(text: str) -> tuple[int, ...]:
 
 def engines_command(arguments: argparse.Namespace) -> int:
     """Do what was asked; status 1 when an engine is wrong or cannot be built. [control]"""
+    refuse_foreign(arguments, f"engines {arguments.action}", TAKERS)
     from legando.engines.compiled.store import Store
 
     cache: Path | None = arguments.cache

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from legando.realtime.arguments import refuse_foreign
 from legando.realtime.errors import LegandoError
 from legando.realtime.exits import EXIT_OK
 
@@ -16,6 +17,8 @@ STREAMS = 8
 
 def gpu_command(arguments: argparse.Namespace) -> int:
     """Run all checks; status 1 when a kernel differs from its reference. [control]"""
+    job = "gpu check --report" if arguments.report is not None else "gpu check"
+    refuse_foreign(arguments, job, dict.fromkeys(("quick", "bundle"), ("gpu check --report",)))
     from legando.kernels.check import HEADER, SHIM_STREAMS, opener, report_of, rows, write_report
 
     if arguments.out is not None and arguments.out.suffix not in (".json", ".md"):

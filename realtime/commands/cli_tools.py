@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from legando.realtime.arguments import refuse_foreign
 from legando.realtime.errors import BundleError, DeviceError
 from legando.realtime.exits import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
 
@@ -85,6 +86,7 @@ def devices_command(_: argparse.Namespace) -> int:
 
 def bundle_command(arguments: argparse.Namespace) -> int:
     """Show a bundle's manifest, or check hashes and the reference output. [control]"""
+    refuse_foreign(arguments, f"bundle {arguments.action}", {"json": ("bundle info",)})
     from legando.engines.bundle import Bundle
 
     bundle = Bundle.load(arguments.folder)  # verifies every hash
