@@ -215,8 +215,10 @@ class Sequencer:
             others = tune.idea is not None and tick < tune.origin <= end  # another idea's
             known = None if others else self._known.get(tick)
             tune.reader.step((yield from self._write(tick, music, known)))
-        self._known.clear()
         tune.loop.bars = music.loop  # which had begun where another engine has played
+        if not self._known:
+            tune.loop.forget()  # none has
+        self._known.clear()
         strokes = tune.opening()
         if controls.click:
             self._opening, strokes = strokes, []

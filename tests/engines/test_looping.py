@@ -5,21 +5,37 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from legando.engines.arranger import PLAN, Habits, read_habits
 from legando.engines.bundle import Bundle
-from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES
+from legando.engines.constraints import FORBIDDEN, LOGITS, PART_SLICES, recognise_held
 from legando.engines.generator import Generator
-from legando.engines.score import BASS, CHORD, DRUMS, HOLD, LEAD, REST, TEXTURE, VOCABULARY, chord_token
+from legando.engines.score import (
+    BASS,
+    CHORD,
+    DRUMS,
+    HOLD,
+    LEAD,
+    REST,
+    TEXTURE,
+    VOCABULARY,
+    chord_pitch_classes,
+    chord_token,
+)
 from legando.engines.sequencer import Sequencer
 from legando.engines.timeline import LATENT_FRAMES
 from legando.engines.tune import Ask
 from legando.realtime.controls import LOOP_BARS, PARTS, Controls, Idea, NoteEvent, Turn
 from legando.realtime.errors import RigError
 from legando.realtime.snapshot import controls_from_plain, controls_to_plain
+from legando.realtime.tonality import key_classes
 from tests.engines.networks import small_bundle
 
 BAR = 16
@@ -37,7 +53,7 @@ class Player:
         self.sequencer = Sequencer(1, habits, latents=4)
         self.script = script
         self.asked: list[tuple[int, tuple[int, ...]]] = []  # ticks, and the tokens that came before them
-        self.given = {
+        self.given: dict[str, NDArray[Any]] = {
             "style": np.zeros(24, np.float32),
             "plan": np.zeros(PLAN, np.float32),
             "position": np.zeros(2, np.int64),
@@ -92,9 +108,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return small_bundle(tmp_path_factory.mktemp("bundles") / "small")
 
 
+@pytest.fixture(scope="module")
+def habits(bundle: Bundle) -> dict[str, Habits]:
+    return dict(read_habits(json.loads(bundle.file("habits.json").read_text())))
+
+
 @pytest.fixture
-def player(bundle: Bundle) -> Callable[..., Player]:
-    habits = read_habits(json.loads(bundle.file("habits.json").read_text()))
+def player(habits: dict[str, Habits]) -> Callable[..., Player]:
     return lambda script=counting: Player(script, habits)
 
 
@@ -278,11 +298,49 @@ def test_a_count_in_a_scene_at_its_line_and_a_new_idea_find_a_loop(player: Calla
     assert span(score, range(4 * BAR, 6 * BAR)) != span(score, range(2 * BAR, 4 * BAR))
 
 
+def test_bars_that_were_never_heard_do_not_come_round(player: Callable[..., Player]) -> None:
+    score, plain = player().play(looping(4, 5), 10 * BAR), player().play(looping(0, 0), 10 * BAR)
+    assert span(score, range(4 * BAR)) == span(plain, range(4 * BAR)), "the bars before the first are no loop"
+    assert span(score, range(4 * BAR + 1, 8 * BAR)) == span(score, range(1, 4 * BAR))
+
+
+_HANDS = st.fixed_dictionaries(
+    {
+        "loop": st.sampled_from((0, *LOOP_BARS)),
+        "muted": st.frozensets(st.sampled_from(PARTS)),
+        "held": st.sampled_from(((), (57, 60, 64), (60, 64, 67, 70), (61,))),
+        "key": st.sampled_from((None, "C minor", "F# major")),
+        "section": st.sampled_from((None, "break", "full")),
+        "position_ticks": st.one_of(st.none(), st.none(), st.floats(-300.0, 300.0)),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(moves=st.lists(st.tuples(_HANDS, st.integers(1, 40)), min_size=1, max_size=8))
+def test_whatever_hands_and_clocks_do_nothing_that_they_forbid_is_played(
+    moves: list[tuple[dict[str, Any], int]], habits: dict[str, Habits]
+) -> None:
+    one = Player(counting, habits)
+    for hands, chunks in moves:
+        controls = replace(HOUSE, **hands)
+        chord = recognise_held(controls.held)
+        for _ in range(chunks):
+            for tokens in one.chunk(controls).values():
+                assert all(tokens[PARTS.index(part)] == REST for part in controls.muted)
+                assert all(0 <= token < VOCABULARY[part] for part, token in zip(PARTS, tokens, strict=True))
+                if chord is not None and tokens[CHORD] >= 2:
+                    assert set(chord_pitch_classes(tokens[CHORD])) == set(chord_pitch_classes(chord))
+                elif controls.key is not None and chord is None:
+                    assert set(chord_pitch_classes(tokens[CHORD])) <= key_classes(controls.key)
+            controls = replace(controls, position_ticks=None)
+
+
 def test_a_loop_plays_the_same_notes_and_other_sound(bundle: Bundle) -> None:
     """Through the networks: the notes of a loop are struck alike in each round, and a knob changes how they sound."""
 
-    def play(bright: float) -> tuple[list[tuple[int, list[tuple[object, ...]]]], list[np.ndarray]]:
-        generator, struck, sound = Generator(bundle, seed=4, steps=1), [], []
+    def play(bright: float) -> tuple[list[tuple[int, list[Any]]], list[NDArray[np.float32]]]:
+        generator, struck, sound = Generator(bundle, seed=4, steps=1), list[tuple[int, list[Any]]](), []
         while generator.tick < 8 * BAR:
             moved = bright if generator.tick > 5 * BAR else None
             at = generator.tick
