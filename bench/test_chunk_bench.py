@@ -80,7 +80,7 @@ def test_chunk(benchmark: Any, describe: Describe, generator: Generator, steps: 
 
 
 def _tick(generator: Generator) -> Callable[[], object]:
-    from legando.engines.sequencer import Ask
+    from legando.engines.tune import Ask
 
     style, ticks = np.asarray(HOUSE, np.float32), itertools.count(1000)
     return lambda: generator._write_tick(Ask(next(ticks), style, PLAYING))

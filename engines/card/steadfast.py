@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from legando.engines.card.cardgenerator import CardGenerator, CardLost
 from legando.engines.generator import Chunk, Generator
-from legando.engines.sequencer import PREROLL_TICKS
+from legando.engines.tune import PREROLL_TICKS
 from legando.realtime.controls import Controls
 
 

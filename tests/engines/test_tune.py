@@ -85,7 +85,8 @@ def test_the_run_s_own_seed_needs_no_idea(bundle: Bundle) -> None:
 def test_no_chunk_writes_more_than_its_share_and_all_is_there_at_the_line(
     light: Callable[[int], Generator], notice: float
 ) -> None:
-    generator, asked = light(0), []
+    asked: list[list[Ask]] = []
+    generator = light(0)
     write = generator._write_tick
 
     def listening(ask: Ask) -> tuple[int, ...]:

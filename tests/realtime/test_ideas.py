@@ -47,7 +47,7 @@ class Player:
     """Asks a performance for chunks, and hears ticks as an engine would."""
 
     def __init__(self, *scenes: StyledScene, seed: int = 5, at: str = "bar", **changes: int) -> None:
-        rules = SceneChanges(at=at, **changes)  # type: ignore[arg-type]
+        rules = SceneChanges(at=at, **changes)
         self.performance = Performance(scenes or (styled("a"),), changes=rules, seed=seed)
         self.chunk = 0
 

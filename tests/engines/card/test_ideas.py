@@ -15,10 +15,14 @@ from legando.engines.card.torchstage import torch_networks
 from legando.engines.generator import Generator
 from legando.kernels.shimdevice import Shim
 from tests.engines.card.conftest import HOUSE
-from tests.engines.test_tune import ideas
+from tests.engines.test_tune import Steered, ideas
 
 FAST = replace(HOUSE, tempo_bpm=200.0)
-CHANGES = (ideas((16, 7), (32, 3), controls=FAST), ideas((32, 9), controls=FAST, notice=9.0), lambda _: FAST)
+CHANGES: tuple[Steered, ...] = (
+    ideas((16, 7), (32, 3), controls=FAST),
+    ideas((32, 9), controls=FAST, notice=9.0),
+    lambda _: FAST,
+)
 CHUNKS = 44
 
 
