@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from legando.realtime.crossfade import fade_in
 from legando.realtime.instrument import Generator, Instrument
@@ -69,15 +70,23 @@ def restore(generator: Generator, saved: dict[str, Any]) -> None:
     """Take a generator back to where `save` was. Arrays are filled in place: networks are bound to them."""
     for name, value in saved.items():
         mine = vars(generator)[name]
-        if isinstance(mine, np.ndarray):
-            mine[...] = value
-        elif isinstance(mine, dict) and all(isinstance(item, np.ndarray) for item in mine.values()):
-            for key, item in mine.items():
-                item[...] = value[key]
+        arrays = _arrays(mine)
+        if arrays is not None:
+            for array, was in zip(arrays, _arrays(value) or (), strict=True):
+                array[...] = was
         elif hasattr(mine, "restore"):
             mine.restore(value)
         else:
             setattr(generator, name, copy.deepcopy(value))
+
+
+def _arrays(value: Any) -> list[NDArray[Any]] | None:
+    """Return the arrays of a value that holds nothing else, in whatever lists and dicts; None for any other."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    found = [_arrays(item) for item in items]
+    return [array for arrays in found for array in arrays or ()] if found and None not in found else None
 
 
 def _saved(value: Any) -> Any:
