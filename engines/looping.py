@@ -5,8 +5,8 @@ is what was *meant*: a part that is muted for a while, or led by the performer's
 nothing is known of a part, because it was muted when those bars were written or because a clock has jumped, what the
 model writes stands and is kept: it comes round from then on.
 
-HOLD means what sounded when it was kept. Where something else sounds now, at the seam or after a hand has let go, that
-chord or note is struck instead.
+HOLD means what sounded when it was kept. A loop begins with it struck, since a chord that is held on to in each round
+would die away, and where something else sounds now, after a hand has let go, it is struck there.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Loop:
         self.bars = 0
         self._kept: list[_Kept | None] = [None] * LOOP_TICKS
         self._sounds = [REST] * len(PARTS)
+        self._first: int | None = None  # the tick with which the loop begins, as it was kept
 
     def forget(self) -> None:
         """Let nothing be known but what sounds: those bars were not heard."""
@@ -52,8 +53,12 @@ class Loop:
 
     def follow(self, tick: int, bars: int) -> None:
         """Take over what the performer wants, if a bar begins on this tick."""
-        if tick % TICKS_PER_BAR == 0:
-            self.bars = bars
+        if tick % TICKS_PER_BAR == 0 and bars != self.bars:
+            self.begin(tick, bars)
+
+    def begin(self, tick: int, bars: int) -> None:
+        """Repeat so many bars from this tick on."""
+        self.bars, self._first = bars, tick - bars * TICKS_PER_BAR
 
     def source(self, tick: int) -> _Kept | None:
         """Return the tick that repeats on this one, if there is one."""
@@ -63,6 +68,8 @@ class Loop:
     def keep(self, tick: int, tokens: Sequence[int], voicing: tuple[int, ...], silenced: Collection[str] = ()) -> None:
         """Keep a tick that the composer has written; parts that the performer `silenced` are not known."""
         self._sound(tokens)
+        if self.bars and self._first == tick - self.bars * TICKS_PER_BAR:
+            self._first = tick  # the bars that were to repeat are not known: these will
         kept = tuple(UNKNOWN if part in silenced else t for part, t in zip(PARTS, tokens, strict=True))
         sounds = tuple(UNKNOWN if part in silenced else t for part, t in zip(PARTS, self._sounds, strict=True))
         self._kept[tick % LOOP_TICKS] = _Kept(tick, kept, sounds, voicing)
@@ -80,21 +87,24 @@ class Loop:
 
         `mask` (LOGITS,) rules out what the performer forbids: there, what was written stands.
         """
-        played = list(written)
+        played, meant = list(written), list(source.tokens)
         for part, name in enumerate(PARTS):
-            token = source.tokens[part]
-            if token == HOLD and part in _SUSTAINED and source.sounds[part] != self._sounds[part]:
-                token = source.sounds[part]
+            sounds = source.sounds[part]
+            if source.tick == self._first and part in _SUSTAINED and meant[part] == HOLD and sounds >= 2:
+                meant[part] = sounds
+            token = meant[part]
+            if token == HOLD and part in _SUSTAINED and sounds != self._sounds[part]:
+                token = sounds
             if token != UNKNOWN and mask[PART_SLICES[name]][token] > 0.5 * FORBIDDEN:
                 played[part] = token
         if played[CHORD] >= 2 and played[CHORD] == source.sounds[CHORD] and source.voicing:
             voicing = source.voicing
         self._sound(played)
-        tokens, sounds = list(source.tokens), list(source.sounds)
+        sounded = list(source.sounds)
         for part, name in enumerate(PARTS):
-            if source.tokens[part] == UNKNOWN and name not in silenced:
-                tokens[part], sounds[part] = played[part], self._sounds[part]
-        self._kept[tick % LOOP_TICKS] = _Kept(tick, tuple(tokens), tuple(sounds), source.voicing or voicing)
+            if meant[part] == UNKNOWN and name not in silenced:
+                meant[part], sounded[part] = played[part], self._sounds[part]
+        self._kept[tick % LOOP_TICKS] = _Kept(tick, tuple(meant), tuple(sounded), source.voicing or voicing)
         return tuple(played), voicing
 
     def _sound(self, tokens: Sequence[int]) -> None:

@@ -215,9 +215,11 @@ class Sequencer:
             others = tune.idea is not None and tick < tune.origin <= end  # another idea's
             known = None if others else self._known.get(tick)
             tune.reader.step((yield from self._write(tick, music, known)))
-        tune.loop.bars = music.loop  # which had begun where another engine has played
-        if not self._known:
-            tune.loop.forget()  # none has
+        if self._known:
+            tune.loop.bars = music.loop  # which has begun
+        else:
+            tune.loop.forget()  # what nobody has heard does not come round
+            tune.loop.begin(end - tune.origin, music.loop)
         self._known.clear()
         strokes = tune.opening()
         if controls.click:

@@ -161,6 +161,23 @@ def test_a_loop_begins_with_what_sounded_where_it_was_caught(player: Callable[..
         assert span(score, range(first + 1, first + BAR)) == span(score, range(4 * BAR + 1, 5 * BAR))
 
 
+def test_a_chord_that_is_held_all_through_the_loop_is_struck_in_each_round(player: Callable[..., Player]) -> None:
+    def held(tick: int) -> tuple[int, ...]:
+        return (A_MINOR if tick == 40 else HOLD), tick % 256, (20 if tick == 41 else HOLD), HOLD, 1
+
+    score = player(held).play(looping(1, 4 * BAR + 3), 8 * BAR)
+    struck = [tick for tick in score if tick > 41 and score[tick][CHORD] >= 2]
+    assert struck == [5 * BAR, 6 * BAR, 7 * BAR] == [t for t in score if t > 41 and score[t][BASS] >= 2]
+    assert {score[tick][CHORD] for tick in struck} == {A_MINOR}
+
+    def before(tick: int) -> tuple[int, ...]:
+        return (A_MINOR if tick == -9 else HOLD), tick % 256, HOLD, HOLD, 1
+
+    score = player(before).play(looping(2, -1), 8 * BAR)
+    struck = [tick for tick in score if score[tick][CHORD] >= 2]
+    assert struck == [2 * BAR, 4 * BAR, 6 * BAR], "so is one that sounds when the music begins"
+
+
 def test_a_part_that_is_muted_for_a_while_comes_back(player: Callable[..., Player]) -> None:
     def steered(tick: float) -> Controls:
         muted = frozenset(("drums", "bass")) if 6 * BAR - 1 <= tick < 9 * BAR + 3 else frozenset[str]()
