@@ -161,8 +161,8 @@ def measure_effects(
     tagger: Tagger,
     *,
     prompts: Sequence[str] = PROMPTS,
-    seeds: int = 2,
-    unmoved_seeds: int = 4,
+    seeds: int = 4,
+    unmoved_seeds: int = 8,
     moves: Sequence[Move] = MOVES,
 ) -> Effects:
     """Move each control in turn, and return what that did to all measures. [any]
