@@ -47,7 +47,7 @@ HELP: tuple[tuple[str, str], ...] = (
 )
 
 FOOTER = (
-    "1-0 scene", "p prompt", "n idea", "↑↓←→ move", "dbclx mute", "r record", "! panic", "q stop", "t tap", "m mute all"
+    "1-0 scene", "p prompt", "n idea", "o loop", "w keep", "r record", "! panic", "q stop", "t tap", "m mute all"
 )  # fmt: skip
 
 
