@@ -26,7 +26,7 @@ from rich.text import Text
 
 from legando.bench.machine import machine
 from legando.bench.samples import Outcome, Results
-from legando.bench.suite_chunk import HELD_SITTINGS, ROUNDS, Advance, Sittings, chunk_suite, held_suite
+from legando.bench.suite_chunk import CHUNK_SITTINGS, HELD_SITTINGS, Advance, Sittings, chunk_suite, held_suite
 from legando.bench.suite_ring import ring_suite
 from legando.bench.suite_start import memory_suite, start_suite
 from legando.bench.suite_transport import bridge_suite, midi_suite
@@ -58,12 +58,12 @@ SUITES: dict[str, tuple[str, Suite]] = {
     "roofline": ("how close to the processor's limits", _roofline),
     "peers": ("others beside us, in turn", _peers),
 }
-SITTINGS = {"chunk": ROUNDS, "held": HELD_SITTINGS}
-"""How often a suite sits in a run."""
+SITTINGS = {"chunk": CHUNK_SITTINGS, "held": HELD_SITTINGS}
+"""How often a suite sits in a run, quick and whole; any other once."""
 EXTRA = ("peers",)
 """Run only when named: what they need is installed apart."""
 EXPECTED_S = {
-    "chunk": (19.0, 75.0), "held": (24.0, 194.0), "ring": (3.0, 12.0), "bridge": (9.0, 39.0), "midi": (7.0, 17.0),
+    "chunk": (19.0, 90.0), "held": (24.0, 220.0), "ring": (3.0, 12.0), "bridge": (9.0, 39.0), "midi": (7.0, 17.0),
     "start": (12.0, 30.0), "memory": (14.0, 64.0), "roofline": (10.0, 14.0), "peers": (120.0, 220.0),
 }  # fmt: skip
 """About how long each takes on two quiet cores, quick and whole: for the time that is left, which the run corrects."""
@@ -93,12 +93,20 @@ def left_s(names: Sequence[str], ran: Mapping[str, tuple[float, float]], quick: 
     return rest
 
 
-def in_turn(names: Sequence[str]) -> list[str]:
-    """Return the suites in the order in which they sit: the sittings of each as far apart as they can be. [any]"""
+def in_turn(names: Sequence[str], quick: bool) -> list[str]:
+    """Return the suites in the order in which they sit: the sittings of each as far apart as the run is long. [any]
+
+    Each place is the share of the run's expected time at which the middle of a sitting would best lie.
+    """
+    mode = 0 if quick else 1
     single = [name for name in names if name not in SITTINGS]
-    places = [((index + 0.5) / len(single), name) for index, name in enumerate(single)]
-    for name, count in SITTINGS.items():
-        places += [((index + 0.5) / count, name) for index in range(count) if name in names]
+    whole_s = sum(EXPECTED_S[name][mode] for name in single)
+    places, gone_s = [], 0.0
+    for name in single:
+        places.append(((gone_s + EXPECTED_S[name][mode] / 2.0) / whole_s, name))
+        gone_s += EXPECTED_S[name][mode]
+    for name, counts in SITTINGS.items():
+        places += [((index + 0.5) / counts[mode], name) for index in range(counts[mode]) if name in names]
     return [name for _, name in sorted(places, key=lambda place: place[0])]
 
 
@@ -132,7 +140,7 @@ def run_suites(names: Sequence[str], *, bundle: Path | None, quick: bool, progre
     def left() -> float:
         return left_s(names, {name: (one.share, one.seconds) for name, one in running.items()}, quick)
 
-    for name in in_turn(names):
+    for name in in_turn(names, quick):
         if name not in running:
             running[name] = _Running(name, bundle=bundle, quick=quick, progress=progress, left=left)
         running[name].sit()

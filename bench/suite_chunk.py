@@ -18,21 +18,21 @@ Advance = Callable[[float], None]
 Sittings = Generator[None, None, Outcome]
 """A suite that pauses between its sittings, while others run, and returns its outcome in the end."""
 BLOCK_CHUNKS = 10
-ROUNDS = 4
-"""So many processes: where one's memory happens to lie makes it some per cent faster for life."""
-HELD_SITTINGS = 2
+CHUNK_SITTINGS = (4, 16)
+"""Quick and whole: so many processes. Where one's memory happens to lie makes it some per cent faster for life."""
+HELD_SITTINGS = (2, 6)
 BUDGET_SHARE = 0.9
 """How much of its own length a chunk may cost for good, as the pacer has it."""
 
 
 def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Sittings:
-    """Time chunks one after the other in each way of `WAYS`, and each part of them, in `ROUNDS` sittings. [control]"""
-    blocks = 2 if quick else 8
+    """Time chunks one after the other in each way of `WAYS`, and each part of them, in `CHUNK_SITTINGS`. [control]"""
+    blocks, sittings = 2 if quick else 3, CHUNK_SITTINGS[0 if quick else 1]
     warm: dict[str, list[Row]] = {name: [] for name in WAYS}
     rows: dict[str, list[Row]] = {name: [] for name in WAYS}
     about: dict[str, Any] = {}
-    done, total = 0, ROUNDS * len(WAYS) * (WARM_UP_CHUNKS + blocks * BLOCK_CHUNKS)
-    for sitting in range(ROUNDS):
+    done, total = 0, sittings * len(WAYS) * (WARM_UP_CHUNKS + blocks * BLOCK_CHUNKS)
+    for sitting in range(sittings):
         if sitting:
             yield
         for eco in (False, True):
@@ -78,9 +78,10 @@ def held_suite(
     advance: Advance,
     *,
     seconds: float | None = None,
-    sittings: int = HELD_SITTINGS,
+    sittings: int | None = None,
 ) -> Sittings:
     """Play in real time, on a schedule; count what came late. All sittings are told as one. [control]"""
+    sittings = HELD_SITTINGS[0 if quick else 1] if sittings is None else sittings
     length = (seconds if seconds is not None else 14.0 if quick else 180.0) / sittings
     chunks: list[dict[str, Any]] = []
     for sitting in range(sittings):
