@@ -25,6 +25,18 @@ def source(client: str, port: str) -> Iterator[Any]:
         out.delete()
 
 
+def stop(listener: Any) -> None:
+    """Close a JACK port that has a callback: the callback goes when no message can be on its way to it.
+
+    RtMidi looks for the callback and calls it in JACK's thread with no lock: taken away before the port, it may be
+    called while it is null.
+    """
+    listener.close_port()
+    time.sleep(0.05)
+    listener.cancel_callback()
+    listener.delete()
+
+
 @contextmanager
 def sink(client: str, port: str) -> Iterator[list[tuple[float, bytes]]]:
     """Offer a port that others can send to; what comes is kept with its time."""
@@ -39,6 +51,4 @@ def sink(client: str, port: str) -> Iterator[list[tuple[float, bytes]]]:
     try:
         yield got
     finally:
-        listener.cancel_callback()
-        listener.close_port()
-        listener.delete()
+        stop(listener)

@@ -18,7 +18,7 @@ from legando.realtime.rigs.rig import ClockRig, MidiRig
 from legando.realtime.trials.jack_recorder import times_us
 from legando.realtime.trials.stage import Stage
 from tests.realtime.conftest import JackServer
-from tests.realtime.midi_ports import sink
+from tests.realtime.midi_ports import sink, stop
 from tests.realtime.note_messages import ENDS, OFF, ON, down, notes
 from tests.realtime.steady_player import BLOCK_FRAMES, SteadyPlayer
 from tests.realtime.tone_generator import SPEC
@@ -48,10 +48,9 @@ def thru() -> Iterator[tuple[list[bytes], Callable[[list[int]], None]]]:
     try:
         yield came, out.send_message
     finally:
-        listener.cancel_callback()
-        for port in (listener, out):
-            port.close_port()
-            port.delete()
+        stop(listener)
+        out.close_port()
+        out.delete()
 
 
 def test_a_port_that_returns_what_it_gets_does_not_play_along(jack_server: JackServer) -> None:
@@ -93,9 +92,7 @@ def test_who_connects_to_the_port_that_is_offered_gets_the_notes(jack_server: Ja
         ports.close()
         until(lambda: len(got) == 2 + 5)
     finally:
-        listener.cancel_callback()
-        listener.close_port()
-        listener.delete()
+        stop(listener)
     assert [message[0] for message in got[:2]] == [ON | 1, OFF | 1]
     assert {message[0] for message in got[2:]} == {ENDS | channel for channel in (0, 1, 2, 3, 9)}
 
