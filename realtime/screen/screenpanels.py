@@ -101,7 +101,7 @@ def music(status: Status, now_ns: int, width: int) -> list[Line]:
     more = [Run("   section ", "dim"), Run(f"{section:12}", "strong")]
     key = [Run("  key ", "dim"), Run(status.key or "free", "strong")]
     bars = loop_of(status.values.get(LOOP, 0.0))
-    loop = [Run("  loop ", "dim"), Run(f"{bars} bar{'s' * (bars > 1)}", "alarm")] if bars else []
+    loop = [Run("  loop ", "dim"), Run(f"{bars} bar{'s' * (bars > 1)}", "chosen")] if bars else []
     for extra in (more, loop, key):
         if width_of(runs) + width_of(extra) <= width:
             runs += extra
