@@ -61,6 +61,9 @@ class Song:
         return np.asarray(self.tick + (np.asarray(frames) - self.frame) * self.tempo_bpm / (15.0 * RATE))
 
 
+STAYS_BEATS = 3
+
+
 @dataclass(slots=True)
 class Heard:
     """What came while a song led: the sound from `start` on, and where the server said that it was."""
@@ -75,8 +78,12 @@ class Heard:
 
 
 def hear(subscriber: Subscriber, remote: Remote, song: Song, seconds: float, within_ticks: float) -> Heard:
-    """Lead for so long after the server has come as near to the song as that."""
+    """Lead for so long after the server has come as near to the song as that, and stayed there.
+
+    On a busy machine it was once seen on the line at one beat, just after its jump, and beside it at the next.
+    """
     heard: Heard | None = None
+    near = 0
     until = time.monotonic() + 30.0 + seconds
     led_s = 0.0
     newest = song.frame
@@ -95,8 +102,10 @@ def hear(subscriber: Subscriber, remote: Remote, song: Song, seconds: float, wit
                 off = abs(event.tick - float(song.tick_at(event.frame_position)))
                 if heard is not None:
                     heard.beats.append(event)
-                elif event.following and event.tempo_bpm == song.tempo_bpm and off < within_ticks:
-                    heard = Heard(newest)
+                else:
+                    follows = event.following and event.tempo_bpm == song.tempo_bpm and off < within_ticks
+                    near = near + 1 if follows else 0
+                    heard = Heard(newest) if near == STAYS_BEATS else None
     return heard
 
 

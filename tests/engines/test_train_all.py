@@ -97,8 +97,13 @@ def no_callbacks() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_callbacks")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_first_signal_ends_what_is_no_training_at_once(tmp_path: Path) -> None:
-    """A thousand pieces are asked for, and the signal comes while the processes that render them begin."""
+    """A thousand pieces are asked for, and the signal comes while the processes that render them begin.
+
+    Python passes over what is raised in a callback of a weak reference, where the signal may well find it; then the
+    board alone says that all must end.
+    """
     asked = plan(data=tmp_path / "data", runs=tmp_path, out=tmp_path / "bundle", pieces=1000)
     begun, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
