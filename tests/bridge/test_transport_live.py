@@ -20,6 +20,7 @@ from legando.bridge.remote import Remote
 from legando.bridge.subscriber import Subscriber
 
 RATE = 48_000
+STAYS_BEATS = 3
 HOP = 240
 WINDOW = 1024
 RIG = """
@@ -59,9 +60,6 @@ class Song:
 
     def tick_at(self, frames: NDArray[np.float64] | float) -> NDArray[np.float64]:
         return np.asarray(self.tick + (np.asarray(frames) - self.frame) * self.tempo_bpm / (15.0 * RATE))
-
-
-STAYS_BEATS = 3
 
 
 @dataclass(slots=True)

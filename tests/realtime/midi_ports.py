@@ -32,7 +32,7 @@ def stop(listener: Any) -> None:
     called while it is null.
     """
     listener.close_port()
-    time.sleep(0.05)
+    time.sleep(0.05)  # several periods of the server: what it had begun to deliver is through
     listener.cancel_callback()
     listener.delete()
 
