@@ -1,7 +1,8 @@
 """Moved: which medians of two runs on one machine are apart, and whether the machine itself moved with them. [any]
 
 Two runs are not paired, and a machine whose neighbours are busier looks like slower code. Where a suite times something
-that holds none of our code in the same rounds, in turn with ours, it says how much of a move is the machine's.
+that holds none of our code in the same rounds, in turn with ours, it says how much of a move is the machine's. Each of
+ours is then told in those that came just before or after it: a machine that changes within a run changes both.
 """
 
 from __future__ import annotations
@@ -9,29 +10,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from legando.bench.samples import Results, percentile
+import numpy as np
+
+from legando.bench.samples import Results, Series, percentile
 
 TOLERANCE = 0.1
 """What two runs on a quiet machine should stay within, at p50."""
-YARDSTICKS = {"bridge": ("bridge, ", "bare libzmq, ")}
+YARDSTICKS = {
+    "ring": ("process to process, ", "bare memory, process to process, "),
+    "bridge": ("bridge, ", "bare libzmq, "),
+    "midi": ("stamped to the host", "bare pipe, stamped to the host"),
+}
 """By suite: how the names of ours begin, and those of what is timed beside them."""
+WHOLES = {("held", "late"): "chunk_ms"}
+"""What has no zero of its own, by suite and series, and the detail of its suite of which a move is told as a share."""
 SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """One median of both runs. `yardstick` is the ratio of the medians of what stood beside it, None without one."""
+    """One median of both runs.
+
+    `beside` is how far it moved beside its yardstick, new / old, None without one; `whole` is what a move is a share of,
+    None where that is the earlier median itself.
+    """
 
     suite: str
     name: str
     unit: str
     old: float
     new: float
-    yardstick: float | None = None
+    beside: float | None = None
+    whole: float | None = None
 
     @property
     def ratio(self) -> float:
-        """New / old."""
+        """New / old; with a whole, 1 and the share of it by which they differ."""
+        if self.whole is not None:
+            return 1.0 + (self.new - self.old) / self.whole
         return self.new / self.old if self.old else 1.0
 
     @property
@@ -42,13 +58,14 @@ class Moved:
     @property
     def beyond_the_machine(self) -> bool:
         """Whether it did so beside its yardstick, too."""
-        return self.beyond and abs(self.ratio / (self.yardstick or 1.0) - 1.0) > TOLERANCE
+        return self.beyond and (self.beside is None or abs(self.beside - 1.0) > TOLERANCE)
 
     @property
     def line(self) -> str:
         """The move for people."""
-        beside = f"; beside its yardstick {self.ratio / self.yardstick - 1.0:+.0%}" if self.yardstick else ""
-        moved = f"{self.old:.3g} to {self.new:.3g} {self.unit} ({self.ratio - 1.0:+.0%}{beside})"
+        beside = f"; beside its yardstick {self.beside - 1.0:+.0%}" if self.beside is not None else ""
+        share = f" of {self.whole:.3g}" if self.whole is not None else ""
+        moved = f"{self.old:.3g} to {self.new:.3g} {self.unit} ({self.ratio - 1.0:+.0%}{share}{beside})"
         return f"  {self.suite}: {self.name}: {moved}"
 
 
@@ -65,14 +82,24 @@ def medians(earlier: Results, now: Results) -> Iterator[Moved]:
                 continue
             if not one.values or other is None or not other.values or other.unit != one.unit:
                 continue
-            yardstick = None
+            beside = None
             if ours and one.name.startswith(ours):
                 name = theirs + one.name.removeprefix(ours)
-                pair = [found.values for run in (before, outcome) if (found := run.find(name)) is not None]
-                if len(pair) == 2:
-                    yardstick = percentile(pair[1], 50.0) / percentile(pair[0], 50.0)
+                bare = [run.find(name) for run in (before, outcome)]
+                then, today = (in_yardsticks(*pair) for pair in zip((other, one), bare, strict=True))
+                beside = today / then if then and today else None
             old, new = (percentile(series.values, 50.0) for series in (other, one))
-            yield Moved(suite=suite, name=one.name, unit=one.unit, old=old, new=new, yardstick=yardstick)
+            whole = before.detail.get(WHOLES.get((suite, one.name), ""))
+            yield Moved(
+                suite=suite, name=one.name, unit=one.unit, old=old, new=new, beside=beside, whole=whole
+            )  # fmt: skip
+
+
+def in_yardsticks(mine: Series, bare: Series | None) -> float | None:
+    """Return how many of what was timed in turn with it one of ours takes, at p50; None where they are no pairs. [any]"""
+    if bare is None or not bare.values or len(bare.values) != len(mine.values):
+        return None
+    return percentile(np.divide(mine.values, bare.values), 50.0)
 
 
 def moved_lines(earlier: Results, now: Results) -> list[str]:

@@ -20,7 +20,7 @@ Sittings = Generator[None, None, Outcome]
 BLOCK_CHUNKS = 10
 CHUNK_SITTINGS = (4, 16)
 """Quick and whole: so many processes. Where one's memory happens to lie makes it some per cent faster for life."""
-HELD_SITTINGS = (2, 6)
+HELD_SITTINGS = (2, 12)
 BUDGET_SHARE = 0.9
 """How much of its own length a chunk may cost for good, as the pacer has it."""
 

@@ -60,6 +60,6 @@ def test_hop_from_process_to_process(benchmark: Any, describe: Describe, ring: R
     hops = ring_hops_us(ring, frames, rounds)
     latencies: list[float] = []
     with awake():
-        benchmark.pedantic(lambda: latencies.append(next(hops) / 1e6), rounds=rounds, iterations=1)
+        benchmark.pedantic(lambda: latencies.append(next(hops)[1] / 1e6), rounds=rounds, iterations=1)
     assert next(hops, None) is None and len(latencies) == rounds
     describe(benchmark, latencies[10:])

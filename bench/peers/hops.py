@@ -86,7 +86,7 @@ class HopSides:
                 times["bare libzmq"].append(self._hops.bare_hop_us(noise) / 1e3)
                 time.sleep(PACE_S)
                 times["legando's bridge"].append(self._hops.hop_us(noise) / 1e3)
-            times["legando's ring"] += [us / 1e3 for us in ring_hops_us(self._ring, FRAMES, WARM_UP + count)]
+            times["legando's ring"] += [us / 1e3 for _, us in ring_hops_us(self._ring, FRAMES, WARM_UP + count)]
             if self._jack is not None:
                 wall, _ = self._jack.run("jack", WARM_UP + count)
                 times["a JACK port"] += [ns / 1e6 for ns in wall]

@@ -38,6 +38,8 @@ from legando.realtime.exits import Terminated
 EXIT_LEFT = 3
 SAVING_S = 15.0
 """Kept back of a run's minutes for the last checkpoint."""
+AGAIN_S = 0.1
+"""How soon an interruption that was passed over comes again."""
 
 
 def train_all(plan: Plan, *, quiet: bool = False) -> bool:
@@ -114,20 +116,35 @@ def _evaluate(plan: Plan, board: Board) -> bool:
 def _stop_on_signals(board: Board) -> Iterator[None]:
     """Let what stops a training note on the board that all must end, and interrupt what runs.
 
-    A training has handlers of its own meanwhile: the first signal lets it finish its step and save.
+    A training has handlers of its own meanwhile: the first signal lets it finish its step and save. Python passes over
+    an interruption that a callback of the garbage collector or of a weak reference meets; it comes again soon after.
     """
-    previous: dict[int, Any] = {}
+    previous: dict[int, Any] = {signal.SIGALRM: signal.getsignal(signal.SIGALRM)}
+    hook, comes_again = sys.unraisablehook, False
 
     def stop(number: int, frame: FrameType | None) -> None:
         board.stopped = True
         raise Terminated(number)
 
+    def passed_over(lost: sys.UnraisableHookArgs) -> None:
+        nonlocal comes_again
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            hook(lost)
+            return
+        comes_again = True
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+
     for number in STOPS:
         if signal.getsignal(number) != signal.SIG_IGN:
             previous[number] = signal.signal(number, stop)
+    sys.unraisablehook = passed_over
     try:
         yield
     finally:
+        sys.unraisablehook = hook
+        if comes_again:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
         for caught, handler in previous.items():
             signal.signal(caught, handler)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from legando.bench.moved import SHOWN, medians, moved_lines
 from legando.bench.samples import Outcome, Results, Series
 
@@ -37,6 +39,38 @@ def test_a_machine_that_moves_takes_both_along() -> None:
         first
         == "0 of 2 medians are within 10% of the earlier run's; 1 beside what holds no code of ours and moved with them"
     )
+
+
+def test_ways_between_processes_have_what_is_bare_beside_them() -> None:
+    ring, midi = "process to process, 128 frames", "stamped to the host"
+    earlier = run(ring={ring: 100.0, f"bare memory, {ring}": 80.0}, midi={midi: 160.0, f"bare pipe, {midi}": 60.0})
+    now = run(ring={ring: 115.0, f"bare memory, {ring}": 92.0}, midi={midi: 210.0, f"bare pipe, {midi}": 61.0})
+    on_ring, on_midi = medians(earlier, now)
+    assert on_ring.beyond and not on_ring.beyond_the_machine
+    assert on_midi.beyond_the_machine
+
+
+def test_a_machine_that_changes_within_a_run_changes_both_of_a_pair() -> None:
+    def hops(slow: int) -> Results:
+        bare = [45.0] * (10 - slow) + [90.0] * slow
+        series = [Series(name="bridge, ipc", unit="µs", values=[1.2 * value for value in bare])]
+        series.append(Series(name="bare libzmq, ipc", unit="µs", values=bare))
+        return Results(machine={}, outcomes={"bridge": Outcome(suite="bridge", series=series)})
+
+    (moved,) = medians(hops(3), hops(7))
+    assert moved.ratio == pytest.approx(2.0) and moved.beside == pytest.approx(1.0)
+    assert moved.beyond and not moved.beyond_the_machine
+
+
+@pytest.mark.parametrize(("now_ms", "beyond"), [(-12.7, False), (-2.0, True), (1.0, True)])
+def test_how_late_a_chunk_came_is_told_as_a_share_of_a_chunk(now_ms: float, beyond: bool) -> None:
+    def held(late_ms: float) -> Results:
+        late = Series(name="late", unit="ms", values=[late_ms])
+        return Results(machine={}, outcomes={"held": Outcome(suite="held", series=[late], detail={"chunk_ms": 80.0})})
+
+    (moved,) = medians(held(-11.2), held(now_ms))
+    assert moved.beyond == beyond
+    assert "of 80" in moved.line
 
 
 def test_a_long_list_is_cut() -> None:

@@ -1,6 +1,5 @@
 """Training everything: shares of the time, stopping and going on, fresh pieces, memory, the board."""
 
-import gc
 import os
 import shutil
 import signal
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from legando.engines.training.networks.board import Board
 from legando.engines.training.networks.checkpoint import read_newest, write_checkpoint
 from legando.engines.training.networks.learner import begin
 from legando.engines.training.networks.seal import need, seal
-from legando.engines.training.train_all import _evaluate, train_all
+from legando.engines.training.train_all import _evaluate, _stop_on_signals, train_all
 from legando.engines.training.train_stages import SHARES, Plan, stages
 from legando.realtime.errors import LegandoError
 from tests.engines.tiny_runs import write_pieces
@@ -87,23 +86,23 @@ def test_signal_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert not (tmp_path / "adversarial").exists()
 
 
-@pytest.fixture
-def no_callbacks() -> Iterator[None]:
-    """Nothing is called when garbage is collected: hypothesis does so, and a signal's exception would be lost there."""
-    kept = gc.callbacks[:]
-    gc.callbacks.clear()
-    yield
-    gc.callbacks[:] = kept
+def test_signal_that_python_passes_over_comes_again() -> None:
+    class Thing:
+        pass
+
+    board, before = Board([], quiet=True), signal.getsignal(signal.SIGALRM)
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt), _stop_on_signals(board):
+        del thing
+        assert reference() is None and board.stopped  # the signal has come, and nothing was raised here
+        time.sleep(20.0)
+        pytest.fail("it did not come again")
+    assert signal.getsignal(signal.SIGALRM) == before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-@pytest.mark.usefixtures("no_callbacks")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_first_signal_ends_what_is_no_training_at_once(tmp_path: Path) -> None:
-    """A thousand pieces are asked for, and the signal comes while the processes that render them begin.
-
-    Python passes over what is raised in a callback of a weak reference, where the signal may well find it; then the
-    board alone says that all must end.
-    """
+    """A thousand pieces are asked for, and the signal comes while the processes that render them begin."""
     asked = plan(data=tmp_path / "data", runs=tmp_path, out=tmp_path / "bundle", pieces=1000)
     begun, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
