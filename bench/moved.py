@@ -31,8 +31,8 @@ SHOWN = 12
 class Moved:
     """One median of both runs.
 
-    `beside` is how far it moved beside its yardstick, new / old, None without one; `whole` is what a move is a share of,
-    None where that is the earlier median itself.
+    `beside` is how far it moved beside its yardstick, new / old, None without one; `whole` is what a move is a share
+    of, None where that is the earlier median itself.
     """
 
     suite: str
@@ -96,7 +96,7 @@ def medians(earlier: Results, now: Results) -> Iterator[Moved]:
 
 
 def in_yardsticks(mine: Series, bare: Series | None) -> float | None:
-    """Return how many of what was timed in turn with it one of ours takes, at p50; None where they are no pairs. [any]"""
+    """Return how many of what was timed in turn with it one of ours takes, at p50; None without pairs. [any]"""
     if bare is None or not bare.values or len(bare.values) != len(mine.values):
         return None
     return percentile(np.divide(mine.values, bare.values), 50.0)
