@@ -16,12 +16,15 @@ from legando.bench.samples import Results, Series, percentile
 
 TOLERANCE = 0.1
 """What two runs on a quiet machine should stay within, at p50."""
+BARE_WORK = ("chunk", "bare work")
 YARDSTICKS = {
-    "ring": ("process to process, ", "bare memory, process to process, "),
-    "bridge": ("bridge, ", "bare libzmq, "),
-    "midi": ("stamped to the host", "bare pipe, stamped to the host"),
+    ("ring", "process to process, "): ("ring", "bare memory, process to process, "),
+    ("bridge", "bridge, "): ("bridge", "bare libzmq, "),
+    ("midi", "stamped to the host"): ("midi", "bare pipe, stamped to the host"),
 }
-"""By suite: how the names of ours begin, and those of what is timed beside them."""
+"""How suites and names of ours begin, and those of what is timed beside them: one of each in turn."""
+PACED = (("chunk", ""), ("held", "cost of a chunk"), ("ring", "write and read"), ("ring", "player"))
+"""What is work alone, by suite and beginning of its name: `BARE_WORK` is its yardstick, spread over the same run."""
 WHOLES = {("held", "late"): "chunk_ms"}
 """What has no zero of its own, by suite and series, and the detail of its suite of which a move is told as a share."""
 SHOWN = 12
@@ -70,36 +73,51 @@ class Moved:
 
 
 def medians(earlier: Results, now: Results) -> Iterator[Moved]:
-    """Yield the medians of ours that both runs have, with those of their yardsticks."""
+    """Yield the medians of ours that both runs have, with how they moved beside their yardsticks."""
+    bare = {BARE_WORK, *YARDSTICKS.values()}
     for suite, outcome in now.outcomes.items():
         before = earlier.outcomes.get(suite)
         if before is None:
             continue
-        ours, theirs = YARDSTICKS.get(suite, ("", ""))
         for one in outcome.series:
             other = before.find(one.name)
-            if theirs and one.name.startswith(theirs):
+            if any(suite == of and one.name.startswith(begins) for of, begins in bare):
                 continue
             if not one.values or other is None or not other.values or other.unit != one.unit:
                 continue
-            beside = None
-            if ours and one.name.startswith(ours):
-                name = theirs + one.name.removeprefix(ours)
-                bare = [run.find(name) for run in (before, outcome)]
-                then, today = (in_yardsticks(*pair) for pair in zip((other, one), bare, strict=True))
-                beside = today / then if then and today else None
-            old, new = (percentile(series.values, 50.0) for series in (other, one))
-            whole = before.detail.get(WHOLES.get((suite, one.name), ""))
-            yield Moved(
-                suite=suite, name=one.name, unit=one.unit, old=old, new=new, beside=beside, whole=whole
+            yardstick = _yardstick(suite, one.name)
+            then, today = (
+                in_yardsticks(mine, _find(run, yardstick)) for mine, run in ((other, earlier), (one, now))
             )  # fmt: skip
+            whole = before.detail.get(WHOLES.get((suite, one.name), ""))
+            old, new = (percentile(series.values, 50.0) for series in (other, one))
+            beside = today / then if then and today else None
+            yield Moved(suite=suite, name=one.name, unit=one.unit, old=old, new=new, beside=beside, whole=whole)
+
+
+def _yardstick(suite: str, name: str) -> tuple[str, str]:
+    """Return suite and name of what one of ours is told in; names of nothing where there is no such thing."""
+    for (of, begins), (its, theirs) in YARDSTICKS.items():
+        if suite == of and name.startswith(begins):
+            return its, theirs + name.removeprefix(begins)
+    paced = any(suite == of and name.startswith(begins) for of, begins in PACED)
+    return BARE_WORK if paced else ("", "")
+
+
+def _find(run: Results, place: tuple[str, str]) -> Series | None:
+    suite, name = place
+    return run.outcomes[suite].find(name) if suite in run.outcomes else None
 
 
 def in_yardsticks(mine: Series, bare: Series | None) -> float | None:
-    """Return how many of what was timed in turn with it one of ours takes, at p50; None without pairs. [any]"""
-    if bare is None or not bare.values or len(bare.values) != len(mine.values):
+    """Return how many of what was timed beside it one of ours takes, at p50; None where nothing was. [any]
+
+    Each is told in that which stands at the same share of the run: its own neighbour, where they were taken in turn.
+    """
+    if bare is None or not bare.values:
         return None
-    return percentile(np.divide(mine.values, bare.values), 50.0)
+    places = np.arange(len(mine.values)) * len(bare.values) // len(mine.values)
+    return percentile(np.divide(mine.values, np.asarray(bare.values)[places]), 50.0)
 
 
 def moved_lines(earlier: Results, now: Results) -> list[str]:
@@ -110,5 +128,14 @@ def moved_lines(earlier: Results, now: Results) -> list[str]:
     lines = [f"{len(both) - len(apart)} of {len(both)} medians are within {TOLERANCE:.0%} of the earlier run's"]
     if own < len(apart):
         lines[0] += f"; {len(both) - own} beside what holds no code of ours and moved with them"
+    pace = [_find(run, BARE_WORK) for run in (earlier, now)]
+    if (moved := _ratio(*pace)) is not None and abs(moved - 1.0) > TOLERANCE / 2.0:
+        lines.append(f"  the machine itself: bare work {moved - 1.0:+.0%}; it was not as quiet in both")
     lines += [one.line for one in apart[:SHOWN]]
     return lines + ([f"  and {len(apart) - SHOWN} more"] if len(apart) > SHOWN else [])
+
+
+def _ratio(old: Series | None, new: Series | None) -> float | None:
+    if old is None or new is None or not old.values or not new.values:
+        return None
+    return percentile(new.values, 50.0) / percentile(old.values, 50.0)

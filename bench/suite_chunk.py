@@ -18,6 +18,8 @@ Advance = Callable[[float], None]
 Sittings = Generator[None, None, Outcome]
 """A suite that pauses between its sittings, while others run, and returns its outcome in the end."""
 BLOCK_CHUNKS = 10
+BARE, BARE_EACH = "bare work", 4
+"""Work that is not ours, and how often it is done before each block of chunks: the machine's own pace (`bare`)."""
 CHUNK_SITTINGS = (4, 16)
 """Quick and whole: so many processes. Where one's memory happens to lie makes it some per cent faster for life."""
 HELD_SITTINGS = (2, 12)
@@ -30,6 +32,7 @@ def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Sittings:
     blocks, sittings = 2 if quick else 3, CHUNK_SITTINGS[0 if quick else 1]
     warm: dict[str, list[Row]] = {name: [] for name in WAYS}
     rows: dict[str, list[Row]] = {name: [] for name in WAYS}
+    bare: list[Row] = []
     about: dict[str, Any] = {}
     done, total = 0, sittings * len(WAYS) * (WARM_UP_CHUNKS + blocks * BLOCK_CHUNKS)
     for sitting in range(sittings):
@@ -43,12 +46,13 @@ def chunk_suite(bundle: Path | None, quick: bool, advance: Advance) -> Sittings:
                     warm[name] += worker.run(name, WARM_UP_CHUNKS)
                     done += WARM_UP_CHUNKS
                 for _, name in itertools.product(range(blocks), ways):  # in turn, so that a busy moment meets all
+                    bare += worker.bare(BARE_EACH)
                     rows[name] += worker.run(name, BLOCK_CHUNKS)
                     done += BLOCK_CHUNKS
                     advance(done / total)
     deadline_ms = BUDGET_SHARE * about["normal"]["chunk_ms"]
     series = [one for name in WAYS for one in series_of(name, [*warm[name], *rows[name]], len(warm[name]), deadline_ms)]
-    return Outcome(suite="chunk", series=series, detail=about)
+    return Outcome(suite="chunk", series=[*series, *series_of(BARE, bare, 0, None)], detail=about)
 
 
 def series_of(way: str, rows: Sequence[Row], warm_up: int, deadline_ms: float | None) -> list[Series]:

@@ -2,8 +2,9 @@
 
 `python -m legando.bench.worker` is started by `workerlink.Worker`. It reads a JSON object on each line of its standard
 input and answers with one on its standard output: `{"run": WAY, "count": N}` with the times of so many chunks,
-`{"hold": SECONDS}` with a line for each chunk and an empty object at the end. A process of its own, so that nothing of
-the bench disturbs what is measured, and so that two commits can take turns.
+`{"bare": N}` with those of work that is not ours, `{"hold": SECONDS}` with a line for each chunk and an empty object at
+the end. A process of its own, so that nothing of the bench disturbs what is measured, and so that two commits can take
+turns.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ def main() -> int:
     parser.add_argument("--eco", action="store_true")
     arguments = parser.parse_args()
     try:
+        from legando.bench.bare import BareWork
         from legando.bench.chunks import ChunkBench
 
+        bare = BareWork()
         bench = ChunkBench(arguments.bundle, eco=arguments.eco)
     except LegandoError as error:
         _tell({"error": str(error)})
@@ -39,6 +42,8 @@ def main() -> int:
         asked = json.loads(line)
         if "run" in asked:
             _tell({"rows": bench.run(asked["run"], asked["count"])})
+        elif "bare" in asked:
+            _tell({"rows": bare.run(asked["bare"])})
         else:
             from legando.bench.held import hold
 

@@ -43,6 +43,12 @@ class Worker(ChildLine):
         rows: list[Row] = self._answer()["rows"]
         return rows
 
+    def bare(self, count: int) -> list[Row]:
+        """Return the times of so much work that is not ours (`bare`)."""
+        self._tell({"bare": count})
+        rows: list[Row] = self._answer()["rows"]
+        return rows
+
     def hold(self, seconds: float) -> Iterator[dict[str, Any]]:
         """Play in real time; yield what became of each chunk."""
         self._tell({"hold": seconds})

@@ -50,6 +50,22 @@ def test_ways_between_processes_have_what_is_bare_beside_them() -> None:
     assert on_midi.beyond_the_machine
 
 
+def test_work_is_told_in_bare_work_of_the_same_run() -> None:
+    def work(pace: float, code: float) -> Results:
+        times = {"as played": 15.0 * pace * code, "as played: seam": 0.2 * pace, "bare work": 1.5 * pace}
+        return run(chunk=times, held={"cost of a chunk": 17.0 * pace}, memory={"playing": 300.0})
+
+    slower = {one.name: one for one in medians(work(1.0, 1.0), work(1.4, 1.0))}
+    assert "bare work" not in slower and slower["as played"].beside == pytest.approx(1.0)
+    assert slower["cost of a chunk"].beyond and not slower["cost of a chunk"].beyond_the_machine
+    assert slower["playing"].beside is None and not slower["playing"].beyond
+    lines = moved_lines(work(1.0, 1.0), work(1.4, 1.0))
+    assert lines[0].startswith("1 of 4") and "4 beside" in lines[0] and "bare work +40%" in lines[1]
+    own = {one.name: one for one in medians(work(1.0, 1.0), work(1.4, 1.2))}
+    assert own["as played"].beyond_the_machine and not own["as played: seam"].beyond_the_machine
+    assert not any("the machine itself" in line for line in moved_lines(work(1.0, 1.0), work(1.0, 1.2)))
+
+
 def test_a_machine_that_changes_within_a_run_changes_both_of_a_pair() -> None:
     def hops(slow: int) -> Results:
         bare = [45.0] * (10 - slow) + [90.0] * slow
