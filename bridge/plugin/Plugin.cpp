@@ -92,9 +92,9 @@ protected:
 
     void setParameterValue(uint32_t index, float value) override
     {
-        if (index == kPanic) {
+        if (kParameters[index].sort == Sort::trigger) {
             if (value > 0.5f)
-                ++client_.panics;
+                ++client_.presses[index];
             return;
         }
         if (index == kBuffer && value != client_.parameters[index].load(std::memory_order_relaxed))

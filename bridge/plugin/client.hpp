@@ -38,7 +38,7 @@ public:
     Ring<Saying> sayings;
 
     std::atomic<float> parameters[kParameterCount];
-    std::atomic<std::uint32_t> panics{0};
+    std::atomic<std::uint32_t> presses[kParameterCount]{};  // of the buttons
 
     std::atomic<bool> connected{false};
     // Messages that were not what they should be; too old; without room; and what the server has refused of us.

@@ -15,11 +15,13 @@ namespace legando {
 
 class Moves {
 public:
-    // `panics` is how often that button was pressed before.
-    explicit Moves(std::uint32_t panics) : panics_(panics)
+    // `presses` is how often each button was pressed before.
+    explicit Moves(const std::atomic<std::uint32_t> (&presses)[kParameterCount])
     {
-        for (std::uint32_t n = 0; n < kParameterCount; ++n)
+        for (std::uint32_t n = 0; n < kParameterCount; ++n) {
             said_[n] = kParameters[n].normal;
+            pressed_[n] = presses[n];
+        }
     }
 
     // Say all again that was ever moved.
@@ -32,16 +34,18 @@ public:
     // Tell `set(control, value)` of all that is new, and return whether there was anything. What it refuses with false
     // is told again the next time.
     template <class Set>
-    bool tell(const std::atomic<float> (&values)[kParameterCount], std::uint32_t panics, Set&& set)
+    bool tell(const std::atomic<float> (&values)[kParameterCount], const std::atomic<std::uint32_t> (&presses)[kParameterCount],
+        Set&& set)
     {
         bool any = false;
-        if (panics != panics_ && set(kParameters[kPanic].control, 1.0)) {
-            panics_ = panics;
-            any = true;
-        }
-        for (std::uint32_t n = 0; n < kFirstOut; ++n) {
+        for (std::uint32_t n = 0; n < kParameterCount; ++n) {
             const ParameterInfo& info = kParameters[n];
-            if (info.sort == Sort::trigger || (!info.control[0] && info.sort != Sort::scene))
+            if (info.sort == Sort::trigger) {
+                for (; pressed_[n] != presses[n] && set(info.control, 1.0); ++pressed_[n])
+                    any = true;
+                continue;
+            }
+            if (!info.control[0] && info.sort != Sort::scene)
                 continue;
             const float value = values[n];
             const bool moved = std::fabs(value - said_[n]) > 1e-5f * (info.most - info.least);
@@ -65,7 +69,7 @@ public:
 private:
     float said_[kParameterCount];
     bool touched_[kParameterCount] = {}, again_[kParameterCount] = {};
-    std::uint32_t panics_;
+    std::uint32_t pressed_[kParameterCount];
 };
 
 }  // namespace legando

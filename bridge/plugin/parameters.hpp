@@ -60,6 +60,12 @@ constexpr ParameterInfo kParameters[] = {
     {"scene_now", "", "Scene that plays", "", 0, 128, 0, Sort::out, kShown},
     {"tempo_now", "", "Tempo of the music", "BPM", 0, 240, 0, Sort::out, kShown},
     {"peak_db", "", "Peak", "dB", -120, 24, -120, Sort::out, kShown},
+    {"loop", "loop", "Loop", "bars", 0, 8, 0, Sort::whole, kMusic},
+    {"seed", "seed", "Idea", "", 0, 127, 0, Sort::whole, kMusic},
+    {"seed_next", "seed.next", "Next idea", "", 0, 1, 0, Sort::trigger, kMusic},
+    {"seed_back", "seed.back", "Idea before", "", 0, 1, 0, Sort::trigger, kMusic},
+    {"like", "like", "Like", "", 0, 1, 0, Sort::trigger, kMusic},
+    {"dislike", "dislike", "Dislike", "", 0, 1, 0, Sort::trigger, kMusic},
 };
 // clang-format on
 
@@ -94,11 +100,9 @@ constexpr std::uint32_t kResampling = parameter("resampling");
 constexpr std::uint32_t kSceneNow = parameter("scene_now");
 constexpr std::uint32_t kTempoNow = parameter("tempo_now");
 constexpr std::uint32_t kPeakDb = parameter("peak_db");
-constexpr std::uint32_t kPanic = parameter("panic");
 constexpr std::uint32_t kSection = parameter("section");
 constexpr std::uint32_t kKey = parameter("key");
 constexpr std::uint32_t kScene = parameter("scene");
-constexpr std::uint32_t kFirstOut = kConnected;
 
 constexpr const char* kGroupNames[kGroups] = {"Moods", "Music", "Sound", "Parts", "Connection", "Shown"};
 constexpr const char* kGroupSymbols[kGroups] = {"moods", "music", "sound", "parts", "connection", "shown"};

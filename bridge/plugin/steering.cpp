@@ -21,7 +21,7 @@ constexpr std::size_t kMaxStreams = 16;
 
 }  // namespace
 
-Steering::Steering(Client& client) : client_(client), moves_(client.panics)
+Steering::Steering(Client& client) : client_(client), moves_(client.presses)
 {
     read_clock_id(clock_id_);
     zmq_msg_init(&message_);
@@ -118,7 +118,7 @@ void Steering::speak(std::int64_t now_ns, std::uint32_t run)
     }
     while (client_.sayings.pop(saying))
         pass_on(saying, run);
-    if (now_ns - set_ns_ >= kSetEveryNs && moves_.tell(client_.parameters, client_.panics, [this](const char* name, double value) { return set_control(name, value); }))
+    if (now_ns - set_ns_ >= kSetEveryNs && moves_.tell(client_.parameters, client_.presses, [this](const char* name, double value) { return set_control(name, value); }))
         set_ns_ = now_ns;
     if (now_ns - ping_ns_ > kPingEveryNs) {
         say(kPing, nullptr, 0, now_ns);

@@ -70,6 +70,7 @@ def test_every_parameter_reaches_the_server(server: StartServer, host: StartHost
     daw.ask("start paced")
     daw.wait_for_sound()
     names = {"density": 0.25, "brightness": 0.75, "level": 0.5, "filter": -0.25, "mute_drums": 1.0, "weight_2": 0.125}
+    names |= {"loop": 4.0, "seed": 17.0}
     parameters = daw.parameters()
     for symbol, value in names.items():
         daw.ask(f"param 0 {parameters[symbol]['id']} {value}")
@@ -77,6 +78,22 @@ def test_every_parameter_reaches_the_server(server: StartServer, host: StartHost
         name = symbol.replace("_", ".") if symbol.startswith(("mute_", "weight_")) else symbol
         source.wait_for_set(name, value)
     daw.ask("stop")
+
+
+def test_each_press_of_a_button_reaches_the_server_once(server: StartServer, host: StartHost) -> None:
+    source, daw = server(), host()
+    roomy(daw)
+    daw.ask("start paced")
+    daw.wait_for_sound()
+    parameters = daw.parameters()
+    pressed = ("seed_next", "seed_next", "seed_back", "seed_next", "panic", "like")
+    for symbol in pressed:
+        daw.ask(f"param 0 {parameters[symbol]['id']} 1")
+    daw.ask(f"param 0 {parameters['dislike']['id']} 1")
+    source.wait_for_set("dislike", 1.0)
+    daw.ask("stop")
+    names = [said["name"] for said in source.of("set") if said["value"] == 1.0]
+    assert sorted(names) == sorted([*(symbol.replace("_", ".") for symbol in pressed), "dislike"])
 
 
 def test_the_music_is_told_where_the_hosts_bar_is_to_the_frame(server: StartServer, host: StartHost) -> None:

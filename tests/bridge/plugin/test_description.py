@@ -51,6 +51,12 @@ SAVED = [
     "scene_now",
     "tempo_now",
     "peak_db",
+    "loop",
+    "seed",
+    "seed_next",
+    "seed_back",
+    "like",
+    "dislike",
 ]
 
 

@@ -77,8 +77,20 @@ def test_the_music_of_a_real_server_is_heard_bit_by_bit_and_follows_the_host(
                 daw.ask(f"transport 1 128 {time.monotonic() * 128 / 60 % 1000}")
                 assert time.monotonic() < until, f"the music does not follow: {ear.state.beat}"
                 ear.event(500)
+            _steer(daw, ear)
         daw.ask("stop")
     assert int(daw.blocks["switches"].sum()) == 0
+
+
+def _steer(daw: ClapHost, ear: Remote) -> None:
+    """Press for the next idea twice, and hold the last four bars in a loop."""
+    parameters, seed = daw.parameters(), ear.get("seed")
+    for symbol, value in (("seed_next", 1), ("seed_next", 1), ("loop", 4)):
+        daw.ask(f"param 0 {parameters[symbol]['id']} {value}")
+    until = time.monotonic() + 10
+    while (heard := (ear.get("seed"), ear.get("loop"))) != (seed + 2.0, 4.0):
+        assert time.monotonic() < until, f"from {seed} the server has come to {heard}"
+        time.sleep(0.1)
 
 
 def _follows(beat: BeatEvent | None) -> bool:
