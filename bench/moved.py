@@ -23,7 +23,7 @@ YARDSTICKS = {
     ("midi", "stamped to the host"): ("midi", "bare pipe, stamped to the host"),
 }
 """How suites and names of ours begin, and those of what is timed beside them: one of each in turn."""
-PACED = (("chunk", ""), ("held", "cost of a chunk"), ("ring", "write and read"), ("ring", "player"))
+PACED = (("chunk", ""), ("held", "cost of a chunk"), ("ring", "write and read"), ("ring", "player"), ("start", ""))
 """What is work alone, by suite and beginning of its name: `BARE_WORK` is its yardstick, spread over the same run."""
 WHOLES = {("held", "late"): "chunk_ms"}
 """What has no zero of its own, by suite and series, and the detail of its suite of which a move is told as a share."""
@@ -112,12 +112,15 @@ def _find(run: Results, place: tuple[str, str]) -> Series | None:
 def in_yardsticks(mine: Series, bare: Series | None) -> float | None:
     """Return how many of what was timed beside it one of ours takes, at p50; None where nothing was. [any]
 
-    Each is told in that which stands at the same share of the run: its own neighbour, where they were taken in turn.
+    Each is told in the median of those that stand at the same share of the run: its own neighbour alone, where they were
+    taken in turn.
     """
     if bare is None or not bare.values:
         return None
-    places = np.arange(len(mine.values)) * len(bare.values) // len(mine.values)
-    return percentile(np.divide(mine.values, np.asarray(bare.values)[places]), 50.0)
+    ours, theirs = len(mine.values), len(bare.values)
+    edges = [(n * theirs // ours, max((n + 1) * theirs // ours, n * theirs // ours + 1)) for n in range(ours)]
+    beside = [percentile(bare.values[begin:end], 50.0) for begin, end in edges]
+    return percentile(np.divide(mine.values, beside), 50.0)
 
 
 def moved_lines(earlier: Results, now: Results) -> list[str]:

@@ -173,4 +173,4 @@ def test_what_times_chunks_sits_several_times_as_far_apart_as_the_run_is_long() 
             sittings = [place for place, other in enumerate(order) if other == name]
             assert sittings[0] <= len(order) / counts[mode] and sittings[-1] >= len(order) * (1.0 - 1.0 / counts[mode])
     assert in_turn(["ring", "chunk"], True) == ["chunk", "chunk", "ring", "chunk", "chunk"]
-    assert in_turn(["ring", "start"], False) == ["ring", "ring", "start", "ring", "ring"]
+    assert in_turn(["ring", "memory"], False) == ["ring", "ring", "memory", "ring", "ring"]
