@@ -112,8 +112,8 @@ def _find(run: Results, place: tuple[str, str]) -> Series | None:
 def in_yardsticks(mine: Series, bare: Series | None) -> float | None:
     """Return how many of what was timed beside it one of ours takes, at p50; None where nothing was. [any]
 
-    Each is told in the median of those that stand at the same share of the run: its own neighbour alone, where they were
-    taken in turn.
+    Each is told in the median of those that stand at the same share of the run: its own neighbour alone, where they
+    were taken in turn.
     """
     if bare is None or not bare.values:
         return None
