@@ -24,6 +24,8 @@ pytestmark = pytest.mark.alone
 
 RATE = 48_000
 CHUNK = 3840
+STAYS_BEATS = 4
+"""So many beats in a row are met: a machine that stands still makes music late, and the lean begins anew."""
 library = pytest.importorskip("link", reason="the extra is not installed: pip install legando[link]")
 
 
@@ -117,8 +119,9 @@ def test_what_is_heard_beats_with_the_session(bench: None, peer: Any) -> None:
     clicks = 1 + np.flatnonzero(np.diff(heard[:, 0]) > 0.15)
     times_s = times_us(heard)[clicks] / 1e6
     beats = beat_now + (times_s - now_ns / 1e9) * 133.0 / 60.0
-    off_ms = ((beats + 0.5) % 1.0 - 0.5)[-6:] * 60_000.0 / 133.0  # once it has leaned there
-    assert len(beats) >= 6 and np.abs(off_ms[-3:]).max() < 8.0, f"{off_ms} ms from the beat"
+    off_ms = ((beats + 0.5) % 1.0 - 0.5) * 60_000.0 / 133.0
+    met = np.convolve(np.abs(off_ms) < 8.0, np.ones(STAYS_BEATS), "valid")
+    assert met.max(initial=0.0) == STAYS_BEATS, f"{off_ms} ms from the beat"
 
 
 def test_without_the_library_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
